@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package batch
+
+import "encoding/json"
+
+// Types of compute environments.
+const (
+	Managed   = "MANAGED"
+	Unmanaged = "UNMANAGED"
+)
+
+// ComputeEnvironment is a family of nodes with one budget of vCPUs.
+type ComputeEnvironment struct {
+	Name         string
+	UUID         string // label of its nodes and pods
+	Type         string // Managed or Unmanaged
+	State        State
+	Status       ResourceStatus
+	StatusReason string
+	// MinvCPUs and MaxvCPUs repeat ComputeResources; for Unmanaged, MaxvCPUs is UnmanagedvCPUs, 0 meaning no limit.
+	MinvCPUs       int
+	MaxvCPUs       int
+	UnmanagedvCPUs *int
+	ServiceRole    string
+	EKS            *EKSConfiguration
+	Tags           map[string]string
+	Context        string
+	// ComputeResources and UpdatePolicy are as sent, updates merged.
+	ComputeResources json.RawMessage `json:",omitempty"`
+	UpdatePolicy     json.RawMessage `json:",omitempty"`
+}
+
+// EKSConfiguration is where an environment's pods live.
+type EKSConfiguration struct {
+	ClusterARN string
+	Namespace  string
+}
+
+// AcceptsWork reports whether new attempts may be sent to the environment.
+func (e *ComputeEnvironment) AcceptsWork() bool {
+	return e.State == Enabled && (e.Status == ResourceValid || e.Status == ResourceUpdating)
+}

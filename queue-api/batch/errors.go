@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package batch
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Sentinels that every store returns, wrapped or bare.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrExists   = errors.New("already exists")
+	// ErrConflict means that another writer won; load again and retry.
+	ErrConflict = errors.New("changed by another writer")
+	// ErrStaleEpoch means that a newer leader has taken over; the caller must stop writing.
+	ErrStaleEpoch = errors.New("epoch is over: another leader took over")
+)
+
+// Codes of Error, AWS Batch's own.
+const (
+	// CodeClient is the caller's fault: HTTP 400.
+	CodeClient = "ClientException"
+	// CodeServer is ours: HTTP 500.
+	CodeServer = "ServerException"
+	// CodeTooManyRequests asks the caller to slow down: HTTP 429.
+	CodeTooManyRequests = "TooManyRequestsException"
+)
+
+// Error is what a caller of the Batch API is told. Message names the field and the rule.
+type Error struct {
+	Code    string
+	Message string
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// Invalidf makes a ClientException.
+func Invalidf(format string, args ...any) *Error {
+	return &Error{Code: CodeClient, Message: fmt.Sprintf(format, args...)}
+}

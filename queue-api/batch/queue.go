@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package batch
+
+import "encoding/json"
+
+// JobQueue is a queue of jobs before one to three compute environments.
+type JobQueue struct {
+	Name string
+	// Number is in every id of the queue's jobs and is never given out again. Invariant: 1 <= Number < 1<<20.
+	Number       int
+	State        State
+	Status       ResourceStatus
+	StatusReason string
+	Priority     int // higher goes first
+	Environments []EnvironmentOrder
+	Tags         map[string]string
+	// JobStateTimeLimitActions are as sent.
+	JobStateTimeLimitActions json.RawMessage `json:",omitempty"`
+}
+
+// EnvironmentOrder ranks a compute environment in a queue; lower Order is tried first.
+type EnvironmentOrder struct {
+	Order int
+	Name  string
+}
+
+// Uses reports whether the queue may send jobs to the environment.
+func (q *JobQueue) Uses(environment string) bool {
+	for _, e := range q.Environments {
+		if e.Name == environment {
+			return true
+		}
+	}
+	return false
+}

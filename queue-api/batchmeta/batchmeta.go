@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package batchmeta
+
+// SchedulerName is the profile of batch-scheduler; podspec writes it to spec.schedulerName, and users may too.
+const SchedulerName = "batch-scheduler"
+
+// Keys of AWS Batch on Amazon EKS.
+const (
+	// ComputeEnvironmentUUID is a node label (writer: fleet, or the admin of an unmanaged environment) and a pod label
+	// and nodeSelector (writer: podspec). Its value is ComputeEnvironmentDetail.uuid.
+	ComputeEnvironmentUUID = "batch.amazonaws.com/compute-environment-uuid"
+	// BatchNode is the key of the NoSchedule and NoExecute taints on nodes (writer: fleet) and of the pods' toleration
+	// (writer: podspec; operator Exists): only Batch pods and tolerating DaemonSets run on such nodes.
+	BatchNode = "batch.amazonaws.com/batch-node"
+	// JobID is a pod label (writer: podspec): the job, or the parent of an array child or multi-node member.
+	JobID = "batch.amazonaws.com/job-id"
+	// NodeUID is a pod annotation (writer: the Bind plugin, in the Binding): the UID of the chosen node. Containers read
+	// it as AWS_BATCH_JOB_KUBERNETES_NODE_UID through the downward API.
+	NodeUID = "batch.amazonaws.com/node-uid"
+)
+
+// Keys of pods. Readers find everything about a job's pods without Redis.
+const (
+	// JobQueue is a pod label (writer: podspec): the queue's name.
+	JobQueue = "muster.sh/job-queue"
+	// Attempt is a pod label (writer: podspec): the attempt's number, from 1.
+	Attempt = "muster.sh/attempt"
+	// ArrayIndex is a pod label (writer: podspec): the index of an array child.
+	ArrayIndex = "muster.sh/array-index"
+	// NodeIndex is a pod label (writer: podspec): the index of a multi-node member.
+	NodeIndex = "muster.sh/node-index"
+	// Gang is a pod label (writer: podspec or a user): members that share it, in one namespace, start together or not at all.
+	Gang = "muster.sh/gang"
+	// GangSize is a pod annotation (writer: podspec or a user): how many members the gang has, at least 1.
+	GangSize = "muster.sh/gang-size"
+	// GangMin is a pod annotation (writer: podspec or a user): how many members must start together; absent means GangSize.
+	GangMin = "muster.sh/gang-min"
+	// Rank is a pod annotation (writer: dispatch): the order in which the queue admitted the pod, a decimal number of
+	// fixed width, so that lexical and numeric order agree. The QueueSort plugin's key; lower goes first.
+	Rank = "muster.sh/rank"
+	// Shape is a pod label (writer: podspec): a hash of what matters to placement. The autoscaler counts demand by it.
+	Shape = "muster.sh/shape"
+	// Job is a pod annotation (writer: podspec): everything needed to rebuild the job's record if Redis lost it, as JSON.
+	Job = "muster.sh/job"
+	// Tracking is a pod finalizer (writer: podspec; remover: podwatch): the outcome is not yet durable.
+	Tracking = "muster.sh/tracking"
+)
+
+// Keys of nodes (writer: fleet).
+const (
+	// InstanceID is a node label: the instance behind the node.
+	InstanceID = "muster.sh/instance-id"
+	// CapacityType is a node label: CapacityOnDemand or CapacitySpot.
+	CapacityType = "muster.sh/capacity-type"
+	// NodeGroup is a node label: the autoscaler's node group.
+	NodeGroup = "muster.sh/node-group"
+	// Generation is a node label: the generation of the environment's template that launched the node.
+	Generation = "muster.sh/generation"
+)
+
+// Values of CapacityType.
+const (
+	CapacityOnDemand = "on-demand"
+	CapacitySpot     = "spot"
+)
+
+// ReasonScaleUpFailed is the reason of the Event that the autoscaler puts on a pending pod when capacity for it could not
+// be launched. Its message begins with AWS Batch's code, for example
+// "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - …"; podwatch makes it the waiting job's statusReason.
+const ReasonScaleUpFailed = "BatchScaleUpFailed"

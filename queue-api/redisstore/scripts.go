@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redisstore
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	//go:embed lua/submit.lua
+	submitLua string
+	//go:embed lua/transition.lua
+	transitionLua string
+	//go:embed lua/compareandset.lua
+	compareAndSetLua string
+	//go:embed lua/register.lua
+	registerLua string
+	//go:embed lua/deregister.lua
+	deregisterLua string
+	//go:embed lua/claim.lua
+	claimLua string
+)
+
+// scripts are the store's changes of state, each loaded once and then run by its hash.
+type scripts struct {
+	submit, transition, compareAndSet, register, deregister, claim *redis.Script
+}
+
+func newScripts() scripts {
+	return scripts{
+		submit:        redis.NewScript(submitLua),
+		transition:    redis.NewScript(transitionLua),
+		compareAndSet: redis.NewScript(compareAndSetLua),
+		register:      redis.NewScript(registerLua),
+		deregister:    redis.NewScript(deregisterLua),
+		claim:         redis.NewScript(claimLua),
+	}
+}
+
+// replicaTimeout is how long a replicated write waits for its replica.
+const replicaTimeout = 100 * time.Millisecond
+
+var errNotReplicated = errors.New("written, but no replica confirmed it in time")
+
+// run executes a script and makes its write as durable as configured before it returns.
+func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (any, error) {
+	if s.durability != Replicated {
+		v, err := script.Run(ctx, s.client, keys, args...).Result()
+		return v, wrap(err)
+	}
+	// WAIT speaks for the writes of its own connection only.
+	client, ok := s.client.(*redis.Client)
+	if !ok {
+		return nil, errors.New("durability replicated needs a single master connection")
+	}
+	conn := client.Conn()
+	defer conn.Close()
+	v, err := script.Run(ctx, conn, keys, args...).Result()
+	if err != nil {
+		return v, wrap(err)
+	}
+	replicas, err := conn.Wait(ctx, 1, replicaTimeout).Result()
+	if err != nil {
+		return nil, wrap(err)
+	}
+	if replicas < 1 {
+		return nil, fmt.Errorf("redis: %w", errNotReplicated)
+	}
+	return v, nil
+}
+
+// wrap marks an error as Redis's; a nil reply is not an error of ours.
+func wrap(err error) error {
+	if err == nil || errors.Is(err, redis.Nil) {
+		return nil
+	}
+	return fmt.Errorf("redis: %w", err)
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+// Config tunes a store.
+type Config struct {
+	// Durability says when a write counts as done. Default Fsync.
+	Durability Durability
+	// Retention is how long a finished job stays readable. Default 7 days, AWS Batch's own.
+	Retention time.Duration
+	// EventsKept bounds the outbox of each queue. Default 10,000.
+	EventsKept int
+	// Clock stamps events. Default the real one.
+	Clock clock.PassiveClock
+}
+
+// Store keeps Muster's records in Redis.
+type Store struct {
+	client     redis.UniversalClient
+	scripts    scripts
+	durability Durability
+	retention  time.Duration
+	eventsKept int
+	clock      clock.PassiveClock
+	epoch      int64 // 0 for writers that need no leadership
+}
+
+// New makes a store over the client, which it does not close.
+func New(client redis.UniversalClient, cfg Config) *Store {
+	s := &Store{
+		client:     client,
+		scripts:    newScripts(),
+		durability: cmp.Or(cfg.Durability, Fsync),
+		retention:  cmp.Or(cfg.Retention, 7*24*time.Hour),
+		eventsKept: cmp.Or(cfg.EventsKept, 10_000),
+		clock:      cfg.Clock,
+	}
+	if s.clock == nil {
+		s.clock = clock.RealClock{}
+	}
+	return s
+}
+
+// Options reads a Redis URL into a client's options: no hidden retries (a script that may have run is not run again
+// behind the caller's back) and deadlines from the context.
+func Options(url string) (*redis.Options, error) {
+	o, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, fmt.Errorf("redis URL: %w", err)
+	}
+	o.MaxRetries = -1
+	o.ContextTimeoutEnabled = true
+	o.DialTimeout = time.Second
+	o.ReadTimeout = 5 * time.Second
+	o.WriteTimeout = 5 * time.Second
+	o.PoolTimeout = 2 * time.Second
+	o.PoolSize = 64
+	return o, nil
+}
+
+// Lead starts a new leadership: it returns a store whose transitions fail with batch.ErrStaleEpoch once another leader has
+// started. Every queue is fenced before Lead returns.
+func (s *Store) Lead(ctx context.Context) (*Store, error) {
+	epoch, err := s.client.Incr(ctx, lastEpoch).Result()
+	if err != nil {
+		return nil, wrap(err)
+	}
+	leader := *s
+	leader.epoch = epoch
+	queues, err := s.Queues(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range queues {
+		if err := leader.Claim(ctx, q.Number); err != nil {
+			return nil, err
+		}
+	}
+	return &leader, nil
+}
+
+// Claim fences one queue for this leader.
+func (s *Store) Claim(ctx context.Context, queueNumber int) error {
+	ok, err := s.run(ctx, s.scripts.claim, []string{slotOf(queueNumber).epoch()}, s.epoch)
+	if err != nil {
+		return err
+	}
+	if ok != int64(1) {
+		return batch.ErrStaleEpoch
+	}
+	return nil
+}
+
+// Ping tells whether Redis answers.
+func (s *Store) Ping(ctx context.Context) error { return wrap(s.client.Ping(ctx).Err()) }
+
+// Changes calls handle for each hint that another writer left, until ctx ends or the connection breaks; a broken
+// connection is an error, and hints were missed. ready is called once hints are being received.
+func (s *Store) Changes(ctx context.Context, ready func(), handle func(Change)) error {
+	sub := s.client.Subscribe(ctx, changes)
+	defer sub.Close()
+	// A blocked receive does not look at ctx; closing the subscription ends it.
+	stop := context.AfterFunc(ctx, func() { _ = sub.Close() })
+	defer stop()
+	if _, err := sub.Receive(ctx); err != nil {
+		return wrap(err)
+	}
+	ready()
+	for {
+		msg, err := sub.ReceiveMessage(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return wrap(err)
+		}
+		if c, err := parseChange(msg.Payload); err == nil {
+			handle(c)
+		}
+	}
+}
+
+var errBadChange = errors.New("not a change")

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storetest
+
+import "testing"
+
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	Run(t, func(*testing.T) Store { return NewMemory() })
+}
