@@ -34,7 +34,7 @@ func (ev Ended) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error)
 	switch {
 	case job.Stop != nil:
 		return fail(job, job.Stop.Reason, done.StoppedAt), effects, nil
-	case ev.Succeeded:
+	case ev.Succeeded && done.StatusReason == ev.StatusReason:
 		job.Status, job.StatusReason, job.StoppedAt = batch.StatusSucceeded, done.StatusReason, done.StoppedAt
 		return job, effects, nil
 	case len(job.Attempts) < job.MaxAttempts() && retries(job.RetryStrategy, done):
@@ -54,10 +54,12 @@ func (ev Ended) close(a batch.Attempt, stop *batch.Stop, now time.Time) batch.At
 	if a.StoppedAt.Before(a.StartedAt) {
 		a.StoppedAt = a.StartedAt
 	}
-	a.StatusReason = ev.StatusReason
+	if a.StatusReason == "" { // else StartFailed knew better
+		a.StatusReason = ev.StatusReason
+		a.Containers, a.InitContainers = ev.Containers, ev.InitContainers
+	}
 	if stop != nil {
 		a.StatusReason = stop.Reason
 	}
-	a.Containers, a.InitContainers = ev.Containers, ev.InitContainers
 	return a
 }

@@ -34,6 +34,8 @@ var (
 	_ Event = Withdrawn{}
 	_ Event = Bound{}
 	_ Event = Started{}
+	_ Event = Rejected{}
+	_ Event = StartFailed{}
 	_ Event = TimedOut{}
 	_ Event = Ended{}
 )
@@ -154,6 +156,38 @@ func (ev Started) apply(job batch.Job, _ time.Time) (batch.Job, []Effect, error)
 	}
 	job.Status, job.StartedAt, job.Current.StartedAt = batch.StatusRunning, ev.At, ev.At
 	return job, nil, nil
+}
+
+// Rejected says that Kubernetes refuses the attempt's pod for what is in it. AWS Batch: a job whose definition is invalid
+// fails and is not retried.
+type Rejected struct {
+	Attempt int
+	Reason  string
+}
+
+func (ev Rejected) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error) {
+	if job.Status != batch.StatusRunnable || !isCurrent(job, ev.Attempt) {
+		return job, nil, nil
+	}
+	return fail(job, ev.Reason, now), []Effect{Dispatch}, nil
+}
+
+// StartFailed says that the attempt's containers cannot start, as when an image cannot be pulled. The attempt ends, with
+// this reason whatever its containers say, once its pod is stopped.
+type StartFailed struct {
+	Attempt   int
+	Container string
+	// Reason is the container's, in AWS Batch's form: "CannotPullContainerError: …".
+	Reason string
+}
+
+func (ev StartFailed) apply(job batch.Job, _ time.Time) (batch.Job, []Effect, error) {
+	if job.Status != batch.StatusStarting || !isCurrent(job, ev.Attempt) || job.Current.StatusReason != "" {
+		return job, nil, nil
+	}
+	job.Current.StatusReason = ReasonStartFailed
+	job.Current.Containers = []batch.ContainerOutcome{{Name: ev.Container, Reason: ev.Reason}}
+	return job, []Effect{StopPod}, nil
 }
 
 // TimedOut says that the attempt ran longer than the job's timeout. AWS Batch: the job fails and is not retried.

@@ -23,6 +23,8 @@ func anyEvent(rt *rapid.T, job batch.Job) Event {
 		Bound{Attempt: n, NodeName: "n"},
 		Started{Attempt: n, At: t1},
 		TimedOut{Attempt: n},
+		Rejected{Attempt: n, Reason: "r"},
+		StartFailed{Attempt: n, Reason: "CannotPullContainerError: x"},
 		Ended{Attempt: n, Succeeded: true, StatusReason: ReasonExited, Containers: exit(0, "")},
 		Ended{Attempt: n, StatusReason: ReasonExited, Containers: exit(1, "Error")},
 	}).Draw(rt, "event")

@@ -40,11 +40,12 @@ func after(t *testing.T, job batch.Job, evs ...Event) batch.Job {
 }
 
 var (
-	admit    = Admitted{ComputeEnvironment: "ce", PodName: "p", PodNamespace: "ns"}
-	bind     = Bound{Attempt: 1, NodeName: "n", InstanceID: "i-1"}
-	start    = Started{Attempt: 1, At: t1}
-	success  = Ended{Attempt: 1, Succeeded: true, StatusReason: ReasonExited, Containers: exit(0, "Completed")}
-	failure1 = Ended{Attempt: 1, StatusReason: ReasonExited, Containers: exit(3, "Error")}
+	admit      = Admitted{ComputeEnvironment: "ce", PodName: "p", PodNamespace: "ns"}
+	bind       = Bound{Attempt: 1, NodeName: "n", InstanceID: "i-1"}
+	start      = Started{Attempt: 1, At: t1}
+	pullFailed = StartFailed{Attempt: 1, Container: "default", Reason: "CannotPullContainerError: no such image"}
+	success    = Ended{Attempt: 1, Succeeded: true, StatusReason: ReasonExited, Containers: exit(0, "Completed")}
+	failure1   = Ended{Attempt: 1, StatusReason: ReasonExited, Containers: exit(3, "Error")}
 )
 
 func TestStep(t *testing.T) {
@@ -77,6 +78,10 @@ func TestStep(t *testing.T) {
 		"a timeout of an older attempt does nothing":    {runnable(3), []Event{admit, bind, start, failure1, admit, TimedOut{1}}, batch.StatusRunnable, "", nil, 1},
 		"blocked explains a RUNNABLE job":               {runnable(1), []Event{Blocked{"CAPACITY:X - y"}}, batch.StatusRunnable, "CAPACITY:X - y", nil, 0},
 		"admission clears the explanation":              {runnable(1), []Event{Blocked{"CAPACITY:X - y"}, admit}, batch.StatusRunnable, "", nil, 0},
+		"a failed start stops the pod":                  {runnable(1), []Event{admit, bind, pullFailed}, batch.StatusStarting, "", []Effect{StopPod}, 0},
+		"a failed start fails with AWS's words":         {runnable(1), []Event{admit, bind, pullFailed, failure1}, batch.StatusFailed, ReasonStartFailed, []Effect{ReleasePod, Dispatch}, 1},
+		"a failed start is retried":                     {runnable(2), []Event{admit, bind, pullFailed, failure1}, batch.StatusRunnable, "", []Effect{ReleasePod, Dispatch}, 1},
+		"a rejected pod fails the job, no retry":        {runnable(3), []Event{admit, Rejected{1, "spec.x: Invalid value"}}, batch.StatusFailed, "spec.x: Invalid value", []Effect{Dispatch}, 0},
 		"terminate after the end changes nothing":       {runnable(1), []Event{admit, bind, start, success, Terminated{"late"}}, batch.StatusSucceeded, ReasonExited, nil, 1},
 	}
 	for name, tc := range cases {

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package httpapi
+
+import (
+	"context"
+
+	"github.com/muster-batch/muster/queue-api/awsapi"
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+// ControlPlane carries out the operations of the Batch API.
+//
+// A request has passed Validate: required members are there and enums hold. What the caller did wrong beyond that is
+// returned as *batch.Error, wrapped or bare; every other error is ours and reaches the caller as a ServerException
+// without its text. A nil response without an error stands for an empty one. A call may block on the store until ctx
+// ends. The request belongs to the callee.
+type ControlPlane interface {
+	ComputeEnvironments
+	JobQueues
+	JobDefinitions
+	Jobs
+}
+
+// ComputeEnvironments are the operations on compute environments.
+type ComputeEnvironments interface {
+	CreateComputeEnvironment(context.Context, batch.Call, *awsapi.CreateComputeEnvironmentRequest) (*awsapi.CreateComputeEnvironmentResponse, error)
+	DescribeComputeEnvironments(context.Context, batch.Call, *awsapi.DescribeComputeEnvironmentsRequest) (*awsapi.DescribeComputeEnvironmentsResponse, error)
+	UpdateComputeEnvironment(context.Context, batch.Call, *awsapi.UpdateComputeEnvironmentRequest) (*awsapi.UpdateComputeEnvironmentResponse, error)
+	DeleteComputeEnvironment(context.Context, batch.Call, *awsapi.DeleteComputeEnvironmentRequest) (*awsapi.DeleteComputeEnvironmentResponse, error)
+}
+
+// JobQueues are the operations on job queues.
+type JobQueues interface {
+	CreateJobQueue(context.Context, batch.Call, *awsapi.CreateJobQueueRequest) (*awsapi.CreateJobQueueResponse, error)
+	DescribeJobQueues(context.Context, batch.Call, *awsapi.DescribeJobQueuesRequest) (*awsapi.DescribeJobQueuesResponse, error)
+	UpdateJobQueue(context.Context, batch.Call, *awsapi.UpdateJobQueueRequest) (*awsapi.UpdateJobQueueResponse, error)
+	DeleteJobQueue(context.Context, batch.Call, *awsapi.DeleteJobQueueRequest) (*awsapi.DeleteJobQueueResponse, error)
+}
+
+// JobDefinitions are the operations on job definitions.
+type JobDefinitions interface {
+	RegisterJobDefinition(context.Context, batch.Call, *awsapi.RegisterJobDefinitionRequest) (*awsapi.RegisterJobDefinitionResponse, error)
+	DescribeJobDefinitions(context.Context, batch.Call, *awsapi.DescribeJobDefinitionsRequest) (*awsapi.DescribeJobDefinitionsResponse, error)
+	DeregisterJobDefinition(context.Context, batch.Call, *awsapi.DeregisterJobDefinitionRequest) (*awsapi.DeregisterJobDefinitionResponse, error)
+}
+
+// Jobs are the operations on jobs.
+type Jobs interface {
+	SubmitJob(context.Context, batch.Call, *awsapi.SubmitJobRequest) (*awsapi.SubmitJobResponse, error)
+	DescribeJobs(context.Context, batch.Call, *awsapi.DescribeJobsRequest) (*awsapi.DescribeJobsResponse, error)
+	ListJobs(context.Context, batch.Call, *awsapi.ListJobsRequest) (*awsapi.ListJobsResponse, error)
+	CancelJob(context.Context, batch.Call, *awsapi.CancelJobRequest) (*awsapi.CancelJobResponse, error)
+	TerminateJob(context.Context, batch.Call, *awsapi.TerminateJobRequest) (*awsapi.TerminateJobResponse, error)
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"k8s.io/klog/v2"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+// statuses are those of the errors that a caller may be told; any other error is a ServerException.
+var statuses = map[string]int{
+	batch.CodeClient:          http.StatusBadRequest,
+	batch.CodeServer:          http.StatusInternalServerError,
+	batch.CodeTooManyRequests: http.StatusTooManyRequests,
+	codeUnknownOperation:      http.StatusNotFound,
+}
+
+// codeUnknownOperation is what AWS answers to a path that no operation has.
+const codeUnknownOperation = "UnknownOperationException"
+
+// maxMessage bounds how much of a caller's own words an error may give back.
+const maxMessage = 2 << 10
+
+// unknown answers every path and method that is no operation.
+func (s *Server) unknown() http.Handler {
+	return s.endpoint("Unknown", func(r *http.Request) (any, error) {
+		return nil, &batch.Error{
+			Code:    codeUnknownOperation,
+			Message: fmt.Sprintf("%s %.128q is not an operation of this server", r.Method, r.URL.Path),
+		}
+	})
+}
+
+// fail writes err to body and header in AWS's form and returns the status. Only a *batch.Error is shown to the caller;
+// the cause of any other is logged.
+func (e *endpoint) fail(r *http.Request, h http.Header, body *bytes.Buffer, requestID string, err error) int {
+	var known *batch.Error
+	if !errors.As(err, &known) || statuses[known.Code] == 0 {
+		e.logFailure(r, requestID, err)
+		known = &batch.Error{Code: batch.CodeServer, Message: "The server could not carry out the request, please retry"}
+	}
+	h["X-Amzn-Errortype"] = []string{known.Code}
+	body.Reset()
+	encoder := json.NewEncoder(body)
+	encoder.SetEscapeHTML(false)
+	// Cannot fail: a string always encodes, and a buffer always takes it.
+	_ = encoder.Encode(errorBody{Message: envelope(known.Message, requestID)})
+	return statuses[known.Code]
+}
+
+// errorBody is the wire form of both exceptions of the API model.
+type errorBody struct {
+	Message string `json:"message"`
+}
+
+// envelope is what AWS Batch puts around the text of every error. Clients look for the text inside it.
+func envelope(text, requestID string) string {
+	if len(text) > maxMessage {
+		text = strings.ToValidUTF8(text[:maxMessage], "") + "…"
+	}
+	return "Error executing request, Exception : " + text + ", RequestId: " + requestID
+}
+
+func (e *endpoint) logFailure(r *http.Request, requestID string, err error) {
+	logger := klog.LoggerWithValues(klog.FromContext(r.Context()), "operation", e.name, "requestID", requestID)
+	var panicked *panicError
+	switch {
+	case errors.As(err, &panicked):
+		logger.Error(err, "Request panicked", "stack", string(panicked.stack))
+	case errors.Is(r.Context().Err(), context.Canceled):
+		logger.V(4).Info("Client left before the answer", "err", err)
+	default:
+		logger.Error(err, "Request failed")
+	}
+}
+
+// panicError is a panic of a handler, caught.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }

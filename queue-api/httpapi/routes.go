@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package httpapi
+
+import "net/http"
+
+// routes is the index of the API.
+func (s *Server) routes(plane ControlPlane) http.Handler {
+	mux := http.NewServeMux()
+
+	mux.Handle("POST /v1/createcomputeenvironment", op(s, "CreateComputeEnvironment", plane.CreateComputeEnvironment))
+	mux.Handle("POST /v1/describecomputeenvironments", op(s, "DescribeComputeEnvironments", plane.DescribeComputeEnvironments))
+	mux.Handle("POST /v1/updatecomputeenvironment", op(s, "UpdateComputeEnvironment", plane.UpdateComputeEnvironment))
+	mux.Handle("POST /v1/deletecomputeenvironment", op(s, "DeleteComputeEnvironment", plane.DeleteComputeEnvironment))
+
+	mux.Handle("POST /v1/createjobqueue", op(s, "CreateJobQueue", plane.CreateJobQueue))
+	mux.Handle("POST /v1/describejobqueues", op(s, "DescribeJobQueues", plane.DescribeJobQueues))
+	mux.Handle("POST /v1/updatejobqueue", op(s, "UpdateJobQueue", plane.UpdateJobQueue))
+	mux.Handle("POST /v1/deletejobqueue", op(s, "DeleteJobQueue", plane.DeleteJobQueue))
+	mux.Handle("POST /v1/getjobqueuesnapshot", s.unsupported("GetJobQueueSnapshot"))
+
+	mux.Handle("POST /v1/registerjobdefinition", op(s, "RegisterJobDefinition", plane.RegisterJobDefinition))
+	mux.Handle("POST /v1/describejobdefinitions", op(s, "DescribeJobDefinitions", plane.DescribeJobDefinitions))
+	mux.Handle("POST /v1/deregisterjobdefinition", op(s, "DeregisterJobDefinition", plane.DeregisterJobDefinition))
+
+	mux.Handle("POST /v1/submitjob", op(s, "SubmitJob", plane.SubmitJob))
+	mux.Handle("POST /v1/describejobs", op(s, "DescribeJobs", plane.DescribeJobs))
+	mux.Handle("POST /v1/listjobs", op(s, "ListJobs", plane.ListJobs))
+	mux.Handle("POST /v1/canceljob", op(s, "CancelJob", plane.CancelJob))
+	mux.Handle("POST /v1/terminatejob", op(s, "TerminateJob", plane.TerminateJob))
+	mux.Handle("POST /v1/canceljobs", s.unsupported("CancelJobs"))
+	mux.Handle("POST /v1/terminatejobs", s.unsupported("TerminateJobs"))
+
+	mux.Handle("POST /v1/createschedulingpolicy", s.unsupported("CreateSchedulingPolicy"))
+	mux.Handle("POST /v1/describeschedulingpolicies", s.unsupported("DescribeSchedulingPolicies"))
+	mux.Handle("POST /v1/listschedulingpolicies", s.unsupported("ListSchedulingPolicies"))
+	mux.Handle("POST /v1/updateschedulingpolicy", s.unsupported("UpdateSchedulingPolicy"))
+	mux.Handle("POST /v1/deleteschedulingpolicy", s.unsupported("DeleteSchedulingPolicy"))
+
+	mux.Handle("POST /v1/createconsumableresource", s.unsupported("CreateConsumableResource"))
+	mux.Handle("POST /v1/describeconsumableresource", s.unsupported("DescribeConsumableResource"))
+	mux.Handle("POST /v1/listconsumableresources", s.unsupported("ListConsumableResources"))
+	mux.Handle("POST /v1/listjobsbyconsumableresource", s.unsupported("ListJobsByConsumableResource"))
+	mux.Handle("POST /v1/updateconsumableresource", s.unsupported("UpdateConsumableResource"))
+	mux.Handle("POST /v1/deleteconsumableresource", s.unsupported("DeleteConsumableResource"))
+
+	s.outOfScope(mux)
+	mux.Handle("/", s.unknown())
+	return plainPaths(mux, s.tags(), s.unknown())
+}
+
+// outOfScope routes what this server will not have: SageMaker's service environments and service jobs, and quota shares.
+// Those that list have nothing to list.
+func (s *Server) outOfScope(mux *http.ServeMux) {
+	mux.Handle("POST /v1/createserviceenvironment", s.unsupported("CreateServiceEnvironment"))
+	mux.Handle("POST /v1/describeserviceenvironments", op(s, "DescribeServiceEnvironments", noServiceEnvironments))
+	mux.Handle("POST /v1/updateserviceenvironment", s.unsupported("UpdateServiceEnvironment"))
+	mux.Handle("POST /v1/deleteserviceenvironment", s.unsupported("DeleteServiceEnvironment"))
+
+	mux.Handle("POST /v1/submitservicejob", s.unsupported("SubmitServiceJob"))
+	mux.Handle("POST /v1/describeservicejob", s.unsupported("DescribeServiceJob"))
+	mux.Handle("POST /v1/listservicejobs", op(s, "ListServiceJobs", noServiceJobs))
+	mux.Handle("POST /v1/updateservicejob", s.unsupported("UpdateServiceJob"))
+	mux.Handle("POST /v1/terminateservicejob", s.unsupported("TerminateServiceJob"))
+	mux.Handle("POST /v1/terminateservicejobs", s.unsupported("TerminateServiceJobs"))
+
+	mux.Handle("POST /v1/createquotashare", s.unsupported("CreateQuotaShare"))
+	mux.Handle("POST /v1/describequotashare", s.unsupported("DescribeQuotaShare"))
+	mux.Handle("POST /v1/listquotashares", op(s, "ListQuotaShares", noQuotaShares))
+	mux.Handle("POST /v1/updatequotashare", s.unsupported("UpdateQuotaShare"))
+	mux.Handle("POST /v1/deletequotashare", s.unsupported("DeleteQuotaShare"))
+}
+
+// tags routes by method alone: what follows /v1/tags/ is an ARN, escaped or not.
+func (s *Server) tags() http.Handler {
+	return methods{
+		http.MethodGet:    s.unsupported("ListTagsForResource"),
+		http.MethodPost:   s.unsupported("TagResource"),
+		http.MethodDelete: s.unsupported("UntagResource"),
+	}.or(s.unknown())
+}

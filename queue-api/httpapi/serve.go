@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"k8s.io/klog/v2"
+)
+
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 20 * time.Second
+	// requestTimeout is shorter than writeTimeout, so that a client hears of it.
+	requestTimeout = 25 * time.Second
+	writeTimeout   = 35 * time.Second
+	// idleTimeout is longer than SDKs keep their connections, so that they close first and never write into a closed one.
+	idleTimeout = 2 * time.Minute
+	// shutdownTimeout is how long requests under way may take to finish.
+	shutdownTimeout = 10 * time.Second
+	maxHeaderBytes  = 64 << 10
+)
+
+// serve answers on listener until ctx ends, then waits for the requests under way. It closes the listener.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	// Requests outlive ctx, which only says that no more are taken.
+	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ErrorLog:          klog.NewStandardLogger("WARNING"),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	deadline, stop := context.WithTimeout(requests, shutdownTimeout)
+	defer stop()
+	err := server.Shutdown(deadline)
+	if err != nil {
+		cancel()
+		err = errors.Join(fmt.Errorf("shut down %s: %w", listener.Addr(), err), server.Close())
+	}
+	<-failed
+	return err
+}

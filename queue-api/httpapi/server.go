@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package httpapi
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+// Config of a Server; zero values mean the defaults.
+type Config struct {
+	// Region stands in the ARNs of replies to clients that sign for none. Default: us-east-1.
+	Region string
+	// Account stands in all ARNs. Default: 123456789012.
+	Account string
+	// MaxInFlight is how many requests are answered at once; those beyond it get a TooManyRequestsException, which SDKs
+	// retry. Default: 1024.
+	MaxInFlight int
+}
+
+// Server answers the Batch API. It is an http.Handler; Run serves it.
+type Server struct {
+	scope       batch.Scope
+	maxInFlight int64
+	inFlight    atomic.Int64
+	metrics     *metrics
+	handler     http.Handler
+}
+
+var _ http.Handler = (*Server)(nil)
+
+// New makes a Server in front of plane and registers its metrics.
+func New(plane ControlPlane, registry prometheus.Registerer, cfg Config) (*Server, error) {
+	s := &Server{
+		scope: batch.Scope{
+			Region:  cmp.Or(cfg.Region, "us-east-1"),
+			Account: cmp.Or(cfg.Account, "123456789012"),
+		},
+		maxInFlight: int64(cmp.Or(cfg.MaxInFlight, 1024)),
+	}
+	switch {
+	case !isRegion(s.scope.Region):
+		return nil, fmt.Errorf("region %q: must be lower-case letters, digits and hyphens", s.scope.Region)
+	case !isAccount(s.scope.Account):
+		return nil, fmt.Errorf("account %q: must be 12 digits", s.scope.Account)
+	case s.maxInFlight < 0:
+		return nil, fmt.Errorf("requests in flight: %d is negative", s.maxInFlight)
+	}
+	var err error
+	if s.metrics, err = newMetrics(registry, func() float64 { return float64(s.inFlight.Load()) }); err != nil {
+		return nil, err
+	}
+	s.handler = s.routes(plane)
+	return s, nil
+}
+
+func isAccount(s string) bool {
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(s) == 12
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Run serves the API on listener until ctx ends, then lets requests under way finish.
+func (s *Server) Run(ctx context.Context, listener net.Listener) error {
+	return serve(ctx, listener, s)
+}
+
+// enter takes a place among the requests in flight, if there is one.
+func (s *Server) enter() bool {
+	if s.inFlight.Add(1) > s.maxInFlight {
+		s.inFlight.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (s *Server) leave() { s.inFlight.Add(-1) }
