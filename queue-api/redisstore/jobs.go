@@ -148,12 +148,12 @@ func (s *Store) write(ctx context.Context, old, next batch.Job) (any, error) {
 	}
 	return s.run(ctx, s.scripts.transition, keys, next.ID, strconv.FormatInt(old.Version, 10), s.epoch, mut,
 		string(old.Status), string(next.Status), s.clock.Now().UnixMilli(), waitingMove(old, next), liveMove(old, next),
-		environment, milli, retention, s.eventsKept, changes, s.hint(next))
+		environment, milli, retention, s.eventsKept, changes, s.hint(old, next))
 }
 
-// hint tells the leader what an API call did; the leader need not tell itself.
-func (s *Store) hint(next batch.Job) string {
-	if s.epoch > 0 {
+// hint tells the leader what an API call did, and that a job is to be stopped; the leader need not tell itself the rest.
+func (s *Store) hint(old, next batch.Job) string {
+	if s.epoch > 0 && (old.Stop != nil || next.Stop == nil) {
 		return ""
 	}
 	return Change{Job: next.ID}.String()

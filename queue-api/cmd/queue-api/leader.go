@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/dispatch"
+	"github.com/muster-batch/muster/queue-api/podspec"
+	"github.com/muster-batch/muster/queue-api/podwatch"
+	"github.com/muster-batch/muster/queue-api/redisstore"
+)
+
+// retryDelay lies between two leaderships of one process.
+const retryDelay = 500 * time.Millisecond
+
+// elect takes part in the election until ctx ends. The Lease keeps others waiting; the store's epoch makes sure that one
+// who does not know yet that it lost can write no more.
+func elect(ctx context.Context, kube kubernetes.Interface, o options, store *redisstore.Store) error {
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("leader election: %w", err)
+	}
+	lock := &resourcelock.LeaseLock{
+		LeaseMeta: metav1.ObjectMeta{Name: "queue-api", Namespace: o.leaseNamespace},
+		Client:    kube.CoordinationV1(),
+		// No two processes share an address: a restarted one takes its own Lease up again without waiting.
+		LockConfig: resourcelock.ResourceLockConfig{Identity: host + "_" + o.listen},
+	}
+	for ctx.Err() == nil {
+		if err := campaign(ctx, lock, func(ctx context.Context) error { return lead(ctx, kube, o, store) }); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(retryDelay):
+		}
+	}
+	return nil
+}
+
+// campaign waits for the Lease, leads while it holds it, and returns once lead has returned. A lead that fails gives the
+// Lease back.
+func campaign(ctx context.Context, lock resourcelock.Interface, lead func(context.Context) error) error {
+	term, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var started atomic.Bool
+	ended := make(chan struct{})
+	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+		Lock: lock, LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: time.Second,
+		ReleaseOnCancel: true, Name: "queue-api",
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: func(ctx context.Context) {
+				started.Store(true)
+				defer close(ended)
+				defer cancel()
+				if err := lead(ctx); err != nil && ctx.Err() == nil {
+					klog.FromContext(ctx).Error(err, "Leadership ended")
+				}
+			},
+			OnStoppedLeading: func() {},
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("leader election: %w", err)
+	}
+	elector.Run(term)
+	if started.Load() {
+		<-ended
+	}
+	return nil
+}
+
+// lead dispatches and settles until ctx ends or another leader takes over.
+func lead(ctx context.Context, kube kubernetes.Interface, o options, store *redisstore.Store) error {
+	mine, err := store.Lead(ctx)
+	if err != nil {
+		return err
+	}
+	klog.FromContext(ctx).Info("Leading")
+	cluster, err := podwatch.NewCluster(kube)
+	if err != nil {
+		return err
+	}
+	dispatcher := dispatch.New(mine, dispatch.PodClient{Client: kube}, dispatch.Config{
+		Pod: podspec.Options{Namespace: o.namespace, HostNetwork: o.hostNetwork},
+	})
+	watcher := podwatch.New(mine, cluster, dispatcher, podwatch.Config{FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout})
+	resources := dispatch.NewResources(mine, cluster, o.namespace, clock.RealClock{})
+
+	group, ctx := errgroup.WithContext(ctx)
+	synced := make(chan struct{})
+	group.Go(func() error { return cluster.Run(ctx, watcher, func() { close(synced) }) })
+	group.Go(func() error {
+		// Nothing is decided on half a view.
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-synced:
+		}
+		group.Go(func() error { return dispatcher.Run(ctx) })
+		group.Go(func() error { return watcher.Run(ctx) })
+		group.Go(func() error { return resources.Run(ctx) })
+		return listen(ctx, mine, dispatcher, watcher, resources)
+	})
+	return group.Wait()
+}
+
+// listen passes on what other writers tell, and has everything looked at again after it could have missed something.
+func listen(ctx context.Context, store *redisstore.Store, d *dispatch.Dispatcher, w *podwatch.Watcher, r *dispatch.Resources) error {
+	all := func() { d.Wake(); w.Resync(); r.Wake() }
+	for ctx.Err() == nil {
+		err := store.Changes(ctx, all, func(c redisstore.Change) {
+			switch {
+			case c.Queue != 0:
+				d.Wake()
+			case c.Job != "":
+				w.JobChanged(ctx, c.Job)
+				d.Wake()
+			default:
+				d.Wake()
+				r.Wake()
+			}
+		})
+		if ctx.Err() == nil && !errors.Is(err, batch.ErrStaleEpoch) {
+			klog.FromContext(ctx).Error(err, "Hints from Redis broke off")
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(retryDelay):
+		}
+	}
+	return nil
+}

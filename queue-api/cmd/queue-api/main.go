@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/pflag"
+	"k8s.io/component-base/logs"
+	logsapi "k8s.io/component-base/logs/api/v1"
+	_ "k8s.io/component-base/logs/json/register"
+	"k8s.io/klog/v2"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := start(ctx, os.Args[1:])
+	logs.FlushLogs()
+	if err != nil && !errors.Is(err, pflag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "queue-api:", err)
+		os.Exit(1)
+	}
+}
+
+// start reads flags, sets up logging and runs until ctx ends.
+func start(ctx context.Context, args []string) error {
+	fs := pflag.NewFlagSet("queue-api", pflag.ContinueOnError)
+	var o options
+	o.addFlags(fs)
+	logConfig := logsapi.NewLoggingConfiguration()
+	logsapi.AddFlags(logConfig, fs)
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if err := o.validate(); err != nil {
+		return err
+	}
+	if err := logsapi.ValidateAndApply(logConfig, nil); err != nil {
+		return fmt.Errorf("logging: %w", err)
+	}
+	return run(klog.NewContext(ctx, klog.Background()), o)
+}

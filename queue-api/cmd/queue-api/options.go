@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/muster-batch/muster/queue-api/redisstore"
+)
+
+type options struct {
+	listen               string
+	healthAddress        string
+	allowUnauthenticated bool
+	region               string
+	account              string
+
+	redisURL   string
+	dataDir    string
+	durability string
+	dev        bool
+	retention  time.Duration
+
+	kubeconfig     string
+	kubeQPS        float32
+	namespace      string
+	hostNetwork    bool
+	finishedPodTTL time.Duration
+	pullTimeout    time.Duration
+	leaseNamespace string
+}
+
+// addFlags declares every flag with its default.
+func (o *options) addFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&o.listen, "listen", "127.0.0.1:8080", "Address of the Batch API.")
+	fs.StringVar(&o.healthAddress, "health-address", "127.0.0.1:8081", "Address of /healthz, /readyz and /metrics.")
+	fs.BoolVar(&o.allowUnauthenticated, "allow-unauthenticated", false, "Serve the Batch API beyond loopback although it asks nobody who they are; only behind a network policy or proxy that does.")
+	fs.StringVar(&o.region, "region", "us-east-1", "Region in the ARNs of replies to clients that sign for none.")
+	fs.StringVar(&o.account, "account-id", "123456789012", "Account in ARNs, 12 digits.")
+
+	fs.StringVar(&o.redisURL, "redis-url", os.Getenv("MUSTER_REDIS_URL"), "Redis to use, redis://, rediss:// or unix://; default from MUSTER_REDIS_URL, which keeps a password off the command line. Without one a redis-server is started as a child.")
+	fs.StringVar(&o.dataDir, "data-dir", filepath.Join(os.TempDir(), "muster-queue-api"), "Folder of the child redis-server's data.")
+	fs.StringVar(&o.durability, "durability", string(redisstore.Fsync), "When a write counts as done: fsync (on disk), replicated (on a replica too) or relaxed (within two seconds).")
+	fs.BoolVar(&o.dev, "dev", false, "Without --redis-url and without an installed redis-server, keep everything in memory: nothing survives a restart.")
+	fs.DurationVar(&o.retention, "job-retention", 7*24*time.Hour, "How long finished jobs can be described.")
+
+	fs.StringVar(&o.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG"), "Kubeconfig of the cluster; empty inside a cluster.")
+	fs.Float32Var(&o.kubeQPS, "kube-api-qps", 500, "Requests a second to the API server, with twice that in a burst.")
+	fs.StringVar(&o.namespace, "namespace", "muster-jobs", "Namespace of pods whose compute environment and definition name none.")
+	fs.BoolVar(&o.hostNetwork, "host-network", true, "Pods use the host's network unless their definition says otherwise, as in AWS Batch.")
+	fs.DurationVar(&o.finishedPodTTL, "finished-pod-ttl", 30*time.Second, "How long a finished pod is kept, for kubectl logs.")
+	fs.DurationVar(&o.pullTimeout, "image-pull-timeout", 2*time.Minute, "How long a container may fail to start, as when its image cannot be pulled, before its attempt fails.")
+	fs.StringVar(&o.leaseNamespace, "leader-elect-namespace", "muster-system", "Namespace of the Lease that the leader holds.")
+}
+
+// validate checks what flags alone can tell.
+func (o *options) validate() error {
+	host, _, err := net.SplitHostPort(o.listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	if ip := net.ParseIP(host); (ip == nil || !ip.IsLoopback()) && host != "localhost" && !o.allowUnauthenticated {
+		return fmt.Errorf("--listen %s is not loopback and the API asks nobody who they are: give --allow-unauthenticated if something in front does", o.listen)
+	}
+	if _, err := redisstore.ParseDurability(o.durability); err != nil {
+		return fmt.Errorf("--durability: %w", err)
+	}
+	if o.retention < time.Second || o.finishedPodTTL < 0 || o.pullTimeout <= 0 || o.kubeQPS <= 0 {
+		return errors.New("--job-retention, --image-pull-timeout and --kube-api-qps must be positive, --finished-pod-ttl not negative")
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/queue-api/controlplane"
+	"github.com/muster-batch/muster/queue-api/httpapi"
+	"github.com/muster-batch/muster/queue-api/redisstore"
+)
+
+// run joins the parts and runs them until ctx ends or one fails for good.
+func run(ctx context.Context, o options) error {
+	// 1. Everything that can be refused at once is looked at before anything is started.
+	apiListener, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	healthListener, err := net.Listen("tcp", o.healthAddress)
+	if err != nil {
+		return fmt.Errorf("--health-address: %w", err)
+	}
+	kube, err := kubeClient(o)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	// 2. The store.
+	client, durability, err := openRedis(ctx, group, o)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	store := redisstore.New(client, redisstore.Config{Durability: durability, Retention: o.retention})
+	var safe atomic.Bool
+	group.Go(func() error { return checkStore(ctx, store, &safe) })
+	// 3. The API.
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	service, err := controlplane.New(store, store, store, store, clock.RealClock{}, controlplane.Config{})
+	if err != nil {
+		return err
+	}
+	api, err := httpapi.New(service, registry, httpapi.Config{Region: o.region, Account: o.account})
+	if err != nil {
+		return err
+	}
+	health := httpapi.NewHealth(registry, httpapi.Check{Name: "redis", Ready: func(ctx context.Context) error {
+		if !safe.Load() {
+			return errors.New("not yet checked")
+		}
+		return store.Ping(ctx)
+	}})
+	group.Go(func() error { return health.Run(ctx, healthListener) })
+	group.Go(func() error { return api.Run(ctx, apiListener) })
+	// 4. The leader's part.
+	group.Go(func() error { return elect(ctx, kube, o, store) })
+	klog.FromContext(ctx).Info("Serving the Batch API", "address", apiListener.Addr().String(), "durability", durability)
+	err = group.Wait()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// checkStore waits for Redis and refuses one that could lose jobs.
+func checkStore(ctx context.Context, store *redisstore.Store, safe *atomic.Bool) error {
+	for {
+		err := store.Check(ctx)
+		switch {
+		case err == nil:
+			safe.Store(true)
+			return nil
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, redisstore.ErrUnsafe):
+			return err
+		}
+		klog.FromContext(ctx).Error(err, "Redis does not answer yet")
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func kubeClient(o options) (kubernetes.Interface, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("cluster: %w", err)
+	}
+	config.QPS, config.Burst = o.kubeQPS, int(2*o.kubeQPS)
+	config.ContentType, config.AcceptContentTypes = "application/vnd.kubernetes.protobuf", "application/vnd.kubernetes.protobuf,application/json"
+	config.Timeout = 0 // watches have no end; calls have contexts
+	client, err := kubernetes.NewForConfig(rest.AddUserAgent(config, "queue-api"))
+	if err != nil {
+		return nil, fmt.Errorf("cluster: %w", err)
+	}
+	return client, nil
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dispatch
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+// PodClient makes pods through the API server.
+type PodClient struct{ Client kubernetes.Interface }
+
+var _ Pods = PodClient{}
+
+// Create implements Pods.
+func (p PodClient) Create(ctx context.Context, pod *corev1.Pod) error {
+	_, err := p.Client.CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
+	switch {
+	case err == nil, apierrors.IsAlreadyExists(err):
+		return nil
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+		return fmt.Errorf("%w: %w", ErrRejected, err)
+	default:
+		return err
+	}
+}

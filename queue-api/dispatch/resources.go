@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/lifecycle"
+)
+
+// Status reasons of healthy and unhealthy environments, AWS Batch's own words.
+const (
+	reasonHealthy     = "ComputeEnvironment Healthy"
+	reasonNoNamespace = "CLIENT_ERROR - Unable to validate Kubernetes Namespace"
+)
+
+// ResourceStore is what Resources asks of the store.
+type ResourceStore interface {
+	Environments(ctx context.Context) ([]batch.ComputeEnvironment, error)
+	UpdateEnvironment(ctx context.Context, name string, change func(*batch.ComputeEnvironment) error) (batch.ComputeEnvironment, error)
+	DeleteEnvironment(ctx context.Context, name string) error
+	Queues(ctx context.Context) ([]batch.JobQueue, error)
+	CloseQueue(ctx context.Context, number int) error
+	DeleteQueue(ctx context.Context, name string) error
+	ListJobs(ctx context.Context, queueNumber int, status batch.JobStatus, after string, limit int) ([]batch.Job, string, error)
+	Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error)
+	Prune(ctx context.Context, queueNumber int) error
+}
+
+// Cluster answers what Resources must know of Kubernetes.
+type Cluster interface {
+	// NamespaceExists fails if it cannot tell.
+	NamespaceExists(ctx context.Context, name string) (bool, error)
+	// HasNodes tells whether the environment still has nodes; it fails if it cannot tell.
+	HasNodes(ctx context.Context, environmentUUID string) (bool, error)
+	// DeleteUnbound deletes the environment's pods that have no node yet.
+	DeleteUnbound(ctx context.Context, environmentUUID string) error
+}
+
+// Resources moves queues and environments to where their owners want them.
+type Resources struct {
+	store     ResourceStore
+	cluster   Cluster
+	namespace string // of environments that name none
+	clock     clock.WithTicker
+	wake      chan struct{}
+}
+
+// resourceTick is the time between two rounds that nothing woke.
+const resourceTick = 5 * time.Second
+
+// NewResources makes a Resources; namespace is where pods go when their environment names none.
+func NewResources(store ResourceStore, cluster Cluster, namespace string, clk clock.WithTicker) *Resources {
+	return &Resources{store: store, cluster: cluster, namespace: namespace, clock: clk, wake: make(chan struct{}, 1)}
+}
+
+// Wake starts a round soon. It does not block.
+func (r *Resources) Wake() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run works until ctx ends or another leader took over, which is batch.ErrStaleEpoch.
+func (r *Resources) Run(ctx context.Context) error {
+	ticker := r.clock.NewTicker(resourceTick)
+	defer ticker.Stop()
+	for {
+		err := errors.Join(r.environments(ctx), r.queues(ctx))
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, batch.ErrStaleEpoch):
+			return err
+		case err != nil:
+			klog.FromContext(ctx).Error(err, "Resources are looked at again")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.wake:
+		case <-ticker.C():
+		}
+	}
+}
+
+func (r *Resources) environments(ctx context.Context) error {
+	all, err := r.store.Environments(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range all {
+		if !e.AcceptsWork() {
+			// Admission is revocable until a pod is bound: its jobs wait again and try the next environment.
+			errs = append(errs, r.cluster.DeleteUnbound(ctx, e.UUID))
+		}
+		switch e.Status {
+		case batch.ResourceCreating, batch.ResourceUpdating, batch.ResourceInvalid:
+			errs = append(errs, r.validate(ctx, e))
+		case batch.ResourceDeleting:
+			errs = append(errs, r.deleteEnvironment(ctx, e))
+		case batch.ResourceValid:
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// validate makes an environment VALID, or INVALID with the reason; an INVALID one is looked at again and again.
+func (r *Resources) validate(ctx context.Context, e batch.ComputeEnvironment) error {
+	namespace := r.namespace
+	if e.EKS != nil && e.EKS.Namespace != "" {
+		namespace = e.EKS.Namespace
+	}
+	ok, err := r.cluster.NamespaceExists(ctx, namespace)
+	if err != nil {
+		return fmt.Errorf("validate compute environment %s: %w", e.Name, err)
+	}
+	status, reason := batch.ResourceValid, reasonHealthy
+	if !ok {
+		status, reason = batch.ResourceInvalid, reasonNoNamespace
+	}
+	if e.Status == status && e.StatusReason == reason {
+		return nil
+	}
+	_, err = r.store.UpdateEnvironment(ctx, e.Name, func(now *batch.ComputeEnvironment) error {
+		if now.UUID == e.UUID && now.Status != batch.ResourceDeleting {
+			now.Status, now.StatusReason = status, reason
+		}
+		return nil
+	})
+	if errors.Is(err, batch.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// deleteEnvironment forgets an environment once its nodes are gone; nodes of an unmanaged one are the admin's.
+func (r *Resources) deleteEnvironment(ctx context.Context, e batch.ComputeEnvironment) error {
+	if e.Type == batch.Managed {
+		nodes, err := r.cluster.HasNodes(ctx, e.UUID)
+		if err != nil {
+			return fmt.Errorf("delete compute environment %s: %w", e.Name, err)
+		}
+		if nodes {
+			return nil
+		}
+	}
+	klog.FromContext(ctx).Info("Deleted compute environment", "computeEnvironment", e.Name)
+	return r.store.DeleteEnvironment(ctx, e.Name)
+}
+
+func (r *Resources) queues(ctx context.Context) error {
+	all, err := r.store.Queues(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, q := range all {
+		if q.Status == batch.ResourceDeleting {
+			errs = append(errs, r.deleteQueue(ctx, q))
+			continue
+		}
+		errs = append(errs, r.store.Prune(ctx, q.Number))
+	}
+	return errors.Join(errs...)
+}
+
+// deleteQueue stops the queue's jobs and forgets it once all of them have ended.
+func (r *Resources) deleteQueue(ctx context.Context, q batch.JobQueue) error {
+	if err := r.store.CloseQueue(ctx, q.Number); err != nil {
+		return err
+	}
+	left := 0
+	for _, status := range batch.JobStatuses {
+		if status.IsTerminal() {
+			continue
+		}
+		jobs, _, err := r.store.ListJobs(ctx, q.Number, status, "", 1000)
+		if err != nil {
+			return err
+		}
+		for _, job := range jobs {
+			ended, err := r.terminate(ctx, job.ID)
+			if err != nil {
+				return fmt.Errorf("delete job queue %s: %w", q.Name, err)
+			}
+			if !ended.Status.IsTerminal() {
+				left++
+			}
+		}
+	}
+	if left > 0 {
+		return nil
+	}
+	klog.FromContext(ctx).Info("Deleted job queue", "jobQueue", q.Name)
+	return r.store.DeleteQueue(ctx, q.Name)
+}
+
+func (r *Resources) terminate(ctx context.Context, jobID string) (batch.Job, error) {
+	return r.store.Transition(ctx, jobID, func(job batch.Job) (batch.Job, error) {
+		next, _, err := lifecycle.Step(job, lifecycle.Terminated{Reason: lifecycle.ReasonQueueDeleted}, r.clock.Now())
+		return next, err
+	})
+}

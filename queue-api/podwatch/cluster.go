@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package podwatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/muster-batch/muster/queue-api/batchmeta"
+)
+
+// Cluster is the cluster's Batch pods and nodes: read from informers, changed through the API server.
+type Cluster struct {
+	client    kubernetes.Interface
+	factories []informers.SharedInformerFactory
+	pods      cache.SharedIndexInformer
+	nodes     cache.SharedIndexInformer
+	events    cache.SharedIndexInformer
+}
+
+var _ Pods = (*Cluster)(nil)
+
+const byJob = "job"
+
+// NewCluster makes the informers: pods with a job's label, nodes of compute environments, and the autoscaler's Events.
+func NewCluster(client kubernetes.Interface) (*Cluster, error) {
+	filtered := func(tweak func(*metav1.ListOptions)) informers.SharedInformerFactory {
+		return informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTweakListOptions(tweak))
+	}
+	pods := filtered(func(o *metav1.ListOptions) { o.LabelSelector = batchmeta.JobID })
+	nodes := filtered(func(o *metav1.ListOptions) { o.LabelSelector = batchmeta.ComputeEnvironmentUUID })
+	events := filtered(func(o *metav1.ListOptions) { o.FieldSelector = "reason=" + batchmeta.ReasonScaleUpFailed })
+	c := &Cluster{
+		client:    client,
+		factories: []informers.SharedInformerFactory{pods, nodes, events},
+		pods:      pods.Core().V1().Pods().Informer(),
+		nodes:     nodes.Core().V1().Nodes().Informer(),
+		events:    events.Core().V1().Events().Informer(),
+	}
+	for informer, trim := range map[cache.SharedIndexInformer]cache.TransformFunc{c.pods: trimPod, c.nodes: trimNode, c.events: trimEvent} {
+		if err := informer.SetTransform(trim); err != nil {
+			return nil, fmt.Errorf("set up informer: %w", err)
+		}
+	}
+	err := c.pods.AddIndexers(cache.Indexers{byJob: func(obj any) ([]string, error) {
+		return []string{obj.(*corev1.Pod).Labels[batchmeta.JobID]}, nil
+	}})
+	return c, err
+}
+
+// trimPod drops what nobody here reads: the cache holds every pod of every job.
+func trimPod(obj any) (any, error) {
+	pod, ok := obj.(*corev1.Pod)
+	if !ok {
+		return obj, nil
+	}
+	pod.ManagedFields, pod.Annotations = nil, nil
+	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName}
+	return pod, nil
+}
+
+func trimNode(obj any) (any, error) {
+	node, ok := obj.(*corev1.Node)
+	if !ok {
+		return obj, nil
+	}
+	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node.Name, ResourceVersion: node.ResourceVersion, Labels: node.Labels}}, nil
+}
+
+func trimEvent(obj any) (any, error) {
+	if event, ok := obj.(*corev1.Event); ok {
+		event.ManagedFields = nil
+	}
+	return obj, nil
+}
+
+// Run keeps the caches until ctx ends and tells w what changes; ready is called once they are complete.
+func (c *Cluster) Run(ctx context.Context, w *Watcher, ready func()) error {
+	handlers := map[cache.SharedIndexInformer]cache.ResourceEventHandler{
+		c.pods: onChange(w.PodChanged),
+		c.events: cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(obj any) { w.ScaleUpFailed(ctx, obj.(*corev1.Event)) },
+			UpdateFunc: func(_, obj any) { w.ScaleUpFailed(ctx, obj.(*corev1.Event)) },
+		},
+	}
+	for informer, handler := range handlers {
+		if _, err := informer.AddEventHandler(handler); err != nil {
+			return fmt.Errorf("watch: %w", err)
+		}
+	}
+	for _, f := range c.factories {
+		f.Start(ctx.Done())
+	}
+	if cache.WaitForCacheSync(ctx.Done(), c.pods.HasSynced, c.nodes.HasSynced, c.events.HasSynced) {
+		ready()
+	}
+	<-ctx.Done()
+	for _, f := range c.factories {
+		f.Shutdown()
+	}
+	return nil
+}
+
+func onChange(tell func(*corev1.Pod)) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(obj any) { tell(obj.(*corev1.Pod)) },
+		UpdateFunc: func(_, obj any) { tell(obj.(*corev1.Pod)) },
+		DeleteFunc: func(obj any) {
+			if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+				obj = gone.Obj
+			}
+			if pod, ok := obj.(*corev1.Pod); ok {
+				tell(pod)
+			}
+		},
+	}
+}
+
+// Get implements Pods.
+func (c *Cluster) Get(namespace, name string) *corev1.Pod {
+	obj, ok, err := c.pods.GetStore().GetByKey(namespace + "/" + name)
+	if err != nil || !ok {
+		return nil
+	}
+	return obj.(*corev1.Pod)
+}
+
+// OfJob implements Pods.
+func (c *Cluster) OfJob(jobID string) []*corev1.Pod {
+	objs, err := c.pods.GetIndexer().ByIndex(byJob, jobID)
+	if err != nil {
+		return nil
+	}
+	return asPods(objs)
+}
+
+// All implements Pods.
+func (c *Cluster) All() []*corev1.Pod { return asPods(c.pods.GetStore().List()) }
+
+func asPods(objs []any) []*corev1.Pod {
+	out := make([]*corev1.Pod, 0, len(objs))
+	for _, obj := range objs {
+		out = append(out, obj.(*corev1.Pod))
+	}
+	return out
+}
+
+// Live implements Pods.
+func (c *Cluster) Live(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
+	pod, err := c.client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return pod, err
+}
+
+// InstanceID implements Pods. Nodes that no fleet launched have no instance; their name stands for it.
+func (c *Cluster) InstanceID(ctx context.Context, node string) string {
+	if node == "" {
+		return ""
+	}
+	if obj, ok, err := c.nodes.GetStore().GetByKey(node); err == nil && ok {
+		if id := obj.(*corev1.Node).Labels[batchmeta.InstanceID]; id != "" {
+			return id
+		}
+	}
+	return node
+}
+
+// Stop implements Pods.
+func (c *Cluster) Stop(ctx context.Context, pod *corev1.Pod) error {
+	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID}}
+	return ignoreGone(c.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, options))
+}
+
+// Release implements Pods.
+func (c *Cluster) Release(ctx context.Context, pod *corev1.Pod) error {
+	if !slices.Contains(pod.Finalizers, batchmeta.Tracking) {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid":                                 pod.UID,
+		"$deleteFromPrimitiveList/finalizers": []string{batchmeta.Tracking},
+	}})
+	if err != nil {
+		return fmt.Errorf("release pod: %w", err)
+	}
+	_, err = c.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	return ignoreGone(err)
+}
+
+// ignoreGone treats a pod that is gone, or whose name another has taken, as done with.
+func ignoreGone(err error) error {
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return nil
+	}
+	return err
+}
+
+// NamespaceExists tells whether there is such a namespace; it fails if it cannot tell.
+func (c *Cluster) NamespaceExists(ctx context.Context, name string) (bool, error) {
+	_, err := c.client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// HasNodes tells whether the environment has nodes; it asks the API server.
+func (c *Cluster) HasNodes(ctx context.Context, environmentUUID string) (bool, error) {
+	nodes, err := c.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{
+		LabelSelector: batchmeta.ComputeEnvironmentUUID + "=" + environmentUUID, Limit: 1,
+	})
+	if err != nil {
+		return false, fmt.Errorf("list nodes: %w", err)
+	}
+	return len(nodes.Items) > 0, nil
+}
+
+// DeleteUnbound deletes the environment's pods that have no node yet. A pod that is bound meanwhile is kept: its
+// resourceVersion has changed.
+func (c *Cluster) DeleteUnbound(ctx context.Context, environmentUUID string) error {
+	for _, pod := range c.All() {
+		if pod.Labels[batchmeta.ComputeEnvironmentUUID] != environmentUUID || pod.Spec.NodeName != "" || pod.DeletionTimestamp != nil {
+			continue
+		}
+		options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID, ResourceVersion: &pod.ResourceVersion}}
+		if err := ignoreGone(c.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, options)); err != nil {
+			return fmt.Errorf("withdraw pod: %w", err)
+		}
+	}
+	return nil
+}

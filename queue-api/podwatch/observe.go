@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package podwatch
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/lifecycle"
+)
+
+// maxReason is how much of a container's reason is kept. AWS Batch: 255 characters.
+const maxReason = 255
+
+// observe gives the events that a pod stands for, in the order of a job's life. instanceID is that of the pod's node.
+func observe(pod *corev1.Pod, attempt int, instanceID string) []lifecycle.Event {
+	var events []lifecycle.Event
+	if pod.Spec.NodeName != "" {
+		events = append(events, lifecycle.Bound{Attempt: attempt, NodeName: pod.Spec.NodeName, InstanceID: instanceID})
+	}
+	if at, ok := startedAt(pod); ok {
+		events = append(events, lifecycle.Started{Attempt: attempt, At: at})
+	}
+	if isFinished(pod) {
+		events = append(events, ended(pod, attempt, instanceID))
+	}
+	return events
+}
+
+// isFinished reports whether no container of the pod runs or will run.
+func isFinished(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+// startedAt is when the first main container began to run.
+func startedAt(pod *corev1.Pod) (time.Time, bool) {
+	var first time.Time
+	for _, s := range pod.Status.ContainerStatuses {
+		var at time.Time
+		switch {
+		case s.State.Running != nil:
+			at = s.State.Running.StartedAt.Time
+		case s.State.Terminated != nil && s.State.Terminated.ContainerID != "":
+			at = s.State.Terminated.StartedAt.Time
+		}
+		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first.UTC(), !first.IsZero()
+}
+
+func ended(pod *corev1.Pod, attempt int, instanceID string) lifecycle.Ended {
+	ev := lifecycle.Ended{
+		Attempt:        attempt,
+		Succeeded:      pod.Status.Phase == corev1.PodSucceeded,
+		StatusReason:   lifecycle.ReasonExited,
+		Containers:     outcomes(pod.Status.ContainerStatuses),
+		InitContainers: outcomes(pod.Status.InitContainerStatuses),
+		StoppedAt:      stoppedAt(pod),
+	}
+	switch _, started := startedAt(pod); {
+	case ev.Succeeded:
+	case lostHost(pod):
+		ev.StatusReason = lifecycle.HostTerminated(instanceID)
+	case !started:
+		ev.StatusReason = lifecycle.ReasonStartFailed
+	}
+	return ev
+}
+
+// lostHost reports whether the pod ended because its node did.
+func lostHost(pod *corev1.Pod) bool {
+	if pod.Status.Reason == "NodeLost" || pod.Status.Reason == "NodeShutdown" || pod.Status.Reason == "Terminated" {
+		return true
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue {
+			return c.Reason == "DeletionByPodGC" || c.Reason == "DeletionByTaintManager"
+		}
+	}
+	return false
+}
+
+func outcomes(statuses []corev1.ContainerStatus) []batch.ContainerOutcome {
+	out := make([]batch.ContainerOutcome, 0, len(statuses))
+	for _, s := range statuses {
+		o := batch.ContainerOutcome{Name: s.Name, ContainerID: s.ContainerID}
+		if t := s.State.Terminated; t != nil {
+			o.Reason = reasonOf(t.Reason, t.Message)
+			// The kubelet makes a code up for a container that it lost track of.
+			if t.Reason != "ContainerStatusUnknown" {
+				o.ExitCode = new(int(t.ExitCode))
+			}
+		}
+		out = append(out, o)
+	}
+	return slices.Clip(out)
+}
+
+func reasonOf(reason, message string) string {
+	if message != "" && reason != "Completed" && reason != "Error" && reason != "OOMKilled" {
+		reason += ": " + message
+	}
+	return truncate(reason)
+}
+
+func truncate(s string) string {
+	if len(s) <= maxReason {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxReason], "")
+}
+
+// stoppedAt is when the last container ended; zero if none told.
+func stoppedAt(pod *corev1.Pod) time.Time {
+	var last time.Time
+	for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if t := s.State.Terminated; t != nil && t.FinishedAt.After(last) {
+			last = t.FinishedAt.UTC()
+		}
+	}
+	return last
+}
+
+// stuck tells which container cannot start, why in AWS Batch's words, and whether waiting could help.
+func stuck(pod *corev1.Pod) (container, reason string, hopeless bool) {
+	for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		w := s.State.Waiting
+		if w == nil {
+			continue
+		}
+		switch w.Reason {
+		case "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable":
+			return s.Name, truncate("CannotPullContainerError: " + w.Message), false
+		case "InvalidImageName":
+			return s.Name, truncate("CannotPullContainerError: " + w.Message), true
+		case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
+			return s.Name, truncate(w.Reason + ": " + w.Message), false
+		}
+	}
+	return "", "", false
+}

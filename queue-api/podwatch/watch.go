@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package podwatch
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+// Store is what a Watcher asks of the store.
+type Store interface {
+	Queues(ctx context.Context) ([]batch.JobQueue, error)
+	Job(ctx context.Context, id string) (batch.Job, error)
+	Live(ctx context.Context, queueNumber int) ([]string, error)
+	Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error)
+}
+
+// Dispatcher is who admits jobs.
+type Dispatcher interface {
+	// Wake says that a budget or a waiting job came back. It does not block.
+	Wake()
+	// Ensure makes the pod of an admitted job again if it was lost before a node was chosen.
+	Ensure(ctx context.Context, job batch.Job) error
+}
+
+// Config tunes a Watcher.
+type Config struct {
+	// FinishedPodTTL is how long a finished pod is kept for its logs. Default none.
+	FinishedPodTTL time.Duration
+	// StartTimeout is how long a container may fail to start, as when its image cannot be pulled. Default 2 minutes.
+	StartTimeout time.Duration
+	// Resync is the time between two full reconciles. Default 1 minute.
+	Resync time.Duration
+	// Workers settle pods at once. Default 16.
+	Workers int
+	// Clock times attempts. Default the real one.
+	Clock clock.WithTicker
+}
+
+// Watcher settles jobs by their pods.
+type Watcher struct {
+	store      Store
+	pods       Pods
+	dispatcher Dispatcher
+	cfg        Config
+	work       workqueue.TypedRateLimitingInterface[podKey]
+	resync     chan struct{}
+}
+
+// podKey names a pod.
+type podKey struct{ Namespace, Name string }
+
+// New makes a Watcher. Its pods must be synced before Run.
+func New(store Store, pods Pods, dispatcher Dispatcher, cfg Config) *Watcher {
+	cfg.StartTimeout = cmp.Or(cfg.StartTimeout, 2*time.Minute)
+	cfg.Resync = cmp.Or(cfg.Resync, time.Minute)
+	cfg.Workers = cmp.Or(cfg.Workers, 16)
+	if cfg.Clock == nil {
+		cfg.Clock = clock.RealClock{}
+	}
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[podKey](50*time.Millisecond, 10*time.Second)
+	return &Watcher{
+		store: store, pods: pods, dispatcher: dispatcher, cfg: cfg, resync: make(chan struct{}, 1),
+		work: workqueue.NewTypedRateLimitingQueueWithConfig(limiter,
+			workqueue.TypedRateLimitingQueueConfig[podKey]{Clock: cfg.Clock}),
+	}
+}
+
+// PodChanged is told of every pod that was added, changed or deleted. It does not block.
+func (w *Watcher) PodChanged(pod *corev1.Pod) { w.work.Add(podKey{pod.Namespace, pod.Name}) }
+
+// JobChanged is told of a job that an API call changed. It asks the store which pod that means.
+func (w *Watcher) JobChanged(ctx context.Context, id string) {
+	for _, pod := range w.pods.OfJob(id) {
+		w.PodChanged(pod)
+	}
+	if len(w.pods.OfJob(id)) > 0 {
+		return
+	}
+	job, err := w.store.Job(ctx, id)
+	if err == nil && job.Current != nil {
+		w.work.Add(podKey{job.Current.PodNamespace, job.Current.PodName})
+	}
+}
+
+// Resync starts a full reconcile soon, as after hints were missed. It does not block.
+func (w *Watcher) Resync() {
+	select {
+	case w.resync <- struct{}{}:
+	default:
+	}
+}
+
+// Run settles until ctx ends or another leader took over, which is batch.ErrStaleEpoch. Any other error is logged and the
+// pod tried again.
+func (w *Watcher) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(ctx, w.work.ShutDown)
+	defer stop()
+	var wg sync.WaitGroup
+	for range w.cfg.Workers {
+		wg.Go(func() {
+			for w.settleNext(ctx, cancel) {
+			}
+		})
+	}
+	wg.Go(func() { w.resyncLoop(ctx) })
+	wg.Wait()
+	if err := context.Cause(ctx); errors.Is(err, batch.ErrStaleEpoch) {
+		return err
+	}
+	return nil
+}
+
+// settleNext handles one pod; it returns false when there will be no more.
+func (w *Watcher) settleNext(ctx context.Context, cancel context.CancelCauseFunc) bool {
+	key, shutdown := w.work.Get()
+	if shutdown {
+		return false
+	}
+	defer w.work.Done(key)
+	again, err := w.settle(ctx, key)
+	switch {
+	case errors.Is(err, batch.ErrStaleEpoch):
+		cancel(err)
+	case err != nil:
+		if ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, "Pod is settled again", "pod", key.Namespace+"/"+key.Name)
+		}
+		w.work.AddRateLimited(key)
+	default:
+		w.work.Forget(key)
+		if again > 0 {
+			w.work.AddAfter(key, again)
+		}
+	}
+	return true
+}
+
+func (w *Watcher) resyncLoop(ctx context.Context) {
+	ticker := w.cfg.Clock.NewTicker(w.cfg.Resync)
+	defer ticker.Stop()
+	for {
+		if err := w.reconcile(ctx); err != nil && ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, "Reconcile is tried again")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.resync:
+		case <-ticker.C():
+		}
+	}
+}
+
+// reconcile looks at every pod, and at every attempt under way whose pod it does not see.
+func (w *Watcher) reconcile(ctx context.Context) error {
+	seen := map[podKey]bool{}
+	for _, pod := range w.pods.All() {
+		w.PodChanged(pod)
+		seen[podKey{pod.Namespace, pod.Name}] = true
+	}
+	queues, err := w.store.Queues(ctx)
+	if err != nil {
+		return err
+	}
+	for _, q := range queues {
+		ids, err := w.store.Live(ctx, q.Number)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			job, err := w.store.Job(ctx, id)
+			if err != nil && !errors.Is(err, batch.ErrNotFound) {
+				return fmt.Errorf("job %s: %w", id, err)
+			}
+			if err == nil && job.Current != nil && !seen[podKey{job.Current.PodNamespace, job.Current.PodName}] {
+				if err := w.missing(ctx, job); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
