@@ -57,6 +57,8 @@ const (
 	NodeGroup = "muster.sh/node-group"
 	// Generation is a node label: the generation of the environment's template that launched the node.
 	Generation = "muster.sh/generation"
+	// LaunchToken is a node annotation: the launch that made a simulated node, by which a repeated launch finds it.
+	LaunchToken = "muster.sh/launch-token"
 )
 
 // Values of CapacityType.

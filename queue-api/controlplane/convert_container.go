@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"github.com/muster-batch/muster/queue-api/awsapi"
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+// showContainer adds what AWS Batch shows of jobs with containerProperties: the merged properties with the run beside
+// them, and the attempts that ended.
+func showContainer(scope batch.Scope, d *awsapi.JobDetail, job *batch.Job, c *awsapi.ContainerDetail) {
+	if a, ok := shownAttempt(job); ok {
+		run := containerRun(scope, job.Definition.Name, &a)
+		c.ContainerInstanceArn, c.TaskArn, c.LogStreamName = run.ContainerInstanceArn, run.TaskArn, run.LogStreamName
+		c.ExitCode, c.Reason = run.ExitCode, run.Reason
+	}
+	d.Container = c
+	d.PropagateTags = new(value(job.PropagateTags))
+	for i := range job.Attempts {
+		a := &job.Attempts[i]
+		d.Attempts = append(d.Attempts, awsapi.AttemptDetail{
+			Container:    containerRun(scope, job.Definition.Name, a),
+			StartedAt:    millis(a.StartedAt),
+			StoppedAt:    millis(a.StoppedAt),
+			StatusReason: given(a.StatusReason),
+		})
+	}
+}
+
+// containerRun is an attempt in the words of Amazon ECS, which clients build links from. AWS Batch: the task is there
+// once a node is chosen, the log stream once the container runs.
+func containerRun(scope batch.Scope, definition string, a *batch.Attempt) *awsapi.AttemptContainerDetail {
+	run := &awsapi.AttemptContainerDetail{NetworkInterfaces: []awsapi.NetworkInterface{}}
+	cluster := clusterName(a.ComputeEnvironment)
+	task := taskID(a.PodName)
+	if a.NodeName != "" {
+		run.TaskArn = new(ecsARN(scope, "task", cluster+"/"+task))
+		run.ContainerInstanceArn = new(ecsARN(scope, "container-instance", cluster+"/"+shortHash(a.NodeName)))
+	}
+	if !a.StartedAt.IsZero() {
+		run.LogStreamName = new(logStream(definition, task))
+	}
+	if len(a.Containers) > 0 {
+		run.ExitCode, run.Reason = a.Containers[0].ExitCode, given(a.Containers[0].Reason)
+	}
+	return run
+}
+
+// taskID is the pod's name as the id of an ECS task, 32 hexadecimal digits: the UUID in the name, from which the name can
+// be found again.
+func taskID(podName string) string {
+	id := strings.ReplaceAll(strings.TrimPrefix(podName, "aws-batch."), "-", "")
+	if _, err := hex.DecodeString(id); err != nil || len(id) != 32 {
+		return shortHash(podName)
+	}
+	return id
+}
+
+func shortHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:16])
+}
+
+// logStream names a container's log as AWS Batch does.
+func logStream(definition, task string) string {
+	return definition[:min(len(definition), 200)] + "/default/" + task
+}
+
+// clusterName is the ECS cluster that stands for a compute environment's nodes. It lives as long as jobs remember the
+// environment, so it holds its name only.
+func clusterName(environment string) string { return environment + "_Batch" }
+
+func ecsARN(scope batch.Scope, kind, id string) string {
+	return "arn:aws:ecs:" + scope.Region + ":" + scope.Account + ":" + kind + "/" + id
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/muster-batch/muster/queue-api/awsapi"
+	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/podspec"
+)
+
+// RegisterJobDefinition stores a new revision, whether or not it differs from the last.
+func (s *Service) RegisterJobDefinition(ctx context.Context, call batch.Call, in *awsapi.RegisterJobDefinitionRequest) (*awsapi.RegisterJobDefinitionResponse, error) {
+	if err := s.checkNewDefinition(in); err != nil {
+		return nil, err
+	}
+	def, err := newDefinition(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := podspec.ValidateDefinition(def); err != nil {
+		return nil, err
+	}
+	if def, err = s.definitions.RegisterDefinition(ctx, def); err != nil {
+		return nil, err
+	}
+	return &awsapi.RegisterJobDefinitionResponse{
+		JobDefinitionName: &def.Name,
+		JobDefinitionArn:  new(call.ARN(batch.ARNJobDefinition, def.Ref().String())),
+		Revision:          &def.Revision,
+	}, nil
+}
+
+// DeregisterJobDefinition makes one revision INACTIVE: it takes no more jobs and stays readable. AWS Batch: jobs under way
+// go on.
+func (s *Service) DeregisterJobDefinition(ctx context.Context, _ batch.Call, in *awsapi.DeregisterJobDefinitionRequest) (*awsapi.DeregisterJobDefinitionResponse, error) {
+	id := value(in.JobDefinition)
+	ref, err := definitionRef(id)
+	if err != nil {
+		return nil, err
+	}
+	if ref.Revision == 0 {
+		return nil, batch.Invalidf("jobDefinition must name a revision: %s:<revision>", clip(id))
+	}
+	if err := s.definitions.DeregisterDefinition(ctx, ref); errors.Is(err, batch.ErrNotFound) {
+		return nil, noDefinition(id)
+	} else if err != nil {
+		return nil, err
+	}
+	return &awsapi.DeregisterJobDefinitionResponse{}, nil
+}
+
+// definitionRef reads name, name:revision or an ARN of either.
+func definitionRef(id string) (batch.DefinitionRef, error) {
+	name, ok := batch.NameFromARN(batch.ARNJobDefinition, id)
+	if !ok {
+		return batch.DefinitionRef{}, noDefinition(id)
+	}
+	ref, err := batch.ParseDefinitionRef(name)
+	if err != nil {
+		return batch.DefinitionRef{}, noDefinition(id)
+	}
+	return ref, nil
+}
+
+// noDefinition is AWS Batch's answer, which differs by how the definition was named.
+func noDefinition(id string) error {
+	if strings.HasPrefix(id, "arn:") {
+		return batch.Invalidf("JobDefinition %s not found.", clip(id))
+	}
+	return batch.Invalidf("JobDefinition name %s does not exist or is not in ACTIVE status", clip(id))
+}
+
+// activeDefinition finds the definition that a job is to run, the latest revision unless one is named.
+func (s *Service) activeDefinition(ctx context.Context, id string) (batch.JobDefinition, error) {
+	ref, err := definitionRef(id)
+	if err != nil {
+		return batch.JobDefinition{}, err
+	}
+	def, err := s.definitions.Definition(ctx, ref)
+	if errors.Is(err, batch.ErrNotFound) || err == nil && def.Status != batch.DefinitionActive {
+		return batch.JobDefinition{}, noDefinition(id)
+	}
+	return def, err
+}
+
+// checkNewDefinition checks all but the properties, which are podspec's.
+func (s *Service) checkNewDefinition(in *awsapi.RegisterJobDefinitionRequest) error {
+	if err := checkName(in.JobDefinitionName); err != nil {
+		return err
+	}
+	if err := checkDefinitionKind(in); err != nil {
+		return err
+	}
+	if err := checkTags("tags", in.Tags); err != nil {
+		return err
+	}
+	if err := checkPriority("schedulingPriority", in.SchedulingPriority); err != nil {
+		return err
+	}
+	if err := checkRetry(in.RetryStrategy); err != nil {
+		return err
+	}
+	if err := checkTimeout(in.Timeout); err != nil {
+		return err
+	}
+	raw, err := rawOf(in)
+	if err != nil {
+		return err
+	}
+	if len(raw) > s.cfg.MaxDefinitionBytes {
+		return batch.Invalidf("Job definition must be at most %d bytes", s.cfg.MaxDefinitionBytes)
+	}
+	return nil
+}
+
+// checkDefinitionKind is AWS Batch's rule of one kind of properties for each definition.
+func checkDefinitionKind(in *awsapi.RegisterJobDefinitionRequest) error {
+	switch {
+	case value(in.Type) != "container":
+		return refused("type " + value(in.Type))
+	case !isEmpty(in.NodeProperties):
+		return refused("nodeProperties")
+	case in.EcsProperties != nil && len(in.EcsProperties.TaskProperties) > 0:
+		return refused("ecsProperties")
+	case in.ConsumableResourceProperties != nil && len(in.ConsumableResourceProperties.ConsumableResourceList) > 0:
+		return refused("consumableResourceProperties")
+	case isEmpty(in.ContainerProperties) == isEmpty(in.EksProperties):
+		return batch.Invalidf("a job definition of type container must have either containerProperties or eksProperties")
+	case !isEmpty(in.EksProperties) && len(in.PlatformCapabilities) > 0:
+		return batch.Invalidf("platformCapabilities is not applicable to a job definition with eksProperties")
+	}
+	for _, p := range in.PlatformCapabilities {
+		if p != platformEC2 {
+			return refused("platformCapabilities " + p)
+		}
+	}
+	return nil
+}

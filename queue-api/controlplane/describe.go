@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane
+
+import (
+	"context"
+	"errors"
+
+	"k8s.io/klog/v2"
+
+	"github.com/muster-batch/muster/queue-api/awsapi"
+	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/podspec"
+)
+
+// DescribeJobs gives the jobs asked for, once each, in the order asked. AWS Batch: unknown ones are left out, be they
+// other than a job's id.
+func (s *Service) DescribeJobs(ctx context.Context, call batch.Call, in *awsapi.DescribeJobsRequest) (*awsapi.DescribeJobsResponse, error) {
+	if len(in.Jobs) > maxDescribed {
+		return nil, batch.Invalidf("Maximum number of jobs supported is %d", maxDescribed)
+	}
+	out := &awsapi.DescribeJobsResponse{Jobs: []awsapi.JobDetail{}}
+	ids := uniqueJobIDs(in.Jobs)
+	if len(ids) == 0 {
+		return out, nil
+	}
+	jobs, err := s.jobs.Jobs(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	d := describer{Service: s, scope: call.Scope}
+	for i := range jobs {
+		detail, err := d.describe(ctx, &jobs[i])
+		if err != nil {
+			return nil, err
+		}
+		out.Jobs = append(out.Jobs, detail)
+	}
+	return out, nil
+}
+
+func uniqueJobIDs(asked []string) []string {
+	ids := make([]string, 0, len(asked))
+	seen := make(map[string]bool, len(asked))
+	for _, a := range asked {
+		if id, ok := jobID(a); ok && !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// A describer shows the jobs of one request and looks up once what they share.
+type describer struct {
+	*Service
+
+	scope       batch.Scope
+	definitions map[batch.DefinitionRef]*batch.JobDefinition // nil: no longer kept
+	clusters    map[string]*string                           // ARNs by compute environment; nil: none known
+}
+
+// describe shows a job with its definition applied. A job outlives its definition's retention, and its definition a
+// change of rules: such a job is shown without what cannot be told any more.
+func (d *describer) describe(ctx context.Context, job *batch.Job) (awsapi.JobDetail, error) {
+	detail := jobDetail(d.scope, job)
+	def, err := d.definition(ctx, job.Definition)
+	if err != nil {
+		return detail, err
+	}
+	if def == nil {
+		return detail, nil
+	}
+	detail.SchedulingPriority = def.SchedulingPriority
+	detail.PlatformCapabilities = orEmpty(def.PlatformCapabilities)
+	spec, err := podspec.Merge(*def, *job)
+	if err != nil {
+		klog.FromContext(ctx).Error(err, "Job does not go with its definition any more", "job", job.ID)
+		return detail, nil
+	}
+	if !isKept(def.EKSProperties) {
+		showContainer(d.scope, &detail, job, podspec.ContainerDetail(spec))
+		return detail, nil
+	}
+	showEKS(&detail, job, podspec.EksPropertiesDetail(spec))
+	return detail, d.nameClusters(ctx, detail.EksAttempts, job.Attempts)
+}
+
+func (d *describer) definition(ctx context.Context, ref batch.DefinitionRef) (*batch.JobDefinition, error) {
+	if def, ok := d.definitions[ref]; ok {
+		return def, nil
+	}
+	found, err := d.Service.definitions.Definition(ctx, ref)
+	def := &found
+	if errors.Is(err, batch.ErrNotFound) {
+		def, err = nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if d.definitions == nil {
+		d.definitions = map[batch.DefinitionRef]*batch.JobDefinition{}
+	}
+	d.definitions[ref] = def
+	return def, nil
+}
+
+// nameClusters adds the cluster to each attempt whose environment still says which it is.
+func (d *describer) nameClusters(ctx context.Context, shown []awsapi.EksAttemptDetail, attempts []batch.Attempt) error {
+	for i := range shown {
+		arn, err := d.cluster(ctx, attempts[i].ComputeEnvironment)
+		if err != nil {
+			return err
+		}
+		shown[i].EksClusterArn = arn
+	}
+	return nil
+}
+
+func (d *describer) cluster(ctx context.Context, environment string) (*string, error) {
+	if arn, ok := d.clusters[environment]; ok {
+		return arn, nil
+	}
+	env, err := d.environments.Environment(ctx, environment)
+	if err != nil && !errors.Is(err, batch.ErrNotFound) {
+		return nil, err
+	}
+	var arn *string
+	if env.EKS != nil {
+		arn = given(env.EKS.ClusterARN)
+	}
+	if d.clusters == nil {
+		d.clusters = map[string]*string{}
+	}
+	d.clusters[environment] = arn
+	return arn, nil
+}

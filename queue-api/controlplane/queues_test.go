@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+func TestCreateJobQueue(t *testing.T) {
+	t.Parallel()
+	f := newBusyFixture(t)
+	ok(t, f.CreateComputeEnvironment, environmentBody("ce2"))
+	wantJSON(t, `{"jobQueueName":"both","jobQueueArn":"`+arnBase+`job-queue/both"}`, ok(t, f.CreateJobQueue,
+		`{"jobQueueName":"both","priority":10,"state":"DISABLED","tags":{"k":"v"},"jobQueueType":"EKS","schedulingPolicyArn":"",
+			"computeEnvironmentOrder":[{"order":20,"computeEnvironment":"arn:aws:batch:r:1:compute-environment/ce"},{"order":3,"computeEnvironment":"ce2"}],
+			"jobStateTimeLimitActions":[{"reason":"CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY","state":"RUNNABLE","maxTimeSeconds":600,"action":"CANCEL"}]}`))
+	wantJSON(t, `{"jobQueues":[{"jobQueueName":"both","jobQueueArn":"`+arnBase+`job-queue/both","priority":10,"state":"DISABLED","status":"VALID","statusReason":"JobQueue Healthy",
+		"tags":{"k":"v"},"jobQueueType":"EKS",
+		"computeEnvironmentOrder":[{"order":3,"computeEnvironment":"`+arnBase+`compute-environment/ce2"},{"order":20,"computeEnvironment":"`+arnBase+`compute-environment/ce"}],
+		"jobStateTimeLimitActions":[{"reason":"CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY","state":"RUNNABLE","maxTimeSeconds":600,"action":"CANCEL"}]}]}`,
+		ok(t, f.DescribeJobQueues, `{"jobQueues":["both"]}`))
+	wantJSON(t, `{"jobQueues":[{"jobQueueName":"q","jobQueueArn":"`+arnBase+`job-queue/q","priority":1,"state":"ENABLED","status":"VALID","statusReason":"JobQueue Healthy",
+		"tags":{},"jobQueueType":"EKS","computeEnvironmentOrder":[{"order":1,"computeEnvironment":"`+arnBase+`compute-environment/ce"}],"jobStateTimeLimitActions":[]}]}`,
+		ok(t, f.DescribeJobQueues, `{"jobQueues":["nope","`+arnBase+`job-queue/q","q"]}`))
+	q, err := f.store.Queue(t.Context(), "both")
+	if err != nil || q.Number == 0 {
+		t.Errorf("got %+v, %v, want a number", q, err)
+	}
+}
+
+func TestCreateJobQueueRefuses(t *testing.T) {
+	t.Parallel()
+	with := func(more string) string {
+		return `{"jobQueueName":"x","priority":1,"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"ce"}],` + more + `}`
+	}
+	limit := func(reason, action string, seconds int) string {
+		return with(fmt.Sprintf(`"jobStateTimeLimitActions":[{"reason":%q,"state":"RUNNABLE","maxTimeSeconds":%d,"action":%q}]`, reason, seconds, action))
+	}
+	order := func(names ...string) string {
+		var list []string
+		for i, n := range names {
+			list = append(list, fmt.Sprintf(`{"order":%d,"computeEnvironment":%q}`, i, n))
+		}
+		return `{"jobQueueName":"x","priority":1,"computeEnvironmentOrder":[` + strings.Join(list, ",") + `]}`
+	}
+	const code = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"
+	cases := map[string]struct{ body, want string }{
+		"name":               {queueBody("a b", "ce"), "Provided name a b is not supported pattern[a-zA-Z_0-9-]{1,128}"},
+		"name is taken":      {queueBody("q", "ce"), "Object already exists"},
+		"no priority":        {`{"jobQueueName":"x","computeEnvironmentOrder":[]}`, "priority: is required"},
+		"negative priority":  {`{"jobQueueName":"x","priority":-1,"computeEnvironmentOrder":[]}`, "priority must be at least 0"},
+		"no environments":    {`{"jobQueueName":"x","priority":1}`, "computeEnvironmentOrder must have 1 to 3 compute environments"},
+		"empty environments": {order(), "computeEnvironmentOrder must have 1 to 3 compute environments"},
+		"four environments":  {order("ce", "b", "c", "d"), "computeEnvironmentOrder must have 1 to 3 compute environments"},
+		"unknown one":        {order("ce", "nope"), "ComputeEnvironment nope does not exist"},
+		"ARN of a queue":     {order("arn:aws:batch:r:1:job-queue/ce"), "ComputeEnvironment arn:aws:batch:r:1:job-queue/ce does not exist"},
+		"the same twice":     {order("ce", "arn:aws:batch:r:1:compute-environment/ce"), "computeEnvironmentOrder[1].computeEnvironment: ce is there twice"},
+		"fair share":         {with(`"schedulingPolicyArn":"arn:aws:batch:r:1:scheduling-policy/p"`), "schedulingPolicyArn is not supported by this server yet"},
+		"service":            {with(`"serviceEnvironmentOrder":[{"order":1,"serviceEnvironment":"s"}]`), "serviceEnvironmentOrder is not supported by this server yet"},
+		"type":               {with(`"jobQueueType":"SAGEMAKER_TRAINING"`), "jobQueueType SAGEMAKER_TRAINING is not supported by this server yet"},
+		"another type":       {with(`"jobQueueType":"ECS"`), "jobQueueType ECS does not match the compute environments, which are of type EKS"},
+		"reserved tag":       {with(`"tags":{"aws:a":"b"}`), "tags: keys that begin with aws: are reserved"},
+		"limit too short":    {limit(code, "CANCEL", 599), "jobStateTimeLimitActions[0].maxTimeSeconds must be between 600 and 86400"},
+		"limit too long":     {limit(code, "CANCEL", 86401), "jobStateTimeLimitActions[0].maxTimeSeconds must be between 600 and 86400"},
+		"other action":       {limit(code, "TERMINATE", 600), "jobStateTimeLimitActions[0].action must be CANCEL"},
+		"other reason":       {limit("UNDETERMINED", "CANCEL", 600), "jobStateTimeLimitActions[0].reason must be one of " + strings.Join(blockedReasons[:], ", ")},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newBusyFixture(t)
+			_, err := do(t, f.CreateJobQueue, tc.body)
+			wantRefusal(t, err, tc.want)
+			if left, _ := f.store.Queues(t.Context()); len(left) != 1 {
+				t.Errorf("something was created: %v", left)
+			}
+		})
+	}
+}
+
+func TestUpdateJobQueue(t *testing.T) {
+	t.Parallel()
+	f := newBusyFixture(t)
+	ok(t, f.CreateComputeEnvironment, environmentBody("ce2"))
+	wantJSON(t, `{"jobQueueName":"q","jobQueueArn":"`+arnBase+`job-queue/q"}`, ok(t, f.UpdateJobQueue, `{"jobQueue":"q","priority":0,"state":"DISABLED",
+		"jobStateTimeLimitActions":[{"reason":"CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY","state":"RUNNABLE","maxTimeSeconds":600,"action":"CANCEL"}]}`))
+	ok(t, f.UpdateJobQueue, `{"jobQueue":"`+arnBase+`job-queue/q","computeEnvironmentOrder":[{"order":1,"computeEnvironment":"ce2"}]}`)
+	d := reply(t, f.DescribeJobQueues, `{}`).JobQueues[0]
+	if *d.Priority != 0 || *d.State != "DISABLED" || *d.Status != "VALID" || len(d.JobStateTimeLimitActions) != 1 ||
+		*d.ComputeEnvironmentOrder[0].ComputeEnvironment != arnBase+"compute-environment/ce2" {
+		t.Errorf("got %+v", d)
+	}
+	ok(t, f.UpdateJobQueue, `{"jobQueue":"q","jobStateTimeLimitActions":[]}`)
+	if d := reply(t, f.DescribeJobQueues, `{}`).JobQueues[0]; len(d.JobStateTimeLimitActions) != 0 {
+		t.Errorf("an empty list left %v", d.JobStateTimeLimitActions)
+	}
+	before := ok(t, f.DescribeJobQueues, `{}`)
+	for body, want := range map[string]string{
+		`{"jobQueue":"nope"}`:                                                                  "JobQueue nope does not exist",
+		`{"jobQueue":"arn:aws:s3:::q"}`:                                                        "JobQueue arn:aws:s3:::q does not exist",
+		`{"jobQueue":"q","computeEnvironmentOrder":[]}`:                                        "computeEnvironmentOrder must have 1 to 3 compute environments",
+		`{"jobQueue":"q","schedulingPolicyArn":"a"}`:                                           "schedulingPolicyArn is not supported by this server yet",
+		`{"jobQueue":"q","priority":-1,"state":"ENABLED"}`:                                     "priority must be at least 0",
+		`{"jobQueue":"q","computeEnvironmentOrder":[{"order":1,"computeEnvironment":"nope"}]}`: "ComputeEnvironment nope does not exist",
+	} {
+		_, err := do(t, f.UpdateJobQueue, body)
+		wantRefusal(t, err, want)
+		wantJSON(t, before, ok(t, f.DescribeJobQueues, `{}`))
+	}
+}
+
+func TestDeleteJobQueue(t *testing.T) {
+	t.Parallel()
+	f := newBusyFixture(t)
+	_, err := do(t, f.DeleteJobQueue, `{"jobQueue":"q"}`)
+	wantRefusal(t, err, "Cannot delete, the state of job queue q must be DISABLED")
+	ok(t, f.UpdateJobQueue, `{"jobQueue":"q","state":"DISABLED"}`)
+	for range 2 { // a repeat is harmless
+		wantJSON(t, `{}`, ok(t, f.DeleteJobQueue, `{"jobQueue":"q"}`))
+	}
+	if q, _ := f.store.Queue(t.Context(), "q"); q.Status != batch.ResourceDeleting {
+		t.Errorf("got status %s", q.Status)
+	}
+	_, err = do(t, f.UpdateJobQueue, `{"jobQueue":"q","state":"ENABLED"}`)
+	wantRefusal(t, err, "Cannot update, resource is being deleted")
+	_, err = do(t, f.SubmitJob, `{"jobName":"j","jobQueue":"q","jobDefinition":"d"}`)
+	wantRefusal(t, err, "JobQueue q not found.")
+	_, err = do(t, f.DeleteJobQueue, `{"jobQueue":"nope"}`)
+	wantRefusal(t, err, "JobQueue nope does not exist")
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane
+
+import (
+	"cmp"
+	"errors"
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+// Config are the limits of a Service. The zero value is AWS Batch's.
+type Config struct {
+	// MaxSubmissionBytes bounds what varies in a SubmitJob request: names, parameters, tags, retry strategy and overrides.
+	// 0 means 30 KiB, AWS Batch's limit.
+	MaxSubmissionBytes int
+	// MaxDefinitionBytes bounds a job definition as JSON. 0 means 24 KiB, AWS Batch's limit.
+	MaxDefinitionBytes int
+	// MaxListScan bounds how many jobs one filtered ListJobs looks at before it answers with what it found and a token to
+	// go on. 0 means 1000.
+	MaxListScan int
+}
+
+// withDefaults fills in what is zero.
+func (c Config) withDefaults() (Config, error) {
+	if c.MaxSubmissionBytes < 0 || c.MaxDefinitionBytes < 0 || c.MaxListScan < 0 {
+		return c, errors.New("limits must not be negative")
+	}
+	c.MaxSubmissionBytes = cmp.Or(c.MaxSubmissionBytes, 30<<10)
+	c.MaxDefinitionBytes = cmp.Or(c.MaxDefinitionBytes, 24<<10)
+	c.MaxListScan = cmp.Or(c.MaxListScan, 1000)
+	return c, nil
+}
+
+// Service is the Batch API without its wire. Its methods may be called at the same time.
+type Service struct {
+	environments EnvironmentStore
+	queues       QueueStore
+	definitions  DefinitionStore
+	jobs         JobStore
+	clock        clock.PassiveClock
+	cfg          Config
+}
+
+// New makes a Service over its stores, which may be one and the same.
+func New(environments EnvironmentStore, queues QueueStore, definitions DefinitionStore, jobs JobStore, clk clock.PassiveClock, cfg Config) (*Service, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Service{
+		environments: environments, queues: queues, definitions: definitions, jobs: jobs, clock: clk, cfg: cfg,
+	}, nil
+}
+
+// now is the time to the millisecond, which is what the API can say.
+func (s *Service) now() time.Time { return time.UnixMilli(s.clock.Now().UnixMilli()).UTC() }

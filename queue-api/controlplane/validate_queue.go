@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane
+
+import (
+	"fmt"
+
+	"github.com/muster-batch/muster/queue-api/awsapi"
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+const maxEnvironments = 3
+
+func checkNewQueue(in *awsapi.CreateJobQueueRequest) error {
+	if err := checkName(in.JobQueueName); err != nil {
+		return err
+	}
+	if err := checkTags("tags", in.Tags); err != nil {
+		return err
+	}
+	switch t := value(in.JobQueueType); t {
+	case "", "EKS", "ECS":
+	default:
+		return refused("jobQueueType " + t)
+	}
+	if err := checkNoPolicy(in.SchedulingPolicyArn, in.ServiceEnvironmentOrder); err != nil {
+		return err
+	}
+	if err := checkCount("priority", in.Priority); err != nil {
+		return err
+	}
+	if in.ComputeEnvironmentOrder == nil {
+		return errEnvironmentOrder
+	}
+	return checkActions(in.JobStateTimeLimitActions)
+}
+
+func checkQueueUpdate(in *awsapi.UpdateJobQueueRequest) error {
+	if err := checkNoPolicy(in.SchedulingPolicyArn, in.ServiceEnvironmentOrder); err != nil {
+		return err
+	}
+	if err := checkCount("priority", in.Priority); err != nil {
+		return err
+	}
+	return checkActions(in.JobStateTimeLimitActions)
+}
+
+func checkNoPolicy(policyARN *string, services []awsapi.ServiceEnvironmentOrder) error {
+	if value(policyARN) != "" {
+		return refused("schedulingPolicyArn")
+	}
+	if len(services) > 0 {
+		return refused("serviceEnvironmentOrder")
+	}
+	return nil
+}
+
+// blockedReasons are the codes that a time limit may name. AWS Batch: the others cannot be acted on.
+var blockedReasons = [...]string{
+	"CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+	"MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
+	"MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+	"MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED",
+}
+
+// checkActions is AWS Batch's rule for the time limits of a queue's head: 10 minutes to a day, then the job is cancelled.
+func checkActions(actions []awsapi.JobStateTimeLimitAction) error {
+	for i := range actions {
+		path, a := fmt.Sprintf("jobStateTimeLimitActions[%d]", i), &actions[i]
+		if err := checkOneOf(path+".reason", a.Reason, blockedReasons[:]); err != nil {
+			return err
+		}
+		if value(a.Action) != "CANCEL" {
+			return batch.Invalidf("%s.action must be CANCEL", path)
+		}
+		if err := checkRange(path+".maxTimeSeconds", a.MaxTimeSeconds, 600, 86400); err != nil {
+			return err
+		}
+	}
+	return nil
+}
