@@ -34,5 +34,8 @@ func NameFromARN(resourceType, nameOrARN string) (name string, ok bool) {
 		return "", false
 	}
 	name, ok = strings.CutPrefix(parts[5], resourceType+"/")
-	return name, ok && name != ""
+	if !ok {
+		return "", false
+	}
+	return name, name != ""
 }
