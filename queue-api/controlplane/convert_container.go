@@ -46,9 +46,20 @@ func containerRun(scope batch.Scope, definition string, a *batch.Attempt) *awsap
 		run.LogStreamName = new(logStream(definition, task))
 	}
 	if len(a.Containers) > 0 {
-		run.ExitCode, run.Reason = a.Containers[0].ExitCode, given(a.Containers[0].Reason)
+		run.ExitCode, run.Reason = a.Containers[0].ExitCode, given(ecsReason(a.Containers[0].Reason))
 	}
 	return run
+}
+
+// ecsReason is a container's reason in the words of Amazon ECS, which has none for a container that just ended.
+func ecsReason(reason string) string {
+	switch reason {
+	case "Completed", "Error":
+		return ""
+	case "OOMKilled":
+		return "OutOfMemoryError: Container killed due to memory usage"
+	}
+	return reason
 }
 
 // taskID is the pod's name as the id of an ECS task, 32 hexadecimal digits: the UUID in the name, from which the name can

@@ -60,7 +60,7 @@ func jobSummary(scope batch.Scope, job *batch.Job) awsapi.JobSummary {
 	}
 	if ended, ok := lastEnded(job); ok && len(ended.Containers) == 1 {
 		c := ended.Containers[0]
-		s.Container = &awsapi.ContainerSummary{ExitCode: c.ExitCode, Reason: given(c.Reason)}
+		s.Container = &awsapi.ContainerSummary{ExitCode: c.ExitCode, Reason: given(ecsReason(c.Reason))}
 	}
 	return s
 }

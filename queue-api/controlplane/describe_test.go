@@ -98,9 +98,9 @@ func TestDescribeContainerJob(t *testing.T) {
 		"a retry shows the attempt that ended until it has a node": {
 			submit:    `"retryStrategy":{"attempts":2},"timeout":{"attemptDurationSeconds":60}`,
 			events:    []lifecycle.Event{admitted(), bound(1), started(1), ended(1, 3, "Error"), admitted()},
-			container: logs + `,"exitCode":3,"reason":"Error"`,
+			container: logs + `,"exitCode":3`,
 			more: `,"status":"RUNNABLE","startedAt":` + startedAt + `,"retryStrategy":{"attempts":2,"evaluateOnExit":[]},"timeout":{"attemptDurationSeconds":60},
-				"attempts":[` + attempt(logs+`,"exitCode":3,"reason":"Error"`, times+`,`+exited) + `]`,
+				"attempts":[` + attempt(logs+`,"exitCode":3`, times+`,`+exited) + `]`,
 		},
 		"a lost host has no exit code": {
 			events:    []lifecycle.Event{admitted(), bound(1), started(1), lost(1)},
@@ -223,6 +223,19 @@ func TestDescribeJobOutlivesItsDefinitionAndEnvironment(t *testing.T) {
 	d = reply(t, f.DescribeJobs, fmt.Sprintf(`{"jobs":[%q]}`, id)).Jobs[0]
 	if *d.Status != "SUCCEEDED" || d.EksProperties != nil || *d.StatusReason == "" {
 		t.Errorf("got %+v", d)
+	}
+}
+
+func TestECSReason(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[string]string{
+		"": "", "Completed": "", "Error": "",
+		"OOMKilled":                    "OutOfMemoryError: Container killed due to memory usage",
+		"CannotPullContainerError: no": "CannotPullContainerError: no",
+	} {
+		if got := ecsReason(reason); got != want {
+			t.Errorf("%s: got %q, want %q", reason, got, want)
+		}
 	}
 }
 

@@ -100,7 +100,7 @@ func TestListJobsShowsASummary(t *testing.T) {
 	out := reply(t, f.ListJobs, `{"jobQueue":"q","jobStatus":"FAILED"}`)
 	id := *out.JobSummaryList[0].JobId
 	wantJSON(t, fmt.Sprintf(`{"jobSummaryList":[{"jobArn":"%[1]sjob/%[2]s","jobId":%[2]q,"jobName":"beta-2","createdAt":%[3]d,"startedAt":%[4]d,"stoppedAt":%[3]d,"status":"FAILED",
-		"statusReason":"Essential container in task exited","container":{"exitCode":7,"reason":"Error"},"jobDefinition":"%[1]sjob-definition/dd:1"}]}`,
+		"statusReason":"Essential container in task exited","container":{"exitCode":7},"jobDefinition":"%[1]sjob-definition/dd:1"}]}`,
 		arnBase, id, t0.UnixMilli()+2000, t0.UnixMilli()+1000), ok(t, f.ListJobs, `{"jobQueue":"q","jobStatus":"FAILED"}`))
 	wantJSON(t, `{"jobSummaryList":[]}`, ok(t, f.ListJobs, fmt.Sprintf(`{"arrayJobId":%q}`, id)))
 	wantJSON(t, `{"jobSummaryList":[]}`, ok(t, f.ListJobs, fmt.Sprintf(`{"multiNodeJobId":%q,"jobQueue":""}`, id)))

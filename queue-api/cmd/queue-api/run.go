@@ -107,7 +107,8 @@ func kubeClient(o options) (kubernetes.Interface, error) {
 	}
 	config.QPS, config.Burst = o.kubeQPS, int(2*o.kubeQPS)
 	config.ContentType, config.AcceptContentTypes = "application/vnd.kubernetes.protobuf", "application/vnd.kubernetes.protobuf,application/json"
-	config.Timeout = 0 // watches have no end; calls have contexts
+	// The API server warns of each pod's name, which is AWS Batch's form.
+	config.WarningHandler = rest.NoWarnings{}
 	client, err := kubernetes.NewForConfig(rest.AddUserAgent(config, "queue-api"))
 	if err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
