@@ -95,7 +95,7 @@ func (s *Service) checkNewDefinition(in *awsapi.RegisterJobDefinitionRequest) er
 	if err := checkDefinitionKind(in); err != nil {
 		return err
 	}
-	if err := checkTags("tags", in.Tags); err != nil {
+	if err := checkTags(in.Tags); err != nil {
 		return err
 	}
 	if err := checkPriority("schedulingPriority", in.SchedulingPriority); err != nil {

@@ -15,28 +15,28 @@ import (
 
 const podName = "aws-batch.11111111-2222-3333-4444-555555555555"
 
-// events of one attempt of a job.
+// The events of a first attempt.
 func admitted() lifecycle.Event {
 	return lifecycle.Admitted{ComputeEnvironment: "ce", PodName: podName, PodNamespace: "jobs"}
 }
 
-func bound(attempt int) lifecycle.Event {
-	return lifecycle.Bound{Attempt: attempt, NodeName: "node-1", InstanceID: "i-1"}
+func bound() lifecycle.Event {
+	return lifecycle.Bound{Attempt: 1, NodeName: "node-1", InstanceID: "i-1"}
 }
 
-func started(attempt int) lifecycle.Event {
-	return lifecycle.Started{Attempt: attempt, At: t0.Add(time.Second)}
+func started() lifecycle.Event {
+	return lifecycle.Started{Attempt: 1, At: t0.Add(time.Second)}
 }
 
-func ended(attempt, exitCode int, reason string) lifecycle.Event {
+func ended(exitCode int, reason string) lifecycle.Event {
 	return lifecycle.Ended{
-		Attempt: attempt, Succeeded: exitCode == 0, StatusReason: lifecycle.ReasonExited, StoppedAt: t0.Add(2 * time.Second),
+		Attempt: 1, Succeeded: exitCode == 0, StatusReason: lifecycle.ReasonExited, StoppedAt: t0.Add(2 * time.Second),
 		Containers: []batch.ContainerOutcome{{Name: "default", ContainerID: "containerd://1", ExitCode: &exitCode, Reason: reason}},
 	}
 }
 
-func lost(attempt int) lifecycle.Event {
-	return lifecycle.Ended{Attempt: attempt, StatusReason: lifecycle.HostTerminated("i-1"), StoppedAt: t0.Add(2 * time.Second)}
+func lost() lifecycle.Event {
+	return lifecycle.Ended{Attempt: 1, StatusReason: lifecycle.HostTerminated("i-1"), StoppedAt: t0.Add(2 * time.Second)}
 }
 
 const (
@@ -58,7 +58,7 @@ func TestDescribeContainerJob(t *testing.T) {
 	t.Parallel()
 	node := `,"taskArn":"` + taskARN + `","containerInstanceArn":"` + instanceARN + shortHash("node-1") + `"`
 	logs := node + `,"logStreamName":"` + logStreamID + `"`
-	startedAt, stoppedAt := fmt.Sprint(t0.UnixMilli()+1000), fmt.Sprint(t0.UnixMilli()+2000)
+	startedAt, stoppedAt := ms(time.Second), ms(2*time.Second)
 	times := `"startedAt":` + startedAt + `,"stoppedAt":` + stoppedAt
 	exited := `"statusReason":"Essential container in task exited"`
 	attempt := func(container, more string) string {
@@ -81,39 +81,39 @@ func TestDescribeContainerJob(t *testing.T) {
 			more:   `,"status":"RUNNABLE","attempts":[],"statusReason":"CODE - why"`,
 		},
 		"STARTING has a task": {
-			events:    []lifecycle.Event{admitted(), bound(1)},
+			events:    []lifecycle.Event{admitted(), bound()},
 			container: node,
 			more:      `,"status":"STARTING","attempts":[]`,
 		},
 		"RUNNING has a log": {
-			events:    []lifecycle.Event{admitted(), bound(1), started(1)},
+			events:    []lifecycle.Event{admitted(), bound(), started()},
 			container: logs,
 			more:      `,"status":"RUNNING","attempts":[],"startedAt":` + startedAt,
 		},
 		"SUCCEEDED": {
-			events:    []lifecycle.Event{admitted(), bound(1), started(1), ended(1, 0, "")},
+			events:    []lifecycle.Event{admitted(), bound(), started(), ended(0, "")},
 			container: logs + `,"exitCode":0`,
 			more:      `,"status":"SUCCEEDED",` + times + `,` + exited + `,"attempts":[` + attempt(logs+`,"exitCode":0`, times+`,`+exited) + `]`,
 		},
 		"a retry shows the attempt that ended until it has a node": {
 			submit:    `"retryStrategy":{"attempts":2},"timeout":{"attemptDurationSeconds":60}`,
-			events:    []lifecycle.Event{admitted(), bound(1), started(1), ended(1, 3, "Error"), admitted()},
+			events:    []lifecycle.Event{admitted(), bound(), started(), ended(3, "Error"), admitted()},
 			container: logs + `,"exitCode":3`,
 			more: `,"status":"RUNNABLE","startedAt":` + startedAt + `,"retryStrategy":{"attempts":2,"evaluateOnExit":[]},"timeout":{"attemptDurationSeconds":60},
 				"attempts":[` + attempt(logs+`,"exitCode":3`, times+`,`+exited) + `]`,
 		},
 		"a lost host has no exit code": {
-			events:    []lifecycle.Event{admitted(), bound(1), started(1), lost(1)},
+			events:    []lifecycle.Event{admitted(), bound(), started(), lost()},
 			container: logs,
 			more: `,"status":"FAILED",` + times + `,"statusReason":"Host EC2 (instance i-1) terminated.","attempts":[` +
 				attempt(logs, times+`,"statusReason":"Host EC2 (instance i-1) terminated."`) + `]`,
 		},
 		"cancelled before it started": {
 			events: []lifecycle.Event{lifecycle.Cancelled{Reason: "enough"}},
-			more:   `,"status":"FAILED","attempts":[],"statusReason":"enough","isCancelled":true,"stoppedAt":` + fmt.Sprint(t0.UnixMilli()),
+			more:   `,"status":"FAILED","attempts":[],"statusReason":"enough","isCancelled":true,"stoppedAt":` + ms(0),
 		},
 		"terminated while it runs": {
-			events:    []lifecycle.Event{admitted(), bound(1), started(1), lifecycle.Terminated{Reason: "enough"}},
+			events:    []lifecycle.Event{admitted(), bound(), started(), lifecycle.Terminated{Reason: "enough"}},
 			container: logs,
 			more:      `,"status":"RUNNING","attempts":[],"isTerminated":true,"startedAt":` + startedAt,
 		},
@@ -148,10 +148,10 @@ func TestDescribeEKSJob(t *testing.T) {
 		wantJSON(t, want, ok(t, f.DescribeJobs, fmt.Sprintf(`{"jobs":[%q]}`, id)))
 	}
 	check(want("", "", `,"status":"RUNNABLE","eksAttempts":[]`))
-	f.step(t, id, admitted(), bound(1))
+	f.step(t, id, admitted(), bound())
 	pod := `,"podName":"` + podName + `","nodeName":"node-1"`
 	check(want(pod, "", `,"status":"STARTING","eksAttempts":[]`))
-	f.step(t, id, started(1), ended(1, 0, "Completed"))
+	f.step(t, id, started(), ended(0, "Completed"))
 	times := fmt.Sprintf(`"startedAt":%d,"stoppedAt":%d,"statusReason":"Essential container in task exited"`, t0.UnixMilli()+1000, t0.UnixMilli()+2000)
 	check(want(pod, `,"exitCode":0,"reason":"Completed"`, `,"status":"SUCCEEDED",`+times+`,"eksAttempts":[{"podName":"`+podName+`","podNamespace":"jobs","nodeName":"node-1",
 		"eksClusterArn":"arn:aws:eks:eu-west-1:111122223333:cluster/c",`+times+`,"initContainers":[],"containers":[{"containerID":"containerd://1","exitCode":0,"reason":"Completed"}]}]`))
@@ -164,7 +164,7 @@ func TestDescribeEKSJobNamesContainersThatWereNamed(t *testing.T) {
 		"initContainers":[{"name":"init","image":"i"}],
 		"containers":[{"name":"a","image":"i","resources":{"limits":{"cpu":"1","memory":"64Mi"}}},{"name":"b","image":"i"}]}}}`)
 	id := f.submit(t, `{"jobName":"j","jobQueue":"q","jobDefinition":"two"}`)
-	f.step(t, id, admitted(), bound(1), started(1), lifecycle.Ended{
+	f.step(t, id, admitted(), bound(), started(), lifecycle.Ended{
 		Attempt: 1, StatusReason: lifecycle.ReasonExited,
 		InitContainers: []batch.ContainerOutcome{{Name: "init", ExitCode: new(0)}},
 		Containers:     []batch.ContainerOutcome{{Name: "b", ExitCode: new(2)}, {Name: "a", ExitCode: new(1), Reason: "OOMKilled"}},
@@ -211,7 +211,7 @@ func TestDescribeJobOutlivesItsDefinitionAndEnvironment(t *testing.T) {
 	t.Parallel()
 	f := newBusyFixture(t)
 	id := f.submit(t, `{"jobName":"j","jobQueue":"q","jobDefinition":"e"}`)
-	f.step(t, id, admitted(), bound(1), started(1), ended(1, 0, "Completed"))
+	f.step(t, id, admitted(), bound(), started(), ended(0, "Completed"))
 	if err := f.store.DeleteEnvironment(t.Context(), "ce"); err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestDescribeJobOutlivesItsDefinitionAndEnvironment(t *testing.T) {
 	if len(d.EksAttempts) != 1 || d.EksAttempts[0].EksClusterArn != nil {
 		t.Errorf("got %+v", d.EksAttempts)
 	}
-	f.Service.definitions = forgetful{}
+	f.definitions = forgetful{}
 	d = reply(t, f.DescribeJobs, fmt.Sprintf(`{"jobs":[%q]}`, id)).Jobs[0]
 	if *d.Status != "SUCCEEDED" || d.EksProperties != nil || *d.StatusReason == "" {
 		t.Errorf("got %+v", d)

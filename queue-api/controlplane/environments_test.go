@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
@@ -238,7 +237,7 @@ func TestDeleteComputeEnvironment(t *testing.T) {
 	if e, _ := f.store.Environment(t.Context(), "ce"); e.Status != batch.ResourceDeleting {
 		t.Errorf("got status %s", e.Status)
 	}
-	_, err = do(t, f.CreateJobQueue, queueBody("q2", "ce"))
+	_, err = do(t, f.CreateJobQueue, queueBody("q2"))
 	wantRefusal(t, err, "ComputeEnvironment ce does not exist")
 	_, err = do(t, f.DeleteComputeEnvironment, `{"computeEnvironment":"nope"}`)
 	wantRefusal(t, err, "ComputeEnvironment nope does not exist")
@@ -277,8 +276,5 @@ func TestDescribeComputeEnvironmentsPages(t *testing.T) {
 		wantRefusal(t, err, want)
 	}
 	wantJSON(t, `{"computeEnvironments":[]}`, ok(t, f.DescribeComputeEnvironments, `{"computeEnvironments":["nope"]}`))
-	var empty awsapi.DescribeComputeEnvironmentsResponse = reply(t, newFixture(t).DescribeComputeEnvironments, `{}`)
-	if empty.ComputeEnvironments == nil || empty.NextToken != nil {
-		t.Errorf("got %+v, want an empty list", empty)
-	}
+	wantJSON(t, `{"computeEnvironments":[]}`, ok(t, newFixture(t).DescribeComputeEnvironments, `{}`))
 }

@@ -38,14 +38,14 @@ func newListFixture(tb testing.TB) *fixture {
 	f := newBusyFixture(tb)
 	ok(tb, f.RegisterJobDefinition, strings.Replace(containerDefinition, `"d"`, `"dd"`, 1))
 	ok(tb, f.RegisterJobDefinition, containerDefinition)
-	run := []lifecycle.Event{admitted(), bound(1), started(1)}
+	run := []lifecycle.Event{admitted(), bound(), started()}
 	for i, job := range []struct {
 		name, definition string
 		events           []lifecycle.Event
 	}{
 		{"Alpha", "d:1", nil},
 		{"beta-1", "d:2", run},
-		{"beta-2", "dd", append(run[:3:3], ended(1, 7, "Error"))},
+		{"beta-2", "dd", append(run[:3:3], ended(7, "Error"))},
 		{"gamma", "d:1", run},
 		{"delta", "e", nil},
 	} {
@@ -62,7 +62,6 @@ func filter(name string, values ...string) string {
 
 func TestListJobs(t *testing.T) {
 	t.Parallel()
-	ms := func(seconds int) string { return fmt.Sprint(t0.UnixMilli() + int64(seconds)*1000) }
 	cases := map[string]struct{ query, want string }{
 		"RUNNING by default":                {`{"jobQueue":"q"}`, "gamma beta-1"},
 		"of a status, by the queue's ARN":   {`{"jobQueue":"` + arnBase + `job-queue/q","jobStatus":"RUNNABLE"}`, "delta Alpha"},
@@ -77,8 +76,8 @@ func TestListJobs(t *testing.T) {
 		"JOB_DEFINITION, ARN":               {filter("JOB_DEFINITION", "arn:aws:batch:r:1:job-definition/d:1"), "gamma Alpha"},
 		"JOB_DEFINITION, ARN, no revision":  {filter("JOB_DEFINITION", "arn:aws:batch:r:1:job-definition/d"), "gamma beta-1 Alpha"},
 		"JOB_DEFINITION, ARN of a queue":    {filter("JOB_DEFINITION", "arn:aws:batch:r:1:job-queue/d"), ""},
-		"BEFORE_CREATED_AT":                 {filter("BEFORE_CREATED_AT", ms(2)), "beta-1 Alpha"},
-		"AFTER_CREATED_AT":                  {filter("AFTER_CREATED_AT", ms(2)), "delta gamma"},
+		"BEFORE_CREATED_AT":                 {filter("BEFORE_CREATED_AT", ms(2*time.Second)), "beta-1 Alpha"},
+		"AFTER_CREATED_AT":                  {filter("AFTER_CREATED_AT", ms(2*time.Second)), "delta gamma"},
 		"SHARE_IDENTIFIER: there are none":  {filter("SHARE_IDENTIFIER", "s"), ""},
 		"jobStatus is ignored with filters": {strings.Replace(filter("JOB_NAME", "*"), "{", `{"jobStatus":"RUNNING",`, 1), "delta gamma beta-2 beta-1 Alpha"},
 		"a filter, page by page":            {strings.Replace(filter("JOB_NAME", "*"), "{", `{"maxResults":2,`, 1), "delta gamma beta-2 beta-1 Alpha"},
@@ -142,7 +141,7 @@ func TestListJobsRefuses(t *testing.T) {
 func TestListJobsBoundsItsWork(t *testing.T) {
 	t.Parallel()
 	f := newBusyFixture(t)
-	f.Service.cfg.MaxListScan = 10
+	f.cfg.MaxListScan = 10
 	for i := range 25 {
 		f.submit(t, fmt.Sprintf(`{"jobName":"j%d","jobQueue":"q","jobDefinition":"d"}`, i))
 	}
@@ -161,7 +160,7 @@ func TestFilteredListMissesNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		f := newBusyFixture(t)
-		f.Service.cfg.MaxListScan = rapid.IntRange(1, 150).Draw(rt, "scan")
+		f.cfg.MaxListScan = rapid.IntRange(1, 150).Draw(rt, "scan")
 		var ids []string
 		for i := range rapid.IntRange(0, 250).Draw(rt, "jobs") {
 			at := t0.Add(time.Duration(i)*10*time.Millisecond - time.Duration(rapid.IntRange(0, 999).Draw(rt, "skew"))*time.Millisecond)
@@ -184,7 +183,7 @@ func TestFilteredListMissesNothing(t *testing.T) {
 			if token = value(page.NextToken); token == "" {
 				break
 			}
-			f.moveSome(rt, t, ids, moved)
+			f.moveSome(t, rt, ids, moved)
 			f.submit(t, `{"jobName":"late","jobQueue":"q","jobDefinition":"d"}`)
 		}
 		for _, id := range ids {
@@ -197,7 +196,7 @@ func TestFilteredListMissesNothing(t *testing.T) {
 
 // someEvents takes a job of the numbered stage of its life (0 RUNNABLE to 3 RUNNING) further.
 func someEvents(rt *rapid.T, stage int) []lifecycle.Event {
-	life := []lifecycle.Event{admitted(), bound(1), started(1), ended(1, rapid.IntRange(0, 1).Draw(rt, "exit"), "")}
+	life := []lifecycle.Event{admitted(), bound(), started(), ended(rapid.IntRange(0, 1).Draw(rt, "exit"), "")}
 	return life[stage:rapid.IntRange(stage, len(life)).Draw(rt, "stage")]
 }
 
@@ -211,7 +210,7 @@ func (f *fixture) status(tb testing.TB, id string) batch.JobStatus {
 }
 
 // moveSome ends a few jobs that wait or run, and notes which.
-func (f *fixture) moveSome(rt *rapid.T, tb testing.TB, ids []string, moved map[string]bool) {
+func (f *fixture) moveSome(tb testing.TB, rt *rapid.T, ids []string, moved map[string]bool) {
 	tb.Helper()
 	for _, id := range ids {
 		if !moved[id] && rapid.IntRange(0, 9).Draw(rt, "move") == 0 {

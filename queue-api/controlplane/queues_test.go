@@ -49,8 +49,8 @@ func TestCreateJobQueueRefuses(t *testing.T) {
 	}
 	const code = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"
 	cases := map[string]struct{ body, want string }{
-		"name":               {queueBody("a b", "ce"), "Provided name a b is not supported pattern[a-zA-Z_0-9-]{1,128}"},
-		"name is taken":      {queueBody("q", "ce"), "Object already exists"},
+		"name":               {queueBody("a b"), "Provided name a b is not supported pattern[a-zA-Z_0-9-]{1,128}"},
+		"name is taken":      {queueBody("q"), "Object already exists"},
 		"no priority":        {`{"jobQueueName":"x","computeEnvironmentOrder":[]}`, "priority: is required"},
 		"negative priority":  {`{"jobQueueName":"x","priority":-1,"computeEnvironmentOrder":[]}`, "priority must be at least 0"},
 		"no environments":    {`{"jobQueueName":"x","priority":1}`, "computeEnvironmentOrder must have 1 to 3 compute environments"},

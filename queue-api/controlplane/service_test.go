@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -22,6 +23,9 @@ var (
 	caller  = batch.Call{Scope: batch.Scope{Region: "eu-west-1", Account: "111122223333"}, Principal: "AKID"}
 	arnBase = "arn:aws:batch:eu-west-1:111122223333:"
 )
+
+// ms is a time after t0 in milliseconds since the epoch.
+func ms(after time.Duration) string { return strconv.FormatInt(t0.Add(after).UnixMilli(), 10) }
 
 // A fixture is a Service over an empty reference store.
 type fixture struct {
@@ -45,7 +49,7 @@ func newBusyFixture(tb testing.TB) *fixture {
 	tb.Helper()
 	f := newFixture(tb)
 	ok(tb, f.CreateComputeEnvironment, environmentBody("ce"))
-	ok(tb, f.CreateJobQueue, queueBody("q", "ce"))
+	ok(tb, f.CreateJobQueue, queueBody("q"))
 	ok(tb, f.RegisterJobDefinition, containerDefinition)
 	ok(tb, f.RegisterJobDefinition, eksDefinition)
 	return f
@@ -56,8 +60,9 @@ func environmentBody(name string) string {
 		"eksConfiguration":{"eksClusterArn":"arn:aws:eks:eu-west-1:111122223333:cluster/c","kubernetesNamespace":"jobs"}}`
 }
 
-func queueBody(name, environment string) string {
-	return `{"jobQueueName":"` + name + `","priority":1,"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"` + environment + `"}]}`
+// queueBody is a queue before environment ce.
+func queueBody(name string) string {
+	return `{"jobQueueName":"` + name + `","priority":1,"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"ce"}]}`
 }
 
 const (

@@ -13,7 +13,7 @@ import (
 
 func TestCancelAndTerminate(t *testing.T) {
 	t.Parallel()
-	running := []lifecycle.Event{admitted(), bound(1), started(1)}
+	running := []lifecycle.Event{admitted(), bound(), started()}
 	cases := map[string]struct {
 		events     []lifecycle.Event
 		terminate  bool
@@ -28,7 +28,7 @@ func TestCancelAndTerminate(t *testing.T) {
 		"terminate RUNNABLE":       {terminate: true, want: batch.StatusFailed, wantReason: "why", wantStop: batch.StopTerminated},
 		"terminate RUNNING: asked": {events: running, terminate: true, want: batch.StatusRunning, wantStop: batch.StopTerminated},
 		"terminate a finished job": {
-			events: append(running[:3:3], ended(1, 0, "")), terminate: true,
+			events: append(running[:3:3], ended(0, "")), terminate: true,
 			want: batch.StatusSucceeded, wantReason: lifecycle.ReasonExited,
 		},
 	}

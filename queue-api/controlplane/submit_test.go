@@ -141,8 +141,8 @@ func TestSubmitJobRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newBusyFixture(t)
-			ok(t, f.CreateJobQueue, strings.Replace(queueBody("off", "ce"), `{`, `{"state":"DISABLED",`, 1))
-			ok(t, f.CreateJobQueue, strings.Replace(queueBody("gone", "ce"), `{`, `{"state":"DISABLED",`, 1))
+			ok(t, f.CreateJobQueue, strings.Replace(queueBody("off"), `{`, `{"state":"DISABLED",`, 1))
+			ok(t, f.CreateJobQueue, strings.Replace(queueBody("gone"), `{`, `{"state":"DISABLED",`, 1))
 			ok(t, f.DeleteJobQueue, `{"jobQueue":"gone"}`)
 			ok(t, f.RegisterJobDefinition, strings.Replace(containerDefinition, `"d"`, `"old"`, 1))
 			ok(t, f.DeregisterJobDefinition, `{"jobDefinition":"old:1"}`)

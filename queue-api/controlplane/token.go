@@ -25,7 +25,7 @@ type token[P any] struct {
 func listID(parts ...string) string {
 	h := fnv.New64a()
 	for _, p := range parts {
-		fmt.Fprintf(h, "%d:%s", len(p), p)
+		_, _ = h.Write([]byte(strconv.Itoa(len(p)) + ":" + p)) // a hash takes everything
 	}
 	return strconv.FormatUint(h.Sum64(), 36)
 }

@@ -26,7 +26,7 @@ func checkNewEnvironment(in *awsapi.CreateComputeEnvironmentRequest) error {
 	if err := checkName(in.ComputeEnvironmentName); err != nil {
 		return err
 	}
-	if err := checkTags("tags", in.Tags); err != nil {
+	if err := checkTags(in.Tags); err != nil {
 		return err
 	}
 	if !isEmpty(in.EcsSettings) {

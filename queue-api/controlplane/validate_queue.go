@@ -15,7 +15,7 @@ func checkNewQueue(in *awsapi.CreateJobQueueRequest) error {
 	if err := checkName(in.JobQueueName); err != nil {
 		return err
 	}
-	if err := checkTags("tags", in.Tags); err != nil {
+	if err := checkTags(in.Tags); err != nil {
 		return err
 	}
 	switch t := value(in.JobQueueType); t {

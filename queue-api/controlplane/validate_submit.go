@@ -24,7 +24,7 @@ func checkSubmission(in *awsapi.SubmitJobRequest) error {
 	if err := checkTimeout(in.Timeout); err != nil {
 		return err
 	}
-	return checkTags("tags", in.Tags)
+	return checkTags(in.Tags)
 }
 
 // checkUnsupported refuses what this server does not run yet. Empty members ask for nothing; clients send them.

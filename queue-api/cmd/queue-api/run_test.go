@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsbatch "github.com/aws/aws-sdk-go-v2/service/batch"
+	"github.com/aws/aws-sdk-go-v2/service/batch/types"
+	"github.com/aws/smithy-go"
+	"github.com/spf13/pflag"
+)
+
+// noCluster is a kubeconfig of an API server that is down: jobs are accepted and wait.
+const noCluster = `{"apiVersion":"v1","kind":"Config","current-context":"none","contexts":[{"name":"none","context":{"cluster":"none","user":"none"}}],` +
+	`"clusters":[{"name":"none","cluster":{"server":"http://127.0.0.1:1"}}],"users":[{"name":"none","user":{}}]}`
+
+// startProgram runs the program in this process without a cluster until the test ends, and gives a client.
+func startProgram(t *testing.T, args ...string) (*awsbatch.Client, options) {
+	t.Helper()
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(kubeconfig, []byte(noCluster), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var o options
+	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.addFlags(fs)
+	args = append(args, "--kubeconfig="+kubeconfig, "--listen="+freeAddress(t), "--health-address="+freeAddress(t))
+	if err := fs.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, o) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	eventually(t, "the program is ready", func() bool {
+		resp, err := http.Get("http://" + o.healthAddress + "/readyz")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	return awsbatch.New(awsbatch.Options{
+		BaseEndpoint: aws.String("http://" + o.listen), Region: "eu-west-1", RetryMaxAttempts: 1,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "key"}, nil
+		}),
+	}), o
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 20 s: %s", what)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// submitOne makes what a job needs and submits one.
+func submitOne(t *testing.T, client *awsbatch.Client) string {
+	t.Helper()
+	ctx := t.Context()
+	_, err := client.CreateComputeEnvironment(ctx, &awsbatch.CreateComputeEnvironmentInput{
+		ComputeEnvironmentName: aws.String("ce"), Type: types.CETypeManaged,
+		ComputeResources: &types.ComputeResource{
+			Type: types.CRTypeEc2, MinvCpus: aws.Int32(0), MaxvCpus: aws.Int32(4), InstanceTypes: []string{"optimal"}, Subnets: []string{"s"},
+			AllocationStrategy: types.CRAllocationStrategyBestFitProgressive,
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.CreateJobQueue(ctx, &awsbatch.CreateJobQueueInput{
+		JobQueueName: aws.String("q"), Priority: aws.Int32(1),
+		ComputeEnvironmentOrder: []types.ComputeEnvironmentOrder{{Order: aws.Int32(1), ComputeEnvironment: aws.String("ce")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.RegisterJobDefinition(ctx, &awsbatch.RegisterJobDefinitionInput{
+		JobDefinitionName: aws.String("d"), Type: types.JobDefinitionTypeContainer,
+		ContainerProperties: &types.ContainerProperties{Image: aws.String("busybox"), ResourceRequirements: []types.ResourceRequirement{
+			{Type: types.ResourceTypeVcpu, Value: aws.String("1")}, {Type: types.ResourceTypeMemory, Value: aws.String("64")},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := client.SubmitJob(ctx, &awsbatch.SubmitJobInput{
+		JobName: aws.String("j"), JobQueue: aws.String("q"), JobDefinition: aws.String("d"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aws.ToString(out.JobId)
+}
+
+func statusOf(t *testing.T, client *awsbatch.Client, id string) (types.JobStatus, error) {
+	t.Helper()
+	out, err := client.DescribeJobs(t.Context(), &awsbatch.DescribeJobsInput{Jobs: []string{id}})
+	if err != nil {
+		return "", err
+	}
+	if len(out.Jobs) != 1 {
+		t.Fatalf("%d jobs described", len(out.Jobs))
+	}
+	return out.Jobs[0].Status, nil
+}
+
+// childPID finds the redis-server that the program started, by the socket it listens on.
+func childPID(t *testing.T, dataDir string) int {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		command, err := os.ReadFile(file)
+		if err != nil || !strings.HasPrefix(string(command), "redis-server") || !strings.Contains(string(command), dataDir) {
+			continue // it ended meanwhile, or is another
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pid
+	}
+	t.Fatal("no child redis-server")
+	return 0
+}
+
+func TestJobSurvivesTheDeathOfRedis(t *testing.T) {
+	dir := t.TempDir()
+	client, _ := startProgram(t, "--data-dir="+dir)
+	id := submitOne(t, client)
+	process, err := os.FindProcess(childPID(t, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.DescribeJobs(t.Context(), &awsbatch.DescribeJobsInput{Jobs: []string{id}})
+	var api smithy.APIError
+	if !errors.As(err, &api) || api.ErrorFault() != smithy.FaultServer {
+		t.Errorf("without Redis a call gives %v, want a ServerException", err)
+	}
+	eventually(t, "the job is known again", func() bool {
+		status, err := statusOf(t, client, id)
+		return err == nil && status == types.JobStatusRunnable
+	})
+}
+
+func TestDevelopmentNeedsNoRedis(t *testing.T) {
+	t.Setenv("PATH", t.TempDir()) // no redis-server there
+	client, _ := startProgram(t, "--dev")
+	id := submitOne(t, client)
+	if status, err := statusOf(t, client, id); err != nil || status != types.JobStatusRunnable {
+		t.Errorf("got %s %v", status, err)
+	}
+}
+
+func TestWithoutRedisAndWithoutDevIsRefused(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	var o options
+	o.addFlags(pflag.NewFlagSet("", pflag.ContinueOnError))
+	if _, _, err := openRedis(t.Context(), nil, o); err == nil || !strings.Contains(err.Error(), "apt-get install redis-server") {
+		t.Errorf("got %v, want what to install", err)
+	}
+}
