@@ -9,6 +9,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/lifecycle"
 )
 
 // showContainer adds what AWS Batch shows of jobs with containerProperties: the merged properties with the run beside
@@ -57,7 +58,7 @@ func ecsReason(reason string) string {
 	case "Completed", "Error":
 		return ""
 	case "OOMKilled":
-		return "OutOfMemoryError: Container killed due to memory usage"
+		return lifecycle.ReasonOutOfMemory
 	}
 	return reason
 }

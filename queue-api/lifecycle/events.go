@@ -14,6 +14,8 @@ const (
 	ReasonExited       = "Essential container in task exited"
 	ReasonStartFailed  = "Task failed to start"
 	ReasonQueueDeleted = "JobQueue deleted"
+	// ReasonOutOfMemory is what a container job says where Kubernetes says OOMKilled.
+	ReasonOutOfMemory = "OutOfMemoryError: Container killed due to memory usage"
 )
 
 // HostTerminated is the reason of an attempt whose node went away; Spot-aware clients look for it.

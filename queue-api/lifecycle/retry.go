@@ -27,8 +27,13 @@ func ruleMatches(rule batch.EvaluateOnExit, failed batch.Attempt) bool {
 		reason = failed.StatusReason // AWS's guide once documented status reasons under onReason; be lenient
 	}
 	return patternMatches(rule.OnExitCode, exitCode) &&
-		patternMatches(rule.OnReason, reason) &&
+		reasonMatches(rule.OnReason, reason) &&
 		patternMatches(rule.OnStatusReason, failed.StatusReason)
+}
+
+// reasonMatches knows a container that ran out of memory by Kubernetes' name and by AWS Batch's.
+func reasonMatches(pattern, reason string) bool {
+	return patternMatches(pattern, reason) || reason == "OOMKilled" && patternMatches(pattern, ReasonOutOfMemory)
 }
 
 // failure gives the exit code and reason of the first container that did not end with 0.

@@ -27,6 +27,7 @@ func TestRetries(t *testing.T) {
 		"a lost host is retried by the Spot rule":      {spot, batch.Attempt{StatusReason: HostTerminated("i-1")}, true},
 		"a star on reason catches an absent reason":    {spot, exited(1, ""), false},
 		"the exit code of the container that failed":   {[]batch.EvaluateOnExit{{OnExitCode: "9", Action: "EXIT"}}, batch.Attempt{Containers: append(exit(0, ""), exit(9, "")...)}, false},
+		"out of memory is known by AWS's name":         {[]batch.EvaluateOnExit{{OnReason: "OutOfMemoryError:*", Action: "EXIT"}}, exited(137, "OOMKilled"), false},
 		"onReason also tries the attempt's own reason": {[]batch.EvaluateOnExit{{OnReason: "Task failed*", Action: "EXIT"}}, batch.Attempt{StatusReason: ReasonStartFailed}, false},
 	}
 	for name, tc := range cases {

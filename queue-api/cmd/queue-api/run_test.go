@@ -145,7 +145,7 @@ func childPID(t *testing.T, dataDir string) int {
 	}
 	for _, file := range files {
 		command, err := os.ReadFile(file)
-		if err != nil || !strings.HasPrefix(string(command), "redis-server") || !strings.Contains(string(command), dataDir) {
+		if err != nil || !strings.Contains(string(command), "redis-server") || !strings.Contains(string(command), dataDir) {
 			continue // it ended meanwhile, or is another
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
