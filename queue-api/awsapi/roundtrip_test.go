@@ -47,8 +47,8 @@ func fill(v reflect.Value) {
 
 // empty sets every list and map of a struct to an empty one.
 func empty(v reflect.Value) {
-	for i := range v.NumField() {
-		switch f := v.Field(i); f.Kind() { //nolint:exhaustive // only these two can be empty
+	for _, field := range v.Fields() {
+		switch f := field; f.Kind() { //nolint:exhaustive // only these two can be empty
 		case reflect.Slice:
 			f.Set(reflect.MakeSlice(f.Type(), 0, 0))
 		case reflect.Map:

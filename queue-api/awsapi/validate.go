@@ -103,6 +103,8 @@ func between[T int | int64](name string, v *T, minimum, maximum T) error {
 
 // count checks the number of items of a list or entries of a map, unless it is absent. In this and all that follow, a
 // negative maximum is none.
+//
+//nolint:unparam // the bounds are the model's
 func count(name string, present bool, n, minimum, maximum int) error {
 	if !present || fits(n, minimum, maximum) {
 		return nil
@@ -110,6 +112,7 @@ func count(name string, present bool, n, minimum, maximum int) error {
 	return &ValidationError{Path: name, Rule: "must have " + span(minimum, maximum) + " members"}
 }
 
+//nolint:unparam // the bounds are the model's
 func length(name string, v *string, minimum, maximum int) error {
 	if v == nil || lengthFits(*v, minimum, maximum) {
 		return nil
@@ -136,6 +139,8 @@ func keyLength[V any](name string, m map[string]V, minimum, maximum int) error {
 }
 
 // valueLength names the first of the keys with bad values, so that the same request always gets the same answer.
+//
+//nolint:unparam // the bounds are the model's
 func valueLength(name string, m map[string]string, minimum, maximum int) error {
 	first, found := "", false
 	for key, value := range m {

@@ -55,6 +55,8 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		cancel()
 		err = errors.Join(fmt.Errorf("shut down %s: %w", listener.Addr(), err), server.Close())
 	}
-	<-failed
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }

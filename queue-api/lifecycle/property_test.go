@@ -18,7 +18,10 @@ import (
 func anyEvent(rt *rapid.T, job batch.Job) Event {
 	n := len(job.Attempts) + rapid.IntRange(0, 1).Draw(rt, "attempt")
 	return rapid.SampledFrom([]Event{
-		Cancelled{"c"}, Terminated{"t"}, Blocked{"b"}, admit,
+		Cancelled{"c"},
+		Terminated{"t"},
+		Blocked{"b"},
+		admit,
 		Withdrawn{Attempt: n},
 		Bound{Attempt: n, NodeName: "n"},
 		Started{Attempt: n, At: t1},

@@ -3,6 +3,7 @@
 package lifecycle
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,7 +39,7 @@ func reasonMatches(pattern, reason string) bool {
 
 // failure gives the exit code and reason of the first container that did not end with 0.
 func failure(a batch.Attempt) (exitCode, reason string) {
-	for _, c := range append(a.InitContainers[:len(a.InitContainers):len(a.InitContainers)], a.Containers...) {
+	for _, c := range append(slices.Clip(a.InitContainers), a.Containers...) {
 		if c.ExitCode == nil && c.Reason == "" {
 			continue
 		}

@@ -81,7 +81,7 @@ func eksSecurity(p *awsapi.EksContainerSecurityContext) *corev1.SecurityContext 
 		ReadOnlyRootFilesystem: p.ReadOnlyRootFilesystem, AllowPrivilegeEscalation: p.AllowPrivilegeEscalation,
 	}
 	if sc.AllowPrivilegeEscalation == nil {
-		sc.AllowPrivilegeEscalation = ptr.To(ptr.Deref(p.Privileged, false))
+		sc.AllowPrivilegeEscalation = new(ptr.Deref(p.Privileged, false))
 	}
 	return sc
 }

@@ -54,24 +54,24 @@ func (d document) input() Input {
 
 var testOptions = Options{Namespace: "muster-jobs", HostNetwork: true}
 
-func readDocument(t testing.TB, path string) document {
-	t.Helper()
+func readDocument(tb testing.TB, path string) document {
+	tb.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var d document
 	if err := json.Unmarshal(text, &d); err != nil {
-		t.Fatalf("read %s: %v", path, err)
+		tb.Fatalf("read %s: %v", path, err)
 	}
 	return d
 }
 
-func inputFiles(t testing.TB) []string {
-	t.Helper()
+func inputFiles(tb testing.TB) []string {
+	tb.Helper()
 	files, err := filepath.Glob("testdata/*/input.json")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no golden inputs: %v", err)
+		tb.Fatalf("no golden inputs: %v", err)
 	}
 	return files
 }

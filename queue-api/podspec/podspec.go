@@ -111,9 +111,9 @@ func finishSpec(spec *corev1.PodSpec, in Input) {
 	spec.TerminationGracePeriodSeconds = ptr.To[int64](gracePeriodSeconds)
 	spec.NodeSelector = map[string]string{batchmeta.ComputeEnvironmentUUID: in.Environment.UUID}
 	spec.Tolerations = []corev1.Toleration{{Key: batchmeta.BatchNode, Operator: corev1.TolerationOpExists}}
-	spec.EnableServiceLinks = ptr.To(false)
+	spec.EnableServiceLinks = new(false)
 	if spec.ServiceAccountName == "" {
-		spec.AutomountServiceAccountToken = ptr.To(false)
+		spec.AutomountServiceAccountToken = new(false)
 	}
 	env := batchEnv(in)
 	for i := range spec.InitContainers {

@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -92,9 +91,9 @@ func TestNetwork(t *testing.T) {
 	}{
 		"the server's default is the host's network": {nil, nil, Options{HostNetwork: true}, true, corev1.DNSClusterFirstWithHostNet},
 		"the server may say otherwise":               {nil, nil, Options{}, false, corev1.DNSClusterFirst},
-		"a definition may say otherwise":             {ptr.To(false), nil, Options{HostNetwork: true}, false, corev1.DNSClusterFirst},
-		"a definition may ask for it":                {ptr.To(true), nil, Options{}, true, corev1.DNSClusterFirstWithHostNet},
-		"its DNS policy stands":                      {nil, ptr.To("Default"), Options{HostNetwork: true}, true, corev1.DNSDefault},
+		"a definition may say otherwise":             {new(false), nil, Options{HostNetwork: true}, false, corev1.DNSClusterFirst},
+		"a definition may ask for it":                {new(true), nil, Options{}, true, corev1.DNSClusterFirstWithHostNet},
+		"its DNS policy stands":                      {nil, new("Default"), Options{HostNetwork: true}, true, corev1.DNSDefault},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -151,7 +150,7 @@ func TestRecordSurvives(t *testing.T) {
 	in := readDocument(t, "testdata/container-overrides/input.json").input()
 	in.Job.Tags = map[string]string{"a": "<b> & c"}
 	in.Job.Timeout = time.Hour
-	in.Job.PropagateTags = ptr.To(true)
+	in.Job.PropagateTags = new(true)
 	in.Job.Requests = batch.Requests{MilliVCPU: 250, MemoryMiB: 128, GPU: 2}
 	in.Job.RetryStrategy = &batch.RetryStrategy{Attempts: 3, EvaluateOnExit: []batch.EvaluateOnExit{
 		{OnStatusReason: "Host EC2*", Action: "retry"}, {OnReason: "*", Action: "EXIT"},

@@ -55,8 +55,7 @@ func decode[T any, P interface {
 }](name string, doc json.RawMessage) (*T, error) {
 	v := new(T)
 	if err := json.Unmarshal(doc, v); err != nil {
-		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) {
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return nil, batch.Invalidf("%s: must not be a JSON %s", strings.TrimSuffix(name+"."+wrong.Field, "."), clip(wrong.Value))
 		}
 		return nil, batch.Invalidf("%s: is not JSON: %v", name, err)

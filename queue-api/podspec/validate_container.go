@@ -172,7 +172,7 @@ func validateLinuxParameters(at *field.Path, p *awsapi.LinuxParameters, mounted 
 	case size < 0 || size > maxAmount:
 		return invalid(at.Child("sharedMemorySize"), "must be a positive number of MiB")
 	case size > 0:
-		return mounted.add(at.Child("sharedMemorySize"), ptr.To(sharedMemoryPath))
+		return mounted.add(at.Child("sharedMemorySize"), new(sharedMemoryPath))
 	}
 	return nil
 }

@@ -69,17 +69,29 @@ func TestObserve(t *testing.T) {
 		"a node means bound":                       {podIn(corev1.PodPending, "n", waiting("ContainerCreating", "")), []lifecycle.Event{bound}},
 		"a running container means started":        {podIn(corev1.PodRunning, "n", running()), []lifecycle.Event{bound, started}},
 		"one container ended is not the pod's end": {podIn(corev1.PodRunning, "n", terminated(1, "Error")), []lifecycle.Event{bound, started}},
-		"exit 0 in every container": {podIn(corev1.PodSucceeded, "n", terminated(0, "Completed")), []lifecycle.Event{bound, started,
-			lifecycle.Ended{Attempt: 2, Succeeded: true, StatusReason: lifecycle.ReasonExited, StoppedAt: over, Containers: exit(0, "Completed"), InitContainers: none}}},
-		"exit 3": {podIn(corev1.PodFailed, "n", terminated(3, "Error")), []lifecycle.Event{bound, started,
-			lifecycle.Ended{Attempt: 2, StatusReason: lifecycle.ReasonExited, StoppedAt: over, Containers: exit(3, "Error"), InitContainers: none}}},
-		"a lost node leaves no exit code": {disrupted(podIn(corev1.PodFailed, "n"), "DeletionByPodGC"), []lifecycle.Event{bound,
-			lifecycle.Ended{Attempt: 2, StatusReason: "Host EC2 (instance i-1) terminated.", Containers: none, InitContainers: none}}},
-		"a lost node with a last word keeps its exit code": {disrupted(podIn(corev1.PodFailed, "n", terminated(143, "Error")), "DeletionByTaintManager"), []lifecycle.Event{bound, started,
-			lifecycle.Ended{Attempt: 2, StatusReason: "Host EC2 (instance i-1) terminated.", StoppedAt: over, Containers: exit(143, "Error"), InitContainers: none}}},
-		"a container that never started has no exit code": {podIn(corev1.PodFailed, "n", unknown), []lifecycle.Event{bound,
-			lifecycle.Ended{Attempt: 2, StatusReason: lifecycle.ReasonStartFailed, StoppedAt: over,
-				Containers: []batch.ContainerOutcome{{Name: "default", Reason: "ContainerStatusUnknown"}}, InitContainers: none}}},
+		"exit 0 in every container": {podIn(corev1.PodSucceeded, "n", terminated(0, "Completed")), []lifecycle.Event{
+			bound, started,
+			lifecycle.Ended{Attempt: 2, Succeeded: true, StatusReason: lifecycle.ReasonExited, StoppedAt: over, Containers: exit(0, "Completed"), InitContainers: none},
+		}},
+		"exit 3": {podIn(corev1.PodFailed, "n", terminated(3, "Error")), []lifecycle.Event{
+			bound, started,
+			lifecycle.Ended{Attempt: 2, StatusReason: lifecycle.ReasonExited, StoppedAt: over, Containers: exit(3, "Error"), InitContainers: none},
+		}},
+		"a lost node leaves no exit code": {disrupted(podIn(corev1.PodFailed, "n"), "DeletionByPodGC"), []lifecycle.Event{
+			bound,
+			lifecycle.Ended{Attempt: 2, StatusReason: "Host EC2 (instance i-1) terminated.", Containers: none, InitContainers: none},
+		}},
+		"a lost node with a last word keeps its exit code": {disrupted(podIn(corev1.PodFailed, "n", terminated(143, "Error")), "DeletionByTaintManager"), []lifecycle.Event{
+			bound, started,
+			lifecycle.Ended{Attempt: 2, StatusReason: "Host EC2 (instance i-1) terminated.", StoppedAt: over, Containers: exit(143, "Error"), InitContainers: none},
+		}},
+		"a container that never started has no exit code": {podIn(corev1.PodFailed, "n", unknown), []lifecycle.Event{
+			bound,
+			lifecycle.Ended{
+				Attempt: 2, StatusReason: lifecycle.ReasonStartFailed, StoppedAt: over,
+				Containers: []batch.ContainerOutcome{{Name: "default", Reason: "ContainerStatusUnknown"}}, InitContainers: none,
+			},
+		}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

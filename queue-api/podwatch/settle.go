@@ -43,8 +43,8 @@ func (w *Watcher) settle(ctx context.Context, key podKey) (time.Duration, error)
 		return 0, nil // reconcile looks for jobs without a pod
 	}
 	id := pod.Labels[batchmeta.JobID]
-	attempt, err := strconv.Atoi(pod.Labels[batchmeta.Attempt])
-	if err != nil || id == "" {
+	attempt, _ := strconv.Atoi(pod.Labels[batchmeta.Attempt])
+	if attempt < 1 || id == "" {
 		return 0, nil // not a pod of ours
 	}
 	job, err := w.store.Job(ctx, id)

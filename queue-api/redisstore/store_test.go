@@ -53,6 +53,7 @@ func safeSettings() []string {
 func TestStore(t *testing.T) {
 	client := startRedis(t, safeSettings()...)
 	storetest.Run(t, func(t *testing.T) storetest.Store {
+		t.Helper()
 		if err := client.FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}

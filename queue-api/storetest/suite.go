@@ -45,10 +45,10 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 
 var at = time.UnixMilli(1_700_000_000_123).UTC()
 
-func newQueue(t *testing.T, s Store, name string) batch.JobQueue {
+func newQueue(t *testing.T, s Store) batch.JobQueue {
 	t.Helper()
 	q, err := s.CreateQueue(t.Context(), batch.JobQueue{
-		Name: name, State: batch.Enabled, Status: batch.ResourceValid, Priority: 1, Tags: map[string]string{"a": "b"},
+		Name: "q", State: batch.Enabled, Status: batch.ResourceValid, Priority: 1, Tags: map[string]string{"a": "b"},
 		Environments: []batch.EnvironmentOrder{{Order: 1, Name: "ce"}},
 	})
 	if err != nil {
@@ -135,6 +135,7 @@ func ids(jobs []batch.Job) []string {
 }
 
 func testCreateOnce(t *testing.T, s Store) {
+	t.Helper()
 	ce := batch.ComputeEnvironment{
 		Name: "ce", UUID: "u", Type: batch.Managed, State: batch.Enabled, Status: batch.ResourceCreating, MaxvCPUs: 8,
 		EKS: &batch.EKSConfiguration{Namespace: "ns"}, Tags: map[string]string{"a": "b"}, ComputeResources: []byte(`{"type":"EC2"}`),
@@ -144,13 +145,14 @@ func testCreateOnce(t *testing.T, s Store) {
 	got, err := s.Environment(t.Context(), "ce")
 	wantErr(t, err, nil)
 	wantEqual(t, got, ce)
-	newQueue(t, s, "q")
+	newQueue(t, s)
 	_, err = s.CreateQueue(t.Context(), batch.JobQueue{Name: "q"})
 	wantErr(t, err, batch.ErrExists)
 }
 
 func testConcurrentUpdates(t *testing.T, s Store) {
-	newQueue(t, s, "q")
+	t.Helper()
+	newQueue(t, s)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -167,7 +169,8 @@ func testConcurrentUpdates(t *testing.T, s Store) {
 }
 
 func testFailedUpdate(t *testing.T, s Store) {
-	before := newQueue(t, s, "q")
+	t.Helper()
+	before := newQueue(t, s)
 	refusal := errors.New("no")
 	_, err := s.UpdateQueue(t.Context(), "q", func(q *batch.JobQueue) error { q.Priority = 99; return refusal })
 	wantErr(t, err, refusal)
@@ -179,6 +182,7 @@ func testFailedUpdate(t *testing.T, s Store) {
 }
 
 func testDelete(t *testing.T, s Store) {
+	t.Helper()
 	wantErr(t, s.CreateEnvironment(t.Context(), batch.ComputeEnvironment{Name: "b"}), nil)
 	wantErr(t, s.CreateEnvironment(t.Context(), batch.ComputeEnvironment{Name: "a"}), nil)
 	all, err := s.Environments(t.Context())
@@ -192,15 +196,17 @@ func testDelete(t *testing.T, s Store) {
 }
 
 func testQueueNumbers(t *testing.T, s Store) {
-	first := newQueue(t, s, "q")
+	t.Helper()
+	first := newQueue(t, s)
 	wantErr(t, s.DeleteQueue(t.Context(), "q"), nil)
-	second := newQueue(t, s, "q")
+	second := newQueue(t, s)
 	if first.Number < 1 || second.Number <= first.Number {
 		t.Errorf("numbers %d then %d", first.Number, second.Number)
 	}
 }
 
 func testRevisions(t *testing.T, s Store) {
+	t.Helper()
 	d := batch.JobDefinition{Name: "d", Type: "container", Parameters: map[string]string{"a": "b"}, ContainerProperties: []byte(`{"image":"i"}`)}
 	for want := 1; want <= 3; want++ {
 		got, err := s.RegisterDefinition(t.Context(), d)
@@ -219,6 +225,7 @@ func testRevisions(t *testing.T, s Store) {
 }
 
 func testLatestRevision(t *testing.T, s Store) {
+	t.Helper()
 	for range 3 {
 		_, err := s.RegisterDefinition(t.Context(), batch.JobDefinition{Name: "d"})
 		wantErr(t, err, nil)
@@ -238,7 +245,8 @@ func testLatestRevision(t *testing.T, s Store) {
 }
 
 func testSubmit(t *testing.T, s Store) {
-	q := newQueue(t, s, "q")
+	t.Helper()
+	q := newQueue(t, s)
 	job := newJob(t, q)
 	stored, err := s.Submit(t.Context(), q.Number, job, "")
 	wantErr(t, err, nil)
@@ -250,7 +258,8 @@ func testSubmit(t *testing.T, s Store) {
 }
 
 func testSubmitTwice(t *testing.T, s Store) {
-	q := newQueue(t, s, "q")
+	t.Helper()
+	q := newQueue(t, s)
 	job := newJob(t, q)
 	for range 2 {
 		_, err := s.Submit(t.Context(), q.Number, job, "")
@@ -262,7 +271,8 @@ func testSubmitTwice(t *testing.T, s Store) {
 }
 
 func testInvocation(t *testing.T, s Store) {
-	q := newQueue(t, s, "q")
+	t.Helper()
+	q := newQueue(t, s)
 	first, err := s.Submit(t.Context(), q.Number, newJob(t, q), "me/1")
 	wantErr(t, err, nil)
 	again, err := s.Submit(t.Context(), q.Number, newJob(t, q), "me/1")
@@ -279,14 +289,16 @@ func testInvocation(t *testing.T, s Store) {
 }
 
 func testClosedQueue(t *testing.T, s Store) {
-	q := newQueue(t, s, "q")
+	t.Helper()
+	q := newQueue(t, s)
 	wantErr(t, s.CloseQueue(t.Context(), q.Number), nil)
 	_, err := s.Submit(t.Context(), q.Number, newJob(t, q), "")
 	wantErr(t, err, batch.ErrNotFound)
 }
 
 func testUnknownJobs(t *testing.T, s Store) {
-	q := newQueue(t, s, "q")
+	t.Helper()
+	q := newQueue(t, s)
 	a, b := submit(t, s, q), submit(t, s, q)
 	jobs, err := s.Jobs(t.Context(), []string{b.ID, "nonsense", newJob(t, q).ID, a.ID})
 	wantErr(t, err, nil)
@@ -296,7 +308,8 @@ func testUnknownJobs(t *testing.T, s Store) {
 }
 
 func testTransitionRace(t *testing.T, s Store) {
-	job := submit(t, s, newQueue(t, s, "q"))
+	t.Helper()
+	job := submit(t, s, newQueue(t, s))
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	won := 0
@@ -325,7 +338,8 @@ func testTransitionRace(t *testing.T, s Store) {
 }
 
 func testTransitionNothing(t *testing.T, s Store) {
-	job := submit(t, s, newQueue(t, s, "q"))
+	t.Helper()
+	job := submit(t, s, newQueue(t, s))
 	refusal := errors.New("no")
 	_, err := s.Transition(t.Context(), job.ID, func(j batch.Job) (batch.Job, error) {
 		j.Status = batch.StatusFailed
@@ -341,7 +355,8 @@ func testTransitionNothing(t *testing.T, s Store) {
 }
 
 func testWaitingOrder(t *testing.T, s Store) {
-	q := newQueue(t, s, "q")
+	t.Helper()
+	q := newQueue(t, s)
 	var want []string
 	for range 4 {
 		want = append(want, submit(t, s, q).ID)
@@ -358,7 +373,8 @@ func testWaitingOrder(t *testing.T, s Store) {
 }
 
 func testLiveAndUsage(t *testing.T, s Store) {
-	q := newQueue(t, s, "q")
+	t.Helper()
+	q := newQueue(t, s)
 	a, b := submit(t, s, q), submit(t, s, q)
 	change(t, s, a.ID, admit)
 	change(t, s, b.ID, admit)
@@ -384,7 +400,8 @@ func wantLive(t *testing.T, s Store, q batch.JobQueue, live []string, usage map[
 }
 
 func testListJobs(t *testing.T, s Store) {
-	q := newQueue(t, s, "q")
+	t.Helper()
+	q := newQueue(t, s)
 	var want []string
 	for range 5 {
 		want = append(want, submit(t, s, q).ID)
@@ -399,8 +416,7 @@ func testListJobs(t *testing.T, s Store) {
 		})
 	}
 	_, _, err := s.ListJobs(t.Context(), q.Number, batch.StatusRunnable, "nonsense", 10)
-	var invalid *batch.Error
-	if !errors.As(err, &invalid) {
+	if _, ok := errors.AsType[*batch.Error](err); !ok {
 		t.Errorf("a bad token gave %v", err)
 	}
 }
@@ -421,7 +437,8 @@ func listAll(t *testing.T, s Store, q batch.JobQueue, limit int) []string {
 }
 
 func testEvents(t *testing.T, s Store) {
-	q := newQueue(t, s, "q")
+	t.Helper()
+	q := newQueue(t, s)
 	job := submit(t, s, q)
 	change(t, s, job.ID, admit)
 	change(t, s, job.ID, func(j *batch.Job) { j.Status = batch.StatusStarting })

@@ -66,14 +66,15 @@ func bench(queueAPI, script string, clients, jobs int, atLeast float64) error {
 		return err
 	}
 	rate := float64(jobs) / took.Seconds()
-	fmt.Printf("SubmitJob, durability fsync, %d clients, %d jobs\n", clients, jobs)
-	fmt.Printf("  queue-api        %8.0f/s   p50 %s   p99 %s\n", rate, quantile(latencies, 0.50), quantile(latencies, 0.99))
+	out := os.Stdout
+	fmt.Fprintf(out, "SubmitJob, durability fsync, %d clients, %d jobs\n", clients, jobs)
+	fmt.Fprintf(out, "  queue-api        %8.0f/s   p50 %s   p99 %s\n", rate, quantile(latencies, 0.50), quantile(latencies, 0.99))
 	reference, err := referenceRate(redisPort, script, clients, jobs)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  redis-benchmark  %8.0f/s   the same script, without queue-api (ratio %.2f)\n", reference, rate/reference)
-	fmt.Printf("  queue-api memory %8.1f MiB idle, %.1f MiB after\n", idle, residentMiB(api))
+	fmt.Fprintf(out, "  redis-benchmark  %8.0f/s   the same script, without queue-api (ratio %.2f)\n", reference, rate/reference)
+	fmt.Fprintf(out, "  queue-api memory %8.1f MiB idle, %.1f MiB after\n", idle, residentMiB(api))
 	if rate < atLeast {
 		return fmt.Errorf("%.0f submissions a second, want at least %.0f", rate, atLeast)
 	}

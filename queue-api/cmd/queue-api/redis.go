@@ -74,11 +74,9 @@ func keepRunning(ctx context.Context, binary string, args []string) error {
 		cmd.WaitDelay = 10 * time.Second
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 		logger.Info("Starting redis-server")
-		err := cmd.Run()
-		if ctx.Err() != nil {
-			return nil
+		if err := cmd.Run(); ctx.Err() == nil {
+			logger.Error(err, "Child redis-server ended; starting it again")
 		}
-		logger.Error(err, "Child redis-server ended; starting it again")
 		select {
 		case <-ctx.Done():
 			return nil

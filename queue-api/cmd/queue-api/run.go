@@ -82,16 +82,13 @@ func run(ctx context.Context, o options) error {
 func checkStore(ctx context.Context, store *redisstore.Store, safe *atomic.Bool) error {
 	for {
 		err := store.Check(ctx)
-		switch {
-		case err == nil:
-			safe.Store(true)
-			return nil
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, redisstore.ErrUnsafe):
+		if err == nil || errors.Is(err, redisstore.ErrUnsafe) {
+			safe.Store(err == nil)
 			return err
 		}
-		klog.FromContext(ctx).Error(err, "Redis does not answer yet")
+		if ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, "Redis does not answer yet")
+		}
 		select {
 		case <-ctx.Done():
 			return nil

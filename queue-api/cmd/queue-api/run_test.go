@@ -26,7 +26,7 @@ const noCluster = `{"apiVersion":"v1","kind":"Config","current-context":"none","
 	`"clusters":[{"name":"none","cluster":{"server":"http://127.0.0.1:1"}}],"users":[{"name":"none","user":{}}]}`
 
 // startProgram runs the program in this process without a cluster until the test ends, and gives a client.
-func startProgram(t *testing.T, args ...string) (*awsbatch.Client, options) {
+func startProgram(t *testing.T, args ...string) *awsbatch.Client {
 	t.Helper()
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	if err := os.WriteFile(kubeconfig, []byte(noCluster), 0o600); err != nil {
@@ -61,7 +61,7 @@ func startProgram(t *testing.T, args ...string) (*awsbatch.Client, options) {
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "key"}, nil
 		}),
-	}), o
+	})
 }
 
 func freeAddress(t *testing.T) string {
@@ -160,7 +160,7 @@ func childPID(t *testing.T, dataDir string) int {
 
 func TestJobSurvivesTheDeathOfRedis(t *testing.T) {
 	dir := t.TempDir()
-	client, _ := startProgram(t, "--data-dir="+dir)
+	client := startProgram(t, "--data-dir="+dir)
 	id := submitOne(t, client)
 	process, err := os.FindProcess(childPID(t, dir))
 	if err != nil {
@@ -182,7 +182,7 @@ func TestJobSurvivesTheDeathOfRedis(t *testing.T) {
 
 func TestDevelopmentNeedsNoRedis(t *testing.T) {
 	t.Setenv("PATH", t.TempDir()) // no redis-server there
-	client, _ := startProgram(t, "--dev")
+	client := startProgram(t, "--dev")
 	id := submitOne(t, client)
 	if status, err := statusOf(t, client, id); err != nil || status != types.JobStatusRunnable {
 		t.Errorf("got %s %v", status, err)
