@@ -1,0 +1,109 @@
+# Everything one does with this repository. `make help` lists it.
+
+GOTAGS       := kwok
+NODES        ?= auto
+LINT         := go tool -modfile=hack/tools/lint/go.mod
+LOCALCLUSTER := bin/localcluster
+PACKAGES     := ./queue-api/cmd/queue-api ./plugins/cmd/batch-scheduler ./autoscaler/cmd/batch-autoscaler
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Running
+
+.PHONY: demo
+demo: hack-build ## Run everything on this machine and one job on it; NODES=kwok simulates the nodes.
+	bin/demo -localcluster=$(LOCALCLUSTER) -- --nodes=$(NODES)
+
+.PHONY: demo-down
+demo-down: hack-build ## End what demo left running.
+	$(LOCALCLUSTER) down
+
+##@ Building
+
+.PHONY: build
+build: ## Build the three programs into bin/.
+	go build -tags $(GOTAGS) -o bin/ $(PACKAGES)
+
+.PHONY: hack-build
+hack-build:
+	@go build -tags $(GOTAGS) -o bin/ ./hack/localcluster ./hack/demo
+
+.PHONY: images
+images: ## Build the three programs' container images into bin/images/.
+	hack/images $(GOTAGS)
+
+.PHONY: manifests
+manifests: hack-build ## Render every overlay into bin/manifests/.
+	hack/manifests
+
+.PHONY: generate
+generate: ## Generate code again.
+	go generate -tags $(GOTAGS) ./...
+
+##@ Testing
+
+.PHONY: test
+test: test-integration e2e ## Run every test: unit, integration and, on a local cluster, end to end.
+
+.PHONY: test-unit
+test-unit: ## Run the unit tests.
+	go test -tags $(GOTAGS) ./...
+	go test -C hack/tools/registry ./...
+
+.PHONY: test-race
+test-race: ## Run the unit tests under the race detector.
+	go test -race -tags $(GOTAGS) ./...
+
+.PHONY: test-integration
+test-integration: test-tools ## Run the unit tests and those against a real Redis and a real API server.
+	go test -tags $(GOTAGS),integration -timeout 20m ./...
+	go test -C hack/tools/registry ./...
+
+.PHONY: e2e
+e2e: test-tools ## Run the end-to-end tests, each step of which is one of AWS's own clients.
+	@test ! -d hack/e2e || go test -tags $(GOTAGS),e2e -timeout 30m -count 1 -v ./hack/e2e/...
+
+# What the tests run: Debian's Redis, container runtime and AWS clients, and the built Kubernetes.
+.PHONY: test-tools
+test-tools: hack-build
+	$(LOCALCLUSTER) packages
+	$(LOCALCLUSTER) build
+
+.PHONY: bench
+bench: ## Run the benchmarks.
+	go test -tags $(GOTAGS) -run '^$$' -bench . ./...
+
+.PHONY: bench-submit
+bench-submit: ## Measure SubmitJob against what redis-benchmark reaches in the same run.
+	go build -o bin/queue-api ./queue-api/cmd/queue-api
+	go run ./hack/bench/submit --at-least 2000
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz test for FUZZTIME (default 30s).
+	hack/fuzz $(GOTAGS)
+
+##@ Checking
+
+.PHONY: fmt
+fmt: ## Format the code.
+	$(LINT) golangci-lint fmt
+
+.PHONY: lint
+lint: ## Run the linters, the import borders among them.
+	$(LINT) golangci-lint run
+	GOFLAGS=-tags=$(GOTAGS) $(LINT) logcheck -check-contextual ./queue-api/... ./plugins/... ./autoscaler/...
+
+.PHONY: verify
+verify: ## Fail if generated or formatted code differs from what is there.
+	hack/verify
+
+.PHONY: ci
+ci: verify lint test ## Run everything CI runs.
+
+.PHONY: clean
+clean: ## Remove what was built here; tools stay in the cache outside.
+	rm -rf bin

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build kwok
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/autoscaler/cluster-autoscaler/clusterstate/utils"
+	"k8s.io/autoscaler/cluster-autoscaler/core"
+	kubeutil "k8s.io/autoscaler/cluster-autoscaler/utils/kubernetes"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/autoscaler/computeenv"
+	"github.com/muster-batch/muster/autoscaler/demand"
+	"github.com/muster-batch/muster/autoscaler/fleet"
+	"github.com/muster-batch/muster/autoscaler/provider"
+	"github.com/muster-batch/muster/autoscaler/scaledown"
+	"github.com/muster-batch/muster/autoscaler/scaleup"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
+)
+
+// ledgerName is the ConfigMap of launches under way.
+const ledgerName = "batch-autoscaler-launches"
+
+// parts are what an engine is built on; they outlive it.
+type parts struct {
+	client   kubernetes.Interface
+	api      computeenv.API
+	fleet    fleet.Fleet
+	recorder record.EventRecorder
+	metrics  *metricSet
+	clock    clock.WithTicker
+}
+
+// engine is all that a leader has: a view of the cluster, the environments and the fleet, and the core that decides.
+type engine struct {
+	parts
+	informers    informers.SharedInformerFactory
+	nodes        kubeutil.NodeLister
+	logRecorder  *utils.LogEventRecorder
+	reader       *computeenv.Reader
+	index        *demand.Index
+	source       *demand.Source
+	provider     *provider.Provider
+	orchestrator *scaleup.Orchestrator
+	core         core.Autoscaler
+}
+
+// newEngine wires the parts. wake is called when something changed that a loop should look at.
+func newEngine(ctx context.Context, p parts, o *options, wake func()) (*engine, error) {
+	e := &engine{parts: p, informers: informers.NewSharedInformerFactoryWithOptions(p.client, 0, informers.WithTransform(trim))}
+	nodeLister := e.informers.Core().V1().Nodes().Lister()
+	e.nodes = kubeutil.NewNodeLister(nodeLister, e.isOurs)
+	var err error
+	if e.logRecorder, err = utils.NewStatusMapRecorder(p.client, o.Namespace, p.recorder, false, ""); err != nil {
+		return nil, err
+	}
+	e.reader = computeenv.New(p.api, p.fleet, computeenv.Config{Interval: o.PollInterval, Changed: wake, Clock: p.clock})
+	e.index = demand.NewIndex(wake)
+	e.source = demand.NewSource(e.index)
+	reporter := scaleup.NewReporter(p.recorder, e.index, p.clock)
+	ledger := provider.NewConfigMapLedger(p.client.CoreV1().ConfigMaps(o.Namespace), ledgerName)
+	e.provider = provider.New(ctx, p.fleet, e.reader, scaledown.NewCluster(p.client.CoreV1()), ledger,
+		kubeutil.NewNodeLister(nodeLister, nil), provider.Config{
+			LaunchTimeout: o.FleetTimeout, TerminateTimeout: o.FleetTimeout, ReplayWithin: o.MaxNodeProvisionTime,
+			Changed: wake, LaunchFailed: reporter.LaunchFailed, Metrics: p.metrics.provider, Clock: p.clock,
+		})
+	e.orchestrator = scaleup.New(ctx, scaleup.Config{
+		Provider: e.provider, Source: e.source, Reporter: reporter, Unknown: e.reader.Poke, Metrics: p.metrics.scaleup, Clock: p.clock,
+	})
+	if e.core, err = newCore(e, o); err != nil {
+		return nil, fmt.Errorf("build cluster-autoscaler: %w", err)
+	}
+	return e, e.watch(wake)
+}
+
+// watch lets the informers tell of changes.
+func (e *engine) watch(wake func()) error {
+	_, pods := e.informers.Core().V1().Pods().Informer().AddEventHandler(e.index)
+	_, nodes := e.informers.Core().V1().Nodes().Informer().AddEventHandler(nodeEvents(e.isOurs, wake))
+	return errors.Join(pods, nodes)
+}
+
+// isOurs reports whether the node is of a compute environment and bought by us.
+func (e *engine) isOurs(n *corev1.Node) bool {
+	return n.Labels[batchmeta.NodeGroup] != "" || e.provider.Knows(n)
+}
+
+func (e *engine) isReady(n *corev1.Node) bool {
+	return kubeutil.IsNodeReadyAndSchedulable(n) && e.isOurs(n)
+}
+
+// start waits until the cluster, the environments and the fleet are known. Before, nothing may be decided.
+func (e *engine) start(ctx context.Context) error {
+	logger := klog.FromContext(ctx)
+	e.informers.Start(ctx.Done())
+	for kind, synced := range e.informers.WaitForCacheSync(ctx.Done()) {
+		if !synced {
+			return fmt.Errorf("wait for %v: %w", kind, context.Cause(ctx))
+		}
+	}
+	if err := poll(ctx, func() bool { return e.reader.Snapshot() != nil }); err != nil {
+		return fmt.Errorf("wait for the Batch API: %w", err)
+	}
+	failing := false
+	err := poll(ctx, func() bool {
+		err := e.provider.Start(ctx)
+		if err != nil && !failing {
+			logger.Error(err, "Cannot rebuild the state of the fleet, trying again")
+		}
+		failing = err != nil
+		return !failing
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the fleet: %w", err)
+	}
+	return e.core.Start()
+}
+
+// poll asks until the answer is yes, or ctx ends.
+func poll(ctx context.Context, done func() bool) error {
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// runOnce looks at everything once.
+func (e *engine) runOnce(now time.Time) error {
+	if err := e.core.RunOnce(now); err != nil {
+		return err
+	}
+	return nil
+}

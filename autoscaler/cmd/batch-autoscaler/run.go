@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build kwok
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/component-base/metrics/legacyregistry"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/autoscaler/computeenv"
+	"github.com/muster-batch/muster/autoscaler/fleet"
+	fleetexec "github.com/muster-batch/muster/autoscaler/fleet/exec"
+	fleetkwok "github.com/muster-batch/muster/autoscaler/fleet/kwok"
+)
+
+// run runs the program until ctx ends.
+func run(ctx context.Context, o *options) error {
+	client, err := newClient(o)
+	if err != nil {
+		return err
+	}
+	machines, err := newFleet(o, client)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", o.HealthAddress)
+	if err != nil {
+		return fmt.Errorf("listen for health checks: %w", err)
+	}
+	p := parts{
+		client: client, api: computeenv.NewClient(o.BatchEndpoint, o.Region), fleet: machines,
+		recorder: newRecorder(ctx, client), metrics: newMetricSet(), clock: clock.RealClock{},
+	}
+	p.metrics.register(legacyregistry.MustRegister)
+	h := &health{clock: p.clock}
+	klog.FromContext(ctx).Info("Starting batch-autoscaler", "fleet", o.Fleet, "batchEndpoint", o.BatchEndpoint, "health", listener.Addr())
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serve(ctx, listener, h.handler()) })
+	group.Go(func() error {
+		lead := func(ctx context.Context) error { return lead(ctx, p, o, h) }
+		if !o.LeaderElect {
+			return lead(ctx)
+		}
+		return elect(ctx, client, p.recorder, o, lead)
+	})
+	return group.Wait()
+}
+
+// lead is one term of a leader: it builds everything anew, and what it began is finished when it returns.
+func lead(ctx context.Context, p parts, o *options, h *health) error {
+	h.lead(true)
+	p.metrics.leader.Set(1)
+	defer p.metrics.leader.Set(0)
+	defer h.lead(false)
+	l := newLoop(p.clock, func(took time.Duration, err error) {
+		p.metrics.looked(took, err)
+		h.looked(err)
+	})
+	e, err := newEngine(ctx, p, o, l.Wake)
+	if err != nil {
+		return err
+	}
+	defer e.provider.Wait()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return e.reader.Run(ctx) })
+	group.Go(func() error {
+		if err := e.start(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil // the term ended before everything was known
+			}
+			return err
+		}
+		klog.FromContext(ctx).Info("Leading: cluster, compute environments and fleet are known")
+		group.Go(func() error { return e.provider.Run(ctx) })
+		return l.Run(ctx, e.runOnce)
+	})
+	err = group.Wait()
+	e.informers.Shutdown()
+	return err
+}
+
+func newClient(o *options) (kubernetes.Interface, error) {
+	var config *rest.Config
+	var err error
+	if o.Kubeconfig != "" {
+		config, err = clientcmd.BuildConfigFromFlags("", o.Kubeconfig)
+	} else {
+		config, err = rest.InClusterConfig()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("configure the Kubernetes client: %w", err)
+	}
+	config.QPS, config.Burst = o.QPS, o.Burst
+	config.UserAgent = "batch-autoscaler"
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("make the Kubernetes client: %w", err)
+	}
+	return client, nil
+}
+
+func newFleet(o *options, client kubernetes.Interface) (fleet.Fleet, error) {
+	if o.Fleet == fleetKWOK {
+		return fleetkwok.New(client.CoreV1().Nodes()), nil
+	}
+	return fleetexec.New(o.FleetCommand)
+}
+
+// newRecorder makes Events. Those of one pod are not merged into "similar events": what a pod is told must stay readable.
+func newRecorder(ctx context.Context, client kubernetes.Interface) record.EventRecorder {
+	b := record.NewBroadcaster(record.WithContext(ctx), record.WithCorrelatorOptions(record.CorrelatorOptions{
+		MaxEvents: 1000, BurstSize: 25, QPS: 1. / 30,
+	}))
+	b.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
+	return b.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "batch-autoscaler"})
+}

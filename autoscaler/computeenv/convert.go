@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package computeenv
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/batch/types"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
+)
+
+// environmentOf makes an Environment of a reply, or nil of one whose nodes are not ours to buy: an unmanaged one, or one of
+// a kind without instances.
+func environmentOf(d *types.ComputeEnvironmentDetail) *Environment {
+	r := d.ComputeResources
+	if d.Type == types.CETypeUnmanaged || r == nil || aws.ToString(d.Uuid) == "" {
+		return nil
+	}
+	capacity, ok := capacityTypes[r.Type]
+	if !ok {
+		return nil
+	}
+	e := &Environment{
+		Name:          aws.ToString(d.ComputeEnvironmentName),
+		UUID:          aws.ToString(d.Uuid),
+		State:         batch.State(d.State),
+		Status:        batch.ResourceStatus(d.Status),
+		MinvCPUs:      int(aws.ToInt32(r.MinvCpus)),
+		MaxvCPUs:      int(aws.ToInt32(r.MaxvCpus)),
+		Strategy:      string(r.AllocationStrategy),
+		CapacityType:  capacity,
+		InstanceTypes: r.InstanceTypes,
+	}
+	if r.AllocationStrategy == "" {
+		e.Strategy = BestFit // AWS Batch's default
+	}
+	if p := r.ScalingPolicy; p != nil {
+		e.ScaleDownDelay = time.Duration(aws.ToInt32(p.MinScaleDownDelayMinutes)) * time.Minute
+	}
+	return e
+}
+
+var capacityTypes = map[types.CRType]string{
+	types.CRTypeEc2:  batchmeta.CapacityOnDemand,
+	types.CRTypeSpot: batchmeta.CapacitySpot,
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package computeenv
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/muster-batch/muster/autoscaler/instancetype"
+	"github.com/muster-batch/muster/autoscaler/pack"
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+// Allocation strategies that change what is bought. All others choose by price, as BEST_FIT_PROGRESSIVE does.
+const (
+	BestFit            = "BEST_FIT"
+	ProgressiveOrdered = "BEST_FIT_PROGRESSIVE_ORDERED"
+)
+
+// Environment is a managed compute environment whose nodes are ours to buy.
+type Environment struct {
+	Name          string
+	UUID          string
+	State         batch.State
+	Status        batch.ResourceStatus
+	MinvCPUs      int
+	MaxvCPUs      int
+	Strategy      string
+	CapacityType  string // batchmeta.CapacityOnDemand or batchmeta.CapacitySpot
+	InstanceTypes []string
+	// ScaleDownDelay is scalingPolicy.minScaleDownDelayMinutes: how long a node is kept after its last job. 0 is unset.
+	ScaleDownDelay time.Duration
+	// Types are what InstanceTypes stand for, in their order. TypesError says why there are none.
+	Types      []instancetype.Type
+	TypesError string
+}
+
+// AcceptsJobs reports whether nodes may be bought for pods.
+func (e *Environment) AcceptsJobs() bool {
+	return e.State == batch.Enabled && (e.Status == batch.ResourceValid || e.Status == batch.ResourceUpdating)
+}
+
+// IsLeaving reports whether everything of the environment has to go.
+func (e *Environment) IsLeaving() bool { return e.Status == batch.ResourceDeleting }
+
+// Floor is how many vCPUs are kept without jobs. AWS Batch: minvCpus is maintained even in a DISABLED environment.
+func (e *Environment) Floor() int {
+	if e.IsLeaving() {
+		return 0
+	}
+	return e.MinvCPUs
+}
+
+// Budget is what may still be bought when used vCPUs exist. AWS Batch: all strategies but BEST_FIT may exceed maxvCpus by
+// one instance. We do so only for pods that no instance within maxvCpus could ever hold, which else could never run.
+func (e *Environment) Budget(used int) pack.Budget {
+	return pack.Budget{Max: e.MaxvCPUs, Used: used, Stretch: e.Strategy != BestFit}
+}
+
+// Snapshot is what the Batch API said last. It never changes.
+type Snapshot struct {
+	byUUID map[string]*Environment
+}
+
+// NewSnapshot makes a snapshot of environments.
+func NewSnapshot(environments ...*Environment) *Snapshot {
+	s := &Snapshot{byUUID: make(map[string]*Environment, len(environments))}
+	for _, e := range environments {
+		s.byUUID[e.UUID] = e
+	}
+	return s
+}
+
+// Environment finds an environment by its UUID; nil if there is none.
+func (s *Snapshot) Environment(uuid string) *Environment { return s.byUUID[uuid] }
+
+// All are the environments by name.
+func (s *Snapshot) All() []*Environment {
+	return slices.SortedFunc(maps.Values(s.byUUID), func(a, b *Environment) int { return cmp.Compare(a.Name, b.Name) })
+}

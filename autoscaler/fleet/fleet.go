@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fleet
+
+import (
+	"context"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/muster-batch/muster/autoscaler/instancetype"
+)
+
+// Fleet launches and ends instances.
+type Fleet interface {
+	// InstanceTypes says what stands behind the names that a compute environment uses: exact types, families, "optimal".
+	// The order of the result is the order of preference where the strategy has one. A name that nobody knows is an error.
+	InstanceTypes(ctx context.Context, names []string) ([]instancetype.Type, error)
+
+	// Launch starts r.Count instances and returns those that were started; it does not wait for their nodes. An error tells
+	// why the others were not. With r.Whole it is all or none of them. It is idempotent by r.Token: repeated after a crash,
+	// or by the next leader, it returns the instances of the first call. Of the errors, IsOutOfCapacity ones may pass with
+	// time or with another instance type.
+	Launch(ctx context.Context, r LaunchRequest) ([]Instance, error)
+
+	// List returns every instance launched and not yet gone, pending ones too. A result is complete or an error.
+	List(ctx context.Context) ([]Instance, error)
+
+	// Terminate ends instances and returns when they are gone. Unknown ids and those gone already are no error.
+	Terminate(ctx context.Context, ids []string) error
+}
+
+// LaunchRequest asks for instances of one node group.
+type LaunchRequest struct {
+	Token        string // unique to the launch; instance i of it has the token InstanceToken(Token, i)
+	Count        int
+	Whole        bool // fewer than Count are of no use
+	NodeGroup    string
+	Environment  Environment
+	Type         instancetype.Type
+	CapacityType string // batchmeta.CapacityOnDemand or batchmeta.CapacitySpot
+	// Labels and Taints are those that the nodes must register with, beside the label batchmeta.InstanceID.
+	Labels map[string]string
+	Taints []corev1.Taint
+}
+
+// Environment is the compute environment that instances are launched for. What only a cloud needs to know about it
+// (subnets, images, roles) is added here by that cloud's fleet.
+type Environment struct {
+	Name string
+	UUID string
+}
+
+// State of an instance.
+type State string
+
+// The states. An instance that is gone is not listed.
+const (
+	Pending State = "pending"
+	Running State = "running"
+)
+
+// Instance is a machine of the fleet.
+type Instance struct {
+	ID string
+	// ProviderID is the spec.providerID of the instance's node.
+	ProviderID      string
+	NodeGroup       string
+	EnvironmentUUID string
+	InstanceType    string
+	Token           string
+	State           State
+}
+
+// InstanceToken is the token of one instance of a launch.
+func InstanceToken(launch string, i int) string { return launch + "-" + strconv.Itoa(i) }

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package instancetype
+
+import "slices"
+
+// Catalogue resolves the names that compute environments use. It is immutable and safe for concurrent use.
+type Catalogue struct {
+	types    map[string]Type
+	families map[string][]string // smallest first; without metal sizes, as in AWS Batch
+}
+
+// aliases stand for several families. AWS Batch: optimal is default_x86_64.
+var aliases = map[string][]string{
+	"optimal":        {"m6i", "c6i", "r6i", "c7i"},
+	"default_x86_64": {"m6i", "c6i", "r6i", "c7i"},
+	"default_arm64":  {"m6g", "c6g", "r6g", "c7g"},
+}
+
+// Builtin is the catalogue of common types. Its prices are list prices of one region on one day: good for comparing types,
+// not for bills.
+func Builtin() *Catalogue {
+	c := &Catalogue{types: map[string]Type{}, families: map[string][]string{}}
+	for _, f := range families {
+		for _, t := range f.types() {
+			c.add(f.name, t)
+		}
+	}
+	for _, r := range rows {
+		c.add(r.family(), r.Type)
+	}
+	for name := range c.families {
+		slices.SortStableFunc(c.families[name], func(a, b string) int {
+			return compareSize(c.types[a], c.types[b])
+		})
+	}
+	return c
+}
+
+func (c *Catalogue) add(family string, t Type) {
+	c.types[t.Name] = t
+	c.families[family] = append(c.families[family], t.Name)
+}
+
+// Lookup finds a type by its exact name.
+func (c *Catalogue) Lookup(name string) (Type, bool) {
+	t, ok := c.types[name]
+	return t, ok
+}
+
+// Resolve gives the types that names stand for, each once, in the order of names and with each family's smallest first.
+// Names that nobody knows are an *UnknownError; the types of the other names are returned beside it.
+func (c *Catalogue) Resolve(names []string) ([]Type, error) {
+	var out []Type
+	var unknown []string
+	seen := map[string]bool{}
+	for _, name := range names {
+		members := c.expand(name)
+		if len(members) == 0 {
+			unknown = append(unknown, name)
+		}
+		for _, member := range members {
+			if !seen[member] {
+				seen[member] = true
+				out = append(out, c.types[member])
+			}
+		}
+	}
+	if len(unknown) > 0 {
+		return out, &UnknownError{Names: unknown}
+	}
+	return out, nil
+}
+
+func (c *Catalogue) expand(name string) []string {
+	if _, ok := c.types[name]; ok {
+		return []string{name}
+	}
+	if families, ok := aliases[name]; ok {
+		var out []string
+		for _, f := range families {
+			out = append(out, c.families[f]...)
+		}
+		return out
+	}
+	return c.families[name]
+}
+
+func compareSize(a, b Type) int {
+	if a.VCPUs != b.VCPUs {
+		return a.VCPUs - b.VCPUs
+	}
+	return int(a.MemoryMiB - b.MemoryMiB)
+}

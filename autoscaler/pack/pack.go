@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pack
+
+// Problem is one question to Solve. Demands are served in their order.
+type Problem struct {
+	Bins    []Bin
+	Offers  []Offer
+	Budgets []Budget
+	Demands []Demand
+	Holds   []Hold
+	// Fits reports whether the part's pods may run on nodes of a class, resources aside.
+	Fits func(p *Part, class int) bool
+	// FitsBin is asked instead for parts that are Alone, as what runs on the node matters to them.
+	FitsBin func(p *Part, bin int) bool
+	// Score rates the purchase of nodes of an offer that would hold the helped pods; the lowest is bought.
+	Score func(offer, nodes int, helped Vector) float64
+}
+
+// Bin is a node that exists or is on its way.
+type Bin struct {
+	Class int    // nodes of one class differ in nothing but what is free on them
+	Group string // node group; matches Offer.Group and Hold.Group
+	Free  Vector
+}
+
+// Offer is a node group of which nodes can be bought.
+type Offer struct {
+	Class  int
+	Group  string
+	Budget int
+	Fresh  Vector // free on a new node
+	VCPUs  int
+	// Closed offers are not bought now, but may be later: they tell a pod that must wait from one that can never run.
+	Closed bool
+}
+
+// Budget is how many vCPUs an environment may have, and has. Invariant: Solve never lets Used exceed Max, but by Stretch.
+type Budget struct {
+	Max, Used int
+	// Stretch allows one instance beyond Max, as AWS Batch does, for pods that no instance within Max could ever hold.
+	Stretch bool
+}
+
+// Demand is pods to be placed: all or none of them if Whole.
+type Demand struct {
+	Whole bool
+	Parts []Part
+}
+
+// Part is a number of equal pods.
+type Part struct {
+	Key     string // unique in the Problem; the same from one Problem to the next
+	Request Vector
+	Count   int
+	// Alone pods are placed one a node at a time, since where one may go depends on the others.
+	Alone bool
+}
+
+// Content is what part of a Purchase or Hold a part has.
+type Content struct {
+	Key   string
+	Count int
+}
+
+// Hold is a promise of an earlier Solve: each of Nodes nodes of the group was bought for Contents.
+type Hold struct {
+	Group    string
+	Nodes    int
+	Contents []Content // per node
+}
+
+// Purchase is nodes to buy.
+type Purchase struct {
+	Offer    int
+	Nodes    int
+	Whole    bool      // useless unless all the nodes come
+	Contents []Content // of all the nodes together
+}
+
+// Why says why pods were left without a place.
+type Why int
+
+// The reasons, gravest first.
+const (
+	// NoType: no node group could ever hold the pod.
+	NoType Why = iota + 1
+	// TooWide: the whole demand is more than the environment may ever have.
+	TooWide
+	// Closed: the node groups that could hold it are not buying now.
+	Closed
+	// NoRoom: the environment has no vCPUs left.
+	NoRoom
+)
+
+// Leftover is pods without a place.
+type Leftover struct {
+	Demand, Part int
+	Count        int
+	Why          Why
+}
+
+// Solution is what Solve decided.
+type Solution struct {
+	Purchases []Purchase
+	Used      []Vector // per Bin: what was put there
+	Left      []Leftover
+	Holds     []Hold // for the next Problem
+}
+
+// Solve places demands and buys nodes for what has no place.
+func Solve(p Problem) Solution {
+	s := newSolver(&p)
+	s.reserve()
+	for d := range p.Demands {
+		if p.Demands[d].Whole {
+			s.placeWhole(d)
+		} else {
+			s.placeLoose(d)
+		}
+	}
+	s.buyLoose()
+	return s.solution()
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package provider is cluster-autoscaler's view of a fleet: compute environments become node groups (one for each
+// environment, instance type and capacity type), instances become nodes that are on their way, there, or leaving. Start with
+// Provider and Group.
+//
+// The provider's memory is the truth about sizes: a group's target size is the number of its instances. It is rebuilt at
+// start from the fleet's list and from the ledger of launches that were under way, and compared with the fleet's list from
+// then on. Nothing here waits for the fleet in cluster-autoscaler's loop:
+//
+//	                Grow                        fleet.Launch, fleet.List
+//	(nothing) ───────────────► launching ───────────────────────► pending ──► running
+//	                              │                                  │           │
+//	                       launch fails                              │  DeleteNodes
+//	                              ▼                                  ▼           ▼
+//	                           failed ──► (nothing)             terminating ──► (nothing)
+//
+// A launching instance is a placeholder; core sees it as a node that is being created. A failed one tells core to back the
+// group off, and core drops it. A terminating one counts against the environment's vCPUs until the fleet says it is gone.
+// An instance that the fleet no longer lists is gone too, and its Node object is deleted.
+package provider

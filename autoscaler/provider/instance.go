@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"time"
+
+	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
+
+	"github.com/muster-batch/muster/autoscaler/fleet"
+)
+
+// state of an instance; doc.go draws how they follow one another.
+type state string
+
+const (
+	launching   state = "launching"
+	failed      state = "failed"
+	pending     state = "pending"
+	running     state = "running"
+	terminating state = "terminating"
+)
+
+var states = [...]state{launching, failed, pending, running, terminating}
+
+// instance is one instance of a group, or a placeholder for one. Guarded by Provider.mu.
+type instance struct {
+	id         string // the fleet's; empty for a placeholder
+	providerID string // the node's; for a placeholder something that no node has
+	token      string
+	group      *Group
+	state      state
+	failure    *cloudprovider.InstanceErrorInfo // Invariant: set if and only if state is failed.
+	node       string                           // name of its node; empty while there is none
+	since      time.Time                        // when it became known
+	missing    time.Time                        // when a list first lacked it; zero if the last one had it
+}
+
+const placeholderPrefix = "placeholder:///"
+
+func placeholder(g *Group, token string, now time.Time) *instance {
+	return &instance{providerID: placeholderPrefix + token, token: token, group: g, state: launching, since: now}
+}
+
+// isReal reports whether there is a machine behind the instance.
+func (i *instance) isReal() bool { return i.state != launching && i.state != failed }
+
+// isPlanned reports whether the instance counts in its group's target size. One that is leaving counts only while its node
+// is there, as core then still counts the node.
+func (i *instance) isPlanned() bool { return i.state != terminating || i.node != "" }
+
+// usesVCPUs reports whether the instance counts against its environment's vCPUs.
+func (i *instance) usesVCPUs() bool { return i.state != failed }
+
+// status is how core sees the instance.
+func (i *instance) status() cloudprovider.Instance {
+	s := &cloudprovider.InstanceStatus{State: cloudprovider.InstanceCreating, ErrorInfo: i.failure}
+	switch i.state {
+	case running:
+		s.State = cloudprovider.InstanceRunning
+	case terminating:
+		s.State = cloudprovider.InstanceDeleting
+	case launching, failed, pending:
+	}
+	return cloudprovider.Instance{Id: i.providerID, Status: s}
+}
+
+func stateOf(f *fleet.Instance) state {
+	if f.State == fleet.Running {
+		return running
+	}
+	return pending
+}
+
+// add puts an instance into the books; drop takes it out. Both are called with mu held.
+func (p *Provider) add(i *instance) {
+	p.instances[i.providerID] = i
+	i.group.instances[i.providerID] = i
+}
+
+func (p *Provider) drop(i *instance) {
+	delete(p.instances, i.providerID)
+	delete(i.group.instances, i.providerID)
+	if i.isReal() {
+		p.ended[i.providerID] = p.cfg.Clock.Now()
+	}
+}
+
+// adopt makes an instance that the fleet started known, in place of its placeholder if there is one.
+func (p *Provider) adopt(g *Group, f *fleet.Instance) *instance {
+	if known := p.instances[f.ProviderID]; known != nil {
+		return known
+	}
+	if waiting := p.instances[placeholderPrefix+f.Token]; waiting != nil && f.Token != "" {
+		g = waiting.group
+		p.drop(waiting)
+	}
+	i := &instance{
+		id: f.ID, providerID: f.ProviderID, token: f.Token, group: g, state: stateOf(f), since: p.cfg.Clock.Now(),
+	}
+	p.add(i)
+	return i
+}

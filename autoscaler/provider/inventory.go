@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	kubeutil "k8s.io/autoscaler/cluster-autoscaler/utils/kubernetes"
+	"k8s.io/klog/v2"
+
+	"github.com/muster-batch/muster/autoscaler/fleet"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
+)
+
+const (
+	// lostAfter is how long an instance must be missing in the fleet's lists before it counts as gone. Clouds may list an
+	// instance later than they launch it.
+	lostAfter = 10 * time.Second
+	// strangerAfter is how long a dead node without an instance is left alone.
+	strangerAfter = 30 * time.Second
+	// endedFor is how long a list may still name an instance that is gone.
+	endedFor = 2 * time.Minute
+)
+
+// Start rebuilds the books: from the fleet's list, then from the ledger. Before, nothing is known and nothing may be decided.
+func (p *Provider) Start(ctx context.Context) error {
+	if err := p.Reconcile(ctx); err != nil {
+		return err
+	}
+	if err := p.Refresh(); err != nil {
+		return err
+	}
+	return p.replay(ctx)
+}
+
+// Run compares the books with the fleet's list until ctx ends.
+func (p *Provider) Run(ctx context.Context) error {
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.cfg.Clock.After(p.cfg.ListInterval):
+		}
+		err := p.Reconcile(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, "Cannot list the fleet, keeping what is known")
+		}
+		failing = err != nil
+	}
+}
+
+// replay repeats launches that a predecessor began and did not finish. What the fleet lists already is not asked for again.
+func (p *Provider) replay(ctx context.Context) error {
+	entries, err := p.ledger.Load(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !p.repeat(e) {
+			p.forget(ctx, e.Token)
+			continue
+		}
+		klog.FromContext(ctx).Info("Repeating a launch that was under way", "launch", e.Token, "count", e.Count)
+	}
+	return nil
+}
+
+func (p *Provider) repeat(e Entry) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g := p.groups[groupKey{e.EnvironmentUUID, e.InstanceType, e.CapacityType}]
+	if g == nil || !g.offered || g.env.IsLeaving() || p.cfg.Clock.Since(e.At) > p.cfg.ReplayWithin {
+		return false
+	}
+	listed := 0
+	for _, i := range g.instances {
+		if strings.HasPrefix(i.token, e.Token+"-") {
+			listed++
+		}
+	}
+	if listed >= e.Count {
+		return false
+	}
+	p.begin(launch{group: g, request: g.request(e.Token, e.Count, e.Whole)}, false)
+	return true
+}
+
+// Reconcile lists the fleet once and takes over what it says. Without a list nothing changes.
+func (p *Provider) Reconcile(ctx context.Context) error {
+	started := p.cfg.Clock.Now()
+	listed, err := p.fleet.List(ctx)
+	if err != nil {
+		return fmt.Errorf("list the fleet: %w", err)
+	}
+	nodes, err := p.nodes.List()
+	if err != nil {
+		return fmt.Errorf("list nodes: %w", err)
+	}
+	p.mu.Lock()
+	changed := p.appear(listed, started)
+	lost := p.disappear(listed, started)
+	dead := p.findStrangers(nodes, started)
+	p.mu.Unlock()
+	p.bury(ctx, nodes, lost, dead)
+	if changed || len(lost) > 0 {
+		p.cfg.Changed()
+	}
+	return nil
+}
+
+// appear takes over what is listed.
+func (p *Provider) appear(listed []fleet.Instance, started time.Time) (changed bool) {
+	for at := range p.ended {
+		if started.Sub(p.ended[at]) > endedFor {
+			delete(p.ended, at)
+		}
+	}
+	for n := range listed {
+		f := &listed[n]
+		if gone, ok := p.ended[f.ProviderID]; ok && !gone.Before(started) {
+			continue // it ended while the list was made
+		}
+		i := p.instances[f.ProviderID]
+		if i == nil {
+			i = p.adopt(p.groupOf(f), f)
+			changed = true
+		}
+		i.missing = time.Time{}
+		if i.state == pending {
+			i.state = stateOf(f)
+		}
+	}
+	return changed
+}
+
+// groupOf is the group that an instance was launched into. An instance of an environment that is gone gets a group of which
+// no more is offered, so that scale-down ends it as soon as nothing runs there.
+func (p *Provider) groupOf(f *fleet.Instance) *Group {
+	name, capacity := strings.TrimSuffix(f.NodeGroup, "~"+f.EnvironmentUUID), batchmeta.CapacityOnDemand
+	if rest, ok := strings.CutSuffix(name, "."+batchmeta.CapacitySpot); ok {
+		name, capacity = rest, batchmeta.CapacitySpot
+	}
+	name = strings.TrimSuffix(name, "."+batchmeta.CapacityOnDemand)
+	name = strings.TrimSuffix(name, "."+f.InstanceType)
+	return p.group(groupKey{f.EnvironmentUUID, f.InstanceType, capacity}, name)
+}
+
+// disappear drops instances that the fleet does not list any more.
+func (p *Provider) disappear(listed []fleet.Instance, started time.Time) (lost []string) {
+	seen := make(map[string]bool, len(listed))
+	for _, f := range listed {
+		seen[f.ProviderID] = true
+	}
+	for id, i := range p.instances {
+		switch {
+		case seen[id] || i.state != pending && i.state != running || i.since.After(started):
+		case i.missing.IsZero():
+			i.missing = started
+		case started.Sub(i.missing) >= lostAfter:
+			p.drop(i)
+			lost = append(lost, id)
+		}
+	}
+	return lost
+}
+
+// findStrangers finds nodes that call themselves ours, are dead, and have no instance: left behind by instances that ended
+// while nobody looked.
+func (p *Provider) findStrangers(nodes []*corev1.Node, now time.Time) (dead []string) {
+	strange := map[string]time.Time{}
+	for _, n := range nodes {
+		if n.Labels[batchmeta.NodeGroup] == "" || n.Labels[batchmeta.InstanceID] == "" || p.instances[n.Spec.ProviderID] != nil {
+			continue
+		}
+		if ready, _, _ := kubeutil.GetReadinessState(n); ready {
+			continue
+		}
+		since, known := p.strangers[n.Name]
+		if !known {
+			since = now
+		}
+		strange[n.Name] = since
+		if now.Sub(since) >= strangerAfter {
+			dead = append(dead, n.Spec.ProviderID)
+		}
+	}
+	p.strangers = strange
+	return dead
+}
+
+// bury deletes the Node objects of instances that are no more.
+func (p *Provider) bury(ctx context.Context, nodes []*corev1.Node, ids ...[]string) {
+	gone := map[string]bool{}
+	for _, list := range ids {
+		for _, id := range list {
+			gone[id] = true
+		}
+	}
+	for _, n := range nodes {
+		if !gone[n.Spec.ProviderID] || n.Spec.ProviderID == "" {
+			continue
+		}
+		logger := klog.FromContext(ctx)
+		logger.Info("Deleting node of an instance that is gone", "node", klog.KObj(n))
+		if err := p.cluster.DeleteNode(ctx, n); err != nil {
+			logger.Error(err, "Cannot delete node of an instance that is gone", "node", klog.KObj(n))
+		}
+	}
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
+	"k8s.io/klog/v2"
+
+	"github.com/muster-batch/muster/autoscaler/fleet"
+	"github.com/muster-batch/muster/autoscaler/nodetemplate"
+)
+
+// Codes of failed launches, as core's metrics and back-off see them.
+const (
+	CodeOutOfCapacity = "OUT_OF_CAPACITY"
+	CodeLaunchFailed  = "LAUNCH_FAILED"
+)
+
+var errTooFew = errors.New("the fleet launched fewer instances than asked for")
+
+// launch is a launch under way.
+type launch struct {
+	group   *Group
+	request fleet.LaunchRequest
+	demands []string
+}
+
+// Grow launches n instances in the background. With whole, fewer than n are of no use. demands are keys of what the
+// instances are for, named again if the launch fails. An error means that nothing was begun.
+func (g *Group) Grow(n int, whole bool, demands []string) error {
+	p := g.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := g.mayGrow(n); err != nil {
+		return fmt.Errorf("grow %s by %d: %w", g.id, n, err)
+	}
+	l := launch{group: g, request: g.request("muster-"+rand.Text(), n, whole), demands: demands}
+	p.begin(l, true)
+	return nil
+}
+
+// mayGrow checks once more, with mu held, what scale-up decided by: never more vCPUs than the environment allows.
+func (g *Group) mayGrow(n int) error {
+	switch {
+	case n < 1:
+		return errors.New("size increase must be positive")
+	case !g.offered || g.env.IsLeaving():
+		return errors.New("the environment takes no more instances of the type")
+	}
+	b := g.env.Budget(g.p.usedVCPUs(g.key.environmentUUID))
+	within := b.Used+n*g.typ.VCPUs <= b.Max
+	stretch := b.Stretch && n == 1 && g.typ.VCPUs > b.Max && b.Used < b.Max
+	if !within && !stretch {
+		return fmt.Errorf("%d vCPUs are in use of maxvCpus %d", b.Used, b.Max)
+	}
+	return nil
+}
+
+func (g *Group) request(token string, n int, whole bool) fleet.LaunchRequest {
+	spec := g.spec()
+	return fleet.LaunchRequest{
+		Token: token, Count: n, Whole: whole, NodeGroup: g.id,
+		Environment: fleet.Environment{Name: g.environmentName(), UUID: g.key.environmentUUID},
+		Type:        g.typ, CapacityType: g.key.capacityType,
+		Labels: spec.Labels(), Taints: nodetemplate.Taints(g.key.environmentUUID),
+	}
+}
+
+// begin puts placeholders into the books for instances that are not known yet, and launches. It is called with mu held.
+func (p *Provider) begin(l launch, record bool) {
+	known := map[string]bool{}
+	for _, i := range l.group.instances {
+		known[i.token] = true
+	}
+	for n := range l.request.Count {
+		if token := fleet.InstanceToken(l.request.Token, n); !known[token] {
+			p.add(placeholder(l.group, token, p.cfg.Clock.Now()))
+		}
+	}
+	p.work.Go(func() { p.run(l, record) })
+}
+
+// run launches, and puts what came of it into the books.
+func (p *Provider) run(l launch, record bool) {
+	ctx, cancel := context.WithTimeoutCause(p.base, p.cfg.LaunchTimeout, errors.New("the fleet did not answer in time"))
+	defer cancel()
+	logger := klog.LoggerWithValues(klog.FromContext(ctx),
+		"nodeGroup", l.request.NodeGroup, "launch", l.request.Token, "count", l.request.Count)
+	logger.V(2).Info("Launching instances")
+	started := p.cfg.Clock.Now()
+	var instances []fleet.Instance
+	var err error
+	if record {
+		err = p.ledger.Record(ctx, entryOf(l, started))
+	}
+	if err == nil {
+		instances, err = p.fleet.Launch(ctx, l.request)
+	}
+	missing := p.settle(l, instances, err)
+	took := p.cfg.Clock.Since(started)
+	if missing == 0 {
+		logger.Info("Launched instances", "took", took)
+	} else {
+		logger.Error(err, "Cannot launch all instances", "missing", missing, "took", took)
+	}
+	p.cfg.Changed()
+	p.forget(ctx, l.request.Token)
+}
+
+// settle swaps placeholders for instances and marks the rest failed. It returns how many failed.
+func (p *Provider) settle(l launch, instances []fleet.Instance, err error) int {
+	missing := p.book(l, instances, err)
+	if missing > 0 && err == nil {
+		err = errTooFew
+	}
+	m := p.cfg.Metrics
+	environment, instanceType := l.request.Environment.Name, l.request.Type.Name
+	m.launched(environment, instanceType, l.request.Count-missing)
+	if missing > 0 {
+		m.failed(environment, instanceType, codeOf(err), missing)
+		p.cfg.LaunchFailed(FailedLaunch{
+			NodeGroup: l.request.NodeGroup, ComputeEnvironment: environment, InstanceType: instanceType,
+			Demands: l.demands, Missing: missing, Err: err,
+		})
+	}
+	return missing
+}
+
+func (p *Provider) book(l launch, instances []fleet.Instance, err error) (missing int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range instances {
+		p.adopt(l.group, &instances[i])
+	}
+	for n := range l.request.Count {
+		if i := p.instances[placeholderPrefix+fleet.InstanceToken(l.request.Token, n)]; i != nil {
+			i.state, i.failure = failed, errorInfo(err)
+			missing++
+		}
+	}
+	return missing
+}
+
+func errorInfo(err error) *cloudprovider.InstanceErrorInfo {
+	if err == nil {
+		err = errTooFew
+	}
+	class := cloudprovider.OtherErrorClass
+	if fleet.IsOutOfCapacity(err) {
+		class = cloudprovider.OutOfResourcesErrorClass
+	}
+	return &cloudprovider.InstanceErrorInfo{ErrorClass: class, ErrorCode: codeOf(err), ErrorMessage: err.Error()}
+}
+
+func codeOf(err error) string {
+	if fleet.IsOutOfCapacity(err) {
+		return CodeOutOfCapacity
+	}
+	return CodeLaunchFailed
+}
+
+// forget strikes a launch from the ledger. If it cannot, the launch is repeated at the next start, which changes nothing.
+func (p *Provider) forget(ctx context.Context, token string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := p.ledger.Forget(ctx, token); err != nil {
+		klog.FromContext(ctx).Error(err, "Cannot strike launch from the ledger", "launch", token)
+	}
+}

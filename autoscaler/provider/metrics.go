@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"k8s.io/component-base/metrics"
+)
+
+// Metrics are the provider's. Register them once a process.
+type Metrics struct {
+	launches     *metrics.CounterVec
+	failures     *metrics.CounterVec
+	terminations *metrics.CounterVec
+	nodes        *metrics.GaugeVec
+	vcpus        *metrics.GaugeVec
+}
+
+const subsystem = "batch_autoscaler"
+
+// NewMetrics makes metrics that nobody sees until they are registered.
+func NewMetrics() *Metrics {
+	counter := func(name, help string, labels ...string) *metrics.CounterVec {
+		return metrics.NewCounterVec(&metrics.CounterOpts{
+			Subsystem: subsystem, Name: name, Help: help, StabilityLevel: metrics.ALPHA,
+		}, append([]string{"compute_environment", "instance_type"}, labels...))
+	}
+	gauge := func(name, help string, labels ...string) *metrics.GaugeVec {
+		return metrics.NewGaugeVec(&metrics.GaugeOpts{
+			Subsystem: subsystem, Name: name, Help: help, StabilityLevel: metrics.ALPHA,
+		}, append([]string{"compute_environment"}, labels...))
+	}
+	return &Metrics{
+		launches:     counter("launched_instances_total", "Instances that the fleet launched."),
+		failures:     counter("failed_instances_total", "Instances that were asked for and not launched, by reason.", "reason"),
+		terminations: counter("terminated_instances_total", "Instances that were ended."),
+		nodes:        gauge("instances", "Instances by state.", "state"),
+		vcpus:        gauge("vcpus", "vCPUs of the environment: in use, and its limits minvCpus and maxvCpus.", "kind"),
+	}
+}
+
+// Register makes the metrics visible through register, as legacyregistry.MustRegister.
+func (m *Metrics) Register(register func(...metrics.Registerable)) {
+	register(m.launches, m.failures, m.terminations, m.nodes, m.vcpus)
+}
+
+func (m *Metrics) launched(environment, instanceType string, n int) {
+	m.launches.WithLabelValues(environment, instanceType).Add(float64(n))
+}
+
+func (m *Metrics) failed(environment, instanceType, reason string, n int) {
+	m.failures.WithLabelValues(environment, instanceType, reason).Add(float64(n))
+}
+
+func (m *Metrics) terminated(environment, instanceType string) {
+	m.terminations.WithLabelValues(environment, instanceType).Inc()
+}
+
+// observe counts instances; it is called with mu held.
+func (p *Provider) observe() {
+	type key struct{ environment, state string }
+	counts := map[key]int{}
+	for _, i := range p.instances {
+		counts[key{i.group.environmentName(), string(i.state)}]++
+	}
+	m := p.cfg.Metrics
+	m.nodes.Reset()
+	m.vcpus.Reset()
+	done := map[string]bool{}
+	for _, g := range p.groups {
+		name := g.environmentName()
+		if done[name] {
+			continue
+		}
+		done[name] = true
+		for _, s := range states {
+			m.nodes.WithLabelValues(name, string(s)).Set(float64(counts[key{name, string(s)}]))
+		}
+		m.vcpus.WithLabelValues(name, "used").Set(float64(p.usedVCPUs(g.key.environmentUUID)))
+		if g.env != nil {
+			m.vcpus.WithLabelValues(name, "min").Set(float64(g.env.Floor()))
+			m.vcpus.WithLabelValues(name, "max").Set(float64(g.env.MaxvCPUs))
+		}
+	}
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"cmp"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
+	kubeutil "k8s.io/autoscaler/cluster-autoscaler/utils/kubernetes"
+
+	"github.com/muster-batch/muster/autoscaler/computeenv"
+	"github.com/muster-batch/muster/autoscaler/instancetype"
+)
+
+// Refresh implements cloudprovider.CloudProvider, at the start of each loop. It only reads memory.
+func (p *Provider) Refresh() error {
+	nodes, err := p.nodes.List()
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.environments.Snapshot(); s != nil {
+		p.syncGroups(s)
+	}
+	p.syncNodes(nodes)
+	p.sortGroups()
+	p.observe()
+	return nil
+}
+
+// syncGroups makes the groups what the environments say. Groups that they no longer offer stay as long as they have
+// instances.
+func (p *Provider) syncGroups(s *computeenv.Snapshot) {
+	for _, g := range p.groups {
+		g.env, g.offered = s.Environment(g.key.environmentUUID), false
+	}
+	for _, e := range s.All() {
+		for rank, t := range e.Types {
+			g := p.group(groupKey{e.UUID, t.Name, e.CapacityType}, e.Name)
+			g.env, g.typ, g.offered, g.rank = e, t, true, rank
+		}
+	}
+	for key, g := range p.groups {
+		if !g.offered && len(g.instances) == 0 {
+			delete(p.groups, key)
+		}
+	}
+}
+
+// group finds or makes a group. Its id is unique: an older environment of the same name makes way.
+func (p *Provider) group(key groupKey, environment string) *Group {
+	if g := p.groups[key]; g != nil {
+		return g
+	}
+	g := &Group{
+		p: p, key: key, id: GroupID(environment, key.instanceType, key.capacityType),
+		typ: instancetype.Type{Name: key.instanceType}, instances: map[string]*instance{},
+	}
+	for _, other := range p.groups {
+		if other.id == g.id {
+			other.id += "~" + other.key.environmentUUID
+		}
+	}
+	p.groups[key] = g
+	return g
+}
+
+// syncNodes notes which instances have a node, and what ready nodes really look like.
+func (p *Provider) syncNodes(nodes []*corev1.Node) {
+	for _, i := range p.instances {
+		i.node = ""
+	}
+	for _, n := range nodes {
+		i := p.instances[n.Spec.ProviderID]
+		if i == nil || n.Spec.ProviderID == "" {
+			continue
+		}
+		i.node = n.Name
+		if kubeutil.IsNodeReadyAndSchedulable(n) {
+			i.group.observed = observation{status: &n.Status, at: p.cfg.Clock.Now()}
+		}
+	}
+}
+
+// sortGroups orders groups by environment and by the order of its types, so that equal states look equal to core.
+func (p *Provider) sortGroups() {
+	groups := make([]*Group, 0, len(p.groups))
+	for _, g := range p.groups {
+		groups = append(groups, g)
+	}
+	slices.SortFunc(groups, func(a, b *Group) int {
+		return cmp.Or(
+			cmp.Compare(a.environmentName(), b.environmentName()),
+			cmp.Compare(a.key.environmentUUID, b.key.environmentUUID),
+			cmp.Compare(a.rank, b.rank), cmp.Compare(a.id, b.id))
+	})
+	p.sorted = make([]cloudprovider.NodeGroup, len(groups))
+	for i, g := range groups {
+		p.sorted[i] = g
+	}
+}
+
+func (g *Group) environmentName() string {
+	if g.env != nil {
+		return g.env.Name
+	}
+	return g.key.environmentUUID
+}

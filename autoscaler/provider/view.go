@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"github.com/muster-batch/muster/autoscaler/computeenv"
+	"github.com/muster-batch/muster/autoscaler/instancetype"
+)
+
+// Offer is a group that scale-up may grow.
+type Offer struct {
+	Group *Group
+	Type  instancetype.Type
+	Rank  int // place of the type in the environment's list
+}
+
+// Market is an environment and what may be bought in it.
+type Market struct {
+	Environment *computeenv.Environment
+	UsedVCPUs   int // of instances that exist, are being launched, or are not yet gone
+	Offers      []Offer
+}
+
+// Markets are the environments with their offers and vCPUs in use, by name.
+func (p *Provider) Markets() []Market {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []Market
+	at := map[string]int{}
+	for _, ng := range p.sorted {
+		g, ok := ng.(*Group)
+		if !ok || !g.offered {
+			continue
+		}
+		i, seen := at[g.key.environmentUUID]
+		if !seen {
+			i = len(out)
+			at[g.key.environmentUUID] = i
+			out = append(out, Market{Environment: g.env, UsedVCPUs: p.usedVCPUs(g.key.environmentUUID)})
+		}
+		out[i].Offers = append(out[i].Offers, Offer{Group: g, Type: g.typ, Rank: g.rank})
+	}
+	return out
+}
+
+// usedVCPUs is called with mu held.
+func (p *Provider) usedVCPUs(environmentUUID string) int {
+	used := 0
+	for key, g := range p.groups {
+		if key.environmentUUID == environmentUUID {
+			for _, i := range g.instances {
+				if i.usesVCPUs() {
+					used += g.typ.VCPUs
+				}
+			}
+		}
+	}
+	return used
+}
+
+// Kept says how the group's environment stands with its minvCpus: the vCPUs to keep, those of one node of the group, and
+// those of instances that stay, which are neither leaving nor the instance of a node in leaving.
+func (g *Group) Kept(leaving map[string]bool) (floor, vcpus, staying int) {
+	g.p.mu.Lock()
+	defer g.p.mu.Unlock()
+	if g.env != nil {
+		floor = g.env.Floor()
+	}
+	for key, other := range g.p.groups {
+		if key.environmentUUID != g.key.environmentUUID {
+			continue
+		}
+		for _, i := range other.instances {
+			if (i.state == pending || i.state == running) && !leaving[i.node] {
+				staying += other.typ.VCPUs
+			}
+		}
+	}
+	return floor, g.typ.VCPUs, staying
+}
+
+// EnvironmentUUID is the group's environment.
+func (g *Group) EnvironmentUUID() string { return g.key.environmentUUID }

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scaledown
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+
+	"github.com/muster-batch/muster/autoscaler/provider"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
+)
+
+// Cluster asks the API server about nodes that are to go, without any cache between.
+type Cluster struct {
+	client typedcorev1.CoreV1Interface
+}
+
+var _ provider.Cluster = (*Cluster)(nil)
+
+// NewCluster makes a Cluster of an API client.
+func NewCluster(client typedcorev1.CoreV1Interface) *Cluster { return &Cluster{client: client} }
+
+// Node implements provider.Cluster.
+func (c *Cluster) Node(ctx context.Context, instanceID string) (*corev1.Node, error) {
+	nodes, err := c.client.Nodes().List(ctx, metav1.ListOptions{LabelSelector: batchmeta.InstanceID + "=" + instanceID})
+	if err != nil {
+		return nil, fmt.Errorf("find node of instance %s: %w", instanceID, err)
+	}
+	if len(nodes.Items) == 0 {
+		return nil, nil
+	}
+	return &nodes.Items[0], nil
+}
+
+// Occupant implements provider.Cluster.
+func (c *Cluster) Occupant(ctx context.Context, node string) (string, error) {
+	// An empty resource version asks for the present, not for what a cache remembers.
+	pods, err := c.client.Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
+		FieldSelector: fields.OneTermEqualSelector("spec.nodeName", node).String(),
+	})
+	if err != nil {
+		return "", fmt.Errorf("list pods on node %s: %w", node, err)
+	}
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		if p.Spec.NodeName == node && Busy(p) {
+			return p.Namespace + "/" + p.Name, nil
+		}
+	}
+	return "", nil
+}
+
+// DeleteNode implements provider.Cluster.
+func (c *Cluster) DeleteNode(ctx context.Context, node *corev1.Node) error {
+	options := metav1.DeleteOptions{}
+	if node.UID != "" {
+		options.Preconditions = metav1.NewUIDPreconditions(string(node.UID))
+	}
+	err := c.client.Nodes().Delete(ctx, node.Name, options)
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("delete node %s: %w", node.Name, err)
+	}
+	return nil
+}

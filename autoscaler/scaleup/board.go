@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scaleup
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/autoscaler/cluster-autoscaler/simulator/clustersnapshot"
+	"k8s.io/autoscaler/cluster-autoscaler/simulator/framework"
+
+	"github.com/muster-batch/muster/autoscaler/demand"
+	"github.com/muster-batch/muster/autoscaler/nodetemplate"
+	"github.com/muster-batch/muster/autoscaler/pack"
+	"github.com/muster-batch/muster/autoscaler/provider"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
+)
+
+// board is one loop's pack.Problem and what its numbers stand for in the cluster.
+type board struct {
+	problem  pack.Problem
+	snapshot clustersnapshot.ClusterSnapshot
+	fits     *fitCache
+	markets  []provider.Market // per Budget
+	offers   []provider.Offer  // per Offer
+	binNodes []*corev1.Node    // per Bin
+	classes  []class
+	classOf  map[uint64]int
+	parts    map[string]*demand.Part // by key
+}
+
+// newBoard poses the problem of the present snapshot.
+func newBoard(o *Orchestrator, templates map[string]*framework.NodeInfo) (*board, error) {
+	b := &board{
+		snapshot: o.core.ClusterSnapshot, fits: o.fits, markets: o.cfg.Provider.Markets(),
+		classOf: map[uint64]int{}, parts: map[string]*demand.Part{},
+	}
+	b.fits.trim()
+	b.problem.Fits, b.problem.FitsBin, b.problem.Score = b.mayRun, b.mayRunOn, b.score
+	infos, err := b.snapshot.ListNodeInfos()
+	if err != nil {
+		return nil, fmt.Errorf("list nodes of the snapshot: %w", err)
+	}
+	for _, info := range infos {
+		b.addBin(info)
+	}
+	for m := range b.markets {
+		b.addMarket(o, m, templates)
+	}
+	b.addDemands(o.cfg.Source.Current())
+	return b, nil
+}
+
+func (b *board) addBin(info *framework.NodeInfo) {
+	node := info.Node()
+	group := node.Labels[batchmeta.NodeGroup]
+	if group == "" || node.Spec.Unschedulable {
+		return
+	}
+	signature := signatureOf(node)
+	index, known := b.classOf[signature]
+	if !known {
+		index = len(b.classes)
+		b.classOf[signature] = index
+		b.classes = append(b.classes, class{signature: signature, node: node})
+	}
+	b.problem.Bins = append(b.problem.Bins, pack.Bin{Class: index, Group: group, Free: free(info)})
+	b.binNodes = append(b.binNodes, node)
+}
+
+func (b *board) addMarket(o *Orchestrator, m int, templates map[string]*framework.NodeInfo) {
+	market := &b.markets[m]
+	b.problem.Budgets = append(b.problem.Budgets, market.Environment.Budget(market.UsedVCPUs))
+	for _, offer := range market.Offers {
+		template := templates[offer.Group.Id()]
+		if template == nil {
+			continue
+		}
+		b.problem.Offers = append(b.problem.Offers, pack.Offer{
+			Class: len(b.classes), Group: offer.Group.Id(), Budget: m, Fresh: free(template), VCPUs: offer.Type.VCPUs,
+			Closed: !market.Environment.AcceptsJobs() || !o.isSafe(offer.Group),
+		})
+		b.offers = append(b.offers, offer)
+		b.classes = append(b.classes, class{
+			signature: signatureOf(template.Node()), node: template.Node(), offer: len(b.offers),
+		})
+	}
+}
+
+// addDemands takes gangs in their order. Everything else is one demand: pods that need not be together are packed together,
+// the largest first.
+func (b *board) addDemands(demands []demand.Demand) {
+	var loose pack.Demand
+	for _, d := range demands {
+		var parts []pack.Part
+		for i := range d.Parts {
+			b.parts[d.Parts[i].Key] = &d.Parts[i]
+			parts = append(parts, d.Parts[i].Part)
+		}
+		if d.Whole {
+			b.problem.Demands = append(b.problem.Demands, pack.Demand{Whole: true, Parts: parts})
+		} else {
+			loose.Parts = append(loose.Parts, parts...)
+		}
+	}
+	if len(loose.Parts) > 0 {
+		b.problem.Demands = append(b.problem.Demands, loose)
+	}
+}
+
+// solve asks pack within a fork of the snapshot, as predicates need nodes to be checked on.
+func (b *board) solve(holds []pack.Hold) pack.Solution {
+	b.snapshot.Fork()
+	defer b.snapshot.Revert()
+	b.problem.Holds = holds
+	return pack.Solve(b.problem)
+}
+
+// marketOf is the first known environment that the part's pods ask for; nil if none is known.
+func (b *board) marketOf(p *demand.Part) *provider.Market {
+	for i := range b.markets {
+		if slices.Contains(p.Environments, b.markets[i].Environment.UUID) {
+			return &b.markets[i]
+		}
+	}
+	return nil
+}
+
+// free is what pods may still request of a node.
+func free(info *framework.NodeInfo) pack.Vector {
+	n := info.ToScheduler()
+	allocatable, requested := n.Allocatable, n.Requested
+	return pack.Vector{
+		CPUMillis: allocatable.MilliCPU - requested.MilliCPU,
+		Memory:    allocatable.Memory - requested.Memory,
+		Disk:      allocatable.EphemeralStorage - requested.EphemeralStorage,
+		GPUs:      allocatable.ScalarResources[nodetemplate.GPU] - requested.ScalarResources[nodetemplate.GPU],
+		Pods:      int64(allocatable.AllowedPodNumber - len(n.Pods)),
+	}
+}

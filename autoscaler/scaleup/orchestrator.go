@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scaleup
+
+import (
+	"context"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/autoscaler/cluster-autoscaler/clusterstate"
+	cacontext "k8s.io/autoscaler/cluster-autoscaler/context"
+	"k8s.io/autoscaler/cluster-autoscaler/core/scaleup"
+	"k8s.io/autoscaler/cluster-autoscaler/estimator"
+	"k8s.io/autoscaler/cluster-autoscaler/processors"
+	"k8s.io/autoscaler/cluster-autoscaler/processors/status"
+	"k8s.io/autoscaler/cluster-autoscaler/simulator/framework"
+	caerrors "k8s.io/autoscaler/cluster-autoscaler/utils/errors"
+	"k8s.io/autoscaler/cluster-autoscaler/utils/taints"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/autoscaler/demand"
+	"github.com/muster-batch/muster/autoscaler/pack"
+	"github.com/muster-batch/muster/autoscaler/provider"
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+// Provider is what the orchestrator needs of the cloud provider.
+type Provider interface {
+	Markets() []provider.Market
+}
+
+// Config is an Orchestrator's surroundings.
+type Config struct {
+	Provider Provider
+	Source   *demand.Source
+	Reporter *Reporter
+	// Unknown is called when pods ask for an environment that is not known (yet). May be nil.
+	Unknown func()
+	Metrics *Metrics // may be nil
+	Clock   clock.PassiveClock
+}
+
+// Orchestrator is cluster-autoscaler's scale-up. It is used by one goroutine, the loop.
+type Orchestrator struct {
+	cfg    Config
+	logger klog.Logger
+	holds  []pack.Hold
+	fits   *fitCache
+	asked  bool // in this loop
+
+	core       *cacontext.AutoscalingContext
+	processors *processors.AutoscalingProcessors
+	registry   *clusterstate.ClusterStateRegistry
+}
+
+var _ scaleup.Orchestrator = (*Orchestrator)(nil)
+
+// New makes an orchestrator that logs as ctx says.
+func New(ctx context.Context, cfg Config) *Orchestrator {
+	if cfg.Clock == nil {
+		cfg.Clock = clock.RealClock{}
+	}
+	if cfg.Unknown == nil {
+		cfg.Unknown = func() {}
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = NewMetrics()
+	}
+	return &Orchestrator{cfg: cfg, logger: klog.FromContext(ctx), fits: newFitCache(cfg.Clock)}
+}
+
+// Initialize implements scaleup.Orchestrator.
+func (o *Orchestrator) Initialize(
+	ctx *cacontext.AutoscalingContext, p *processors.AutoscalingProcessors, r *clusterstate.ClusterStateRegistry,
+	_ estimator.EstimatorBuilder, _ taints.TaintConfig,
+) {
+	o.core, o.processors, o.registry = ctx, p, r
+}
+
+// ScaleUp implements scaleup.Orchestrator. It says that no scale-up was needed even after one, since core would skip
+// scale-down in a loop that scaled up: a busy environment would keep another one's idle nodes.
+func (o *Orchestrator) ScaleUp(
+	_ []*corev1.Pod, _ []*corev1.Node, _ []*appsv1.DaemonSet, templates map[string]*framework.NodeInfo, _ bool,
+) (*status.ScaleUpStatus, caerrors.AutoscalerError) {
+	o.asked = true
+	b, err := newBoard(o, templates)
+	if err != nil {
+		return nil, caerrors.ToAutoscalerError(caerrors.InternalError, err)
+	}
+	solution := b.solve(o.holds)
+	o.holds = solution.Holds
+	for _, purchase := range solution.Purchases {
+		o.buy(b, purchase)
+	}
+	if err := b.placeStandIns(solution.Used); err != nil {
+		return nil, caerrors.ToAutoscalerError(caerrors.InternalError, err)
+	}
+	o.report(b, solution)
+	o.registry.Recalculate()
+	return &status.ScaleUpStatus{Result: status.ScaleUpNotNeeded}, nil
+}
+
+// buy grows a group.
+func (o *Orchestrator) buy(b *board, purchase pack.Purchase) {
+	group := b.offers[purchase.Offer].Group
+	keys := make([]string, len(purchase.Contents))
+	for i, c := range purchase.Contents {
+		keys[i] = c.Key
+	}
+	o.grow(group, purchase.Nodes, purchase.Whole, keys)
+}
+
+func (o *Orchestrator) grow(g *provider.Group, n int, whole bool, demands []string) {
+	o.logger.V(2).Info("Growing node group", "nodeGroup", g.Id(), "nodes", n, "whole", whole)
+	if err := g.Grow(n, whole, demands); err != nil {
+		o.logger.Error(err, "Cannot grow node group", "nodeGroup", g.Id(), "nodes", n)
+		return
+	}
+	o.processors.ScaleStateNotifier.RegisterScaleUp(g, n, o.cfg.Clock.Now())
+}
+
+// ScaleUpToNodeGroupMinSize implements scaleup.Orchestrator: it brings environments up to their minvCpus. AWS Batch does so
+// for DISABLED ones too.
+func (o *Orchestrator) ScaleUpToNodeGroupMinSize(
+	[]*corev1.Node, map[string]*framework.NodeInfo,
+) (*status.ScaleUpStatus, caerrors.AutoscalerError) {
+	if !o.asked {
+		o.cfg.Metrics.observe(0, 0) // core does not ask when nothing waits
+	}
+	for _, m := range o.cfg.Provider.Markets() {
+		e := m.Environment
+		if e.Status != batch.ResourceValid && e.Status != batch.ResourceUpdating {
+			continue
+		}
+		offers := make([]pack.Offer, len(m.Offers))
+		for i, offer := range m.Offers {
+			offers[i] = pack.Offer{VCPUs: offer.Type.VCPUs, Closed: !o.isSafe(offer.Group)}
+		}
+		chosen, nodes := pack.Cover(e.Floor(), e.Budget(m.UsedVCPUs), offers, func(i int) float64 { return m.Offers[i].Type.Cost() })
+		if nodes > 0 {
+			o.grow(m.Offers[chosen].Group, nodes, false, nil)
+		}
+	}
+	o.registry.Recalculate()
+	return &status.ScaleUpStatus{Result: status.ScaleUpNotNeeded}, nil
+}
+
+// isSafe reports whether the group is not backed off after failed launches.
+func (o *Orchestrator) isSafe(g *provider.Group) bool {
+	return o.registry.NodeGroupScaleUpSafety(g, o.cfg.Clock.Now()).SafeToScale
+}
+
+// Refresh forgets what core remembers of the groups' instances: the provider's memory is as near and always right. It is
+// core's loop-start observer.
+func (o *Orchestrator) Refresh() {
+	o.asked = false
+	for _, g := range o.core.CloudProvider.NodeGroups() {
+		o.registry.InvalidateNodeInstancesCacheEntry(g)
+	}
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scaleup
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/autoscaler/demand"
+	"github.com/muster-batch/muster/autoscaler/fleet"
+	"github.com/muster-batch/muster/autoscaler/provider"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
+)
+
+const (
+	podsPerReport = 50
+	reportEvery   = 30 * time.Second // for each pod
+	messageLimit  = 1000             // of an Event: 1024
+)
+
+// Messages in AWS Batch's words where AWS Batch has them. podwatch makes them the statusReason of waiting jobs.
+const (
+	tooLarge = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than " +
+		"that can be met by the CE(s) attached to the job queue."
+	tooManyVCPUs = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue cannot meet the " +
+		"CPU requirement of the job."
+	noCapacity   = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [%s]: %s"
+	launchFailed = "MISCONFIGURATION:FLEET_LAUNCH_FAILED - "
+)
+
+func fleetFailed(instanceType, message string) string {
+	if instanceType != "" {
+		message = "instance type [" + instanceType + "]: " + message
+	}
+	return launchFailed + message
+}
+
+func explain(instanceType string, outOfCapacity bool, message string) string {
+	if outOfCapacity {
+		return fmt.Sprintf(noCapacity, instanceType, message)
+	}
+	return fleetFailed(instanceType, message)
+}
+
+// Reporter puts Events on pending pods that say why no node comes. It is safe for concurrent use.
+type Reporter struct {
+	recorder record.EventRecorder
+	index    *demand.Index
+	clock    clock.PassiveClock
+
+	mu   sync.Mutex // guards last
+	last map[types.UID]time.Time
+}
+
+// NewReporter makes a reporter on the pods that the index counts.
+func NewReporter(recorder record.EventRecorder, index *demand.Index, c clock.PassiveClock) *Reporter {
+	return &Reporter{recorder: recorder, index: index, clock: c, last: map[types.UID]time.Time{}}
+}
+
+// LaunchFailed reports a failed launch to the pods that it was for.
+func (r *Reporter) LaunchFailed(f provider.FailedLaunch) {
+	message := f.Err.Error()
+	if e := (*fleet.CapacityError)(nil); errors.As(f.Err, &e) {
+		message = e.Err.Error()
+	}
+	r.Report(f.Demands, explain(f.InstanceType, fleet.IsOutOfCapacity(f.Err), message))
+}
+
+// Report puts an Event on up to podsPerReport of the pods that the keys of parts stand for, but on no pod too often.
+func (r *Reporter) Report(keys []string, message string) {
+	if len(message) > messageLimit {
+		message = message[:messageLimit]
+	}
+	left := podsPerReport
+	for _, key := range keys {
+		for _, pod := range r.index.Pods(key, left) {
+			left--
+			if r.isDue(pod) {
+				r.recorder.Event(pod, corev1.EventTypeWarning, batchmeta.ReasonScaleUpFailed, message)
+			}
+		}
+	}
+}
+
+func (r *Reporter) isDue(pod *corev1.Pod) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.clock.Now()
+	if at, told := r.last[pod.UID]; told && now.Sub(at) < reportEvery {
+		return false
+	}
+	for uid, at := range r.last {
+		if now.Sub(at) >= reportEvery {
+			delete(r.last, uid)
+		}
+	}
+	r.last[pod.UID] = now
+	return true
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Instance types. The local fleet gives a node of the machine's own shape for any name.
+const (
+	instanceType       = "c5.large"
+	instanceTypeNone   = "none.large"   // never: it is out of capacity
+	instanceTypeBroken = "broken.large" // never: the launch fails
+	instanceTypeSlow   = "slow.large"   // only once the gate is open
+)
+
+// fleetCommand notes each launch call before it passes it on to the local cluster's own command. It is also an example of
+// how an admin's command tells its two kinds of failure.
+const fleetCommand = `#!/bin/sh
+request=$(cat)
+if [ "$1" = launch ]; then
+	echo "$(date +%%s.%%N) $request" >>'%[1]s'
+	case $request in
+	*'"instanceType":"` + instanceTypeNone + `"'*) echo 'there is none today' >&2; exit 75 ;;
+	*'"instanceType":"` + instanceTypeBroken + `"'*) echo 'the hypervisor is on fire' >&2; exit 1 ;;
+	*'"instanceType":"` + instanceTypeSlow + `"'*) until [ -e '%[2]s' ]; do sleep 0.1; done ;;
+	esac
+fi
+printf %%s "$request" | '%[3]s' "$@"
+`
+
+func (c *cluster) writeFleetCommand() (string, error) {
+	for _, old := range []string{c.launchLog(), c.gate()} {
+		if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	file := filepath.Join(c.dir, "fleet-command")
+	script := fmt.Sprintf(fleetCommand, c.launchLog(), c.gate(), filepath.Join(c.dir, "bin", "fleet"))
+	return file, os.WriteFile(file, []byte(script), 0o755)
+}
+
+func (c *cluster) launchLog() string { return filepath.Join(c.dir, "launches.log") }
+
+// gate is a file without which launches of slow instances wait.
+func (c *cluster) gate() string { return filepath.Join(c.dir, "gate") }
+
+func (c *cluster) openGate(t *testing.T) {
+	t.Helper()
+	if err := os.WriteFile(c.gate(), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// launch is a call of the fleet's command.
+type launch struct {
+	at                 time.Time
+	Token              string `json:"token"`
+	ComputeEnvironment string `json:"computeEnvironment"`
+}
+
+// launches are the launch calls for the named environment, in order.
+func (c *cluster) launches(t *testing.T, environment string) []launch {
+	t.Helper()
+	file, err := os.Open(c.launchLog())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var found []launch
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		at, request, _ := strings.Cut(lines.Text(), " ")
+		var call launch
+		if err := json.Unmarshal([]byte(request), &call); err != nil {
+			t.Fatalf("read launch call %q: %v", request, err)
+		}
+		var seconds, nanoseconds int64
+		if _, err := fmt.Sscanf(at, "%d.%d", &seconds, &nanoseconds); err != nil {
+			t.Fatalf("read time of launch call %q: %v", at, err)
+		}
+		call.at = time.Unix(seconds, nanoseconds)
+		if call.ComputeEnvironment == environment {
+			found = append(found, call)
+		}
+	}
+	return found
+}
+
+// awaitLaunch waits until the fleet's command is called for the named environment.
+func (c *cluster) awaitLaunch(t *testing.T, environment string) {
+	t.Helper()
+	await(t, soon, "an instance is launched", func(context.Context) error {
+		if len(c.launches(t, environment)) == 0 {
+			return errors.New("there is no launch call")
+		}
+		return nil
+	})
+}
+
+// launched is how many instances were asked for: a call that is repeated, by its token, asks for the same one.
+func (c *cluster) launched(t *testing.T, environment string) int {
+	t.Helper()
+	tokens := map[string]bool{}
+	for _, call := range c.launches(t, environment) {
+		tokens[call.Token] = true
+	}
+	return len(tokens)
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package daemon starts programs that outlive their starter and finds them again to stop them. Start with [Set], a
+// folder of pid files and logs, and [Program].
+//
+// What holds:
+//   - A program's pid file exists before the program does: a small first stage (this executable again, see [ExecIfAsked])
+//     writes it and then becomes the program. A starter that is killed at any moment leaves nothing it could not find.
+//   - A pid file names a process by its pid and its start time, so a pid that the kernel has given to another process is
+//     never signalled.
+package daemon

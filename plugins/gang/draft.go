@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gang
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Draft is a plan to be made.
+type Draft struct {
+	Key     Key
+	Members []*corev1.Pod        // to be seated, in this order
+	Left    map[types.UID]string // the nodes where members may still be assumed from a plan that was withdrawn
+
+	size int // members of the whole gang
+	held int // members that have their node already
+	need int // how many more must be seated. Invariant: 1 <= need.
+}
+
+// Seat looks for a node for one member, the earlier ones being seated. It returns the node, or why there is none.
+type Seat func(member *corev1.Pod) (node, why string, err error)
+
+// Fill seats the members one after the other. It returns the seats when enough members fit, else the reason. An error of
+// seat ends it.
+func (d *Draft) Fill(seat Seat) (seats map[types.UID]string, reason string, err error) {
+	seats = make(map[types.UID]string, len(d.Members))
+	misfit := ""
+	for _, pod := range d.Members {
+		node, why, err := seat(pod)
+		if err != nil {
+			return nil, "", err
+		}
+		if node != "" {
+			seats[pod.UID] = node
+		} else if misfit == "" {
+			misfit = pod.Name + ": " + why
+		}
+	}
+	if len(seats) >= d.need {
+		return seats, "", nil
+	}
+	return nil, d.Key.Reason("%d of %d members fit; %s", d.held+len(seats), d.size, misfit), nil
+}
+
+func (r *record) draft() *Draft {
+	d := &Draft{Key: r.key, Members: r.pendingPods(), Left: map[types.UID]string{}, need: r.need()}
+	for _, pod := range d.Members {
+		if m := r.members[pod.UID]; m.left != "" {
+			d.Left[pod.UID] = m.left
+		}
+	}
+	d.held = r.held
+	d.size = max(r.claim().spec.Size, len(r.members))
+	return d
+}
+
+// redraft is the draft for the open seats of p: all of them are needed.
+func (r *record) redraft(p *Plan) *Draft {
+	d := r.draft()
+	open := d.Members[:0]
+	for _, pod := range d.Members {
+		if s := p.seats[pod.UID]; s != nil && !s.reserved {
+			open = append(open, pod)
+		}
+	}
+	d.Members, d.need = open, len(open)
+	d.held += p.reserved
+	return d
+}

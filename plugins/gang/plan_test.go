@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gang_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/muster-batch/muster/plugins/gang"
+)
+
+// adopt plans the gang of pod with room for all and returns the plan.
+func adopt(t *testing.T, l *gang.Ledger, pod *corev1.Pod) *gang.Plan {
+	t.Helper()
+	turn := l.Turn(pod)
+	if turn.Draft == nil {
+		t.Fatalf("turn of %s: %+v, want a draft", pod.Name, turn)
+	}
+	seats, reason, err := turn.Draft.Fill(seatAll)
+	if err != nil || reason != "" {
+		t.Fatalf("fill: %q, %v", reason, err)
+	}
+	plan := l.Adopt(turn.Draft, seats)
+	if plan == nil {
+		t.Fatal("the draft was not adopted")
+	}
+	return plan
+}
+
+func TestFill(t *testing.T) {
+	elastic := members(4, 4)
+	for _, pod := range elastic {
+		pod.Annotations["muster.sh/gang-min"] = "2"
+	}
+	cases := map[string]struct {
+		pods       []*corev1.Pod
+		seat       gang.Seat
+		wantSeats  int
+		wantReason string
+	}{
+		"all fit":                         {pods: members(3, 3), seat: seatAll, wantSeats: 3},
+		"one does not fit":                {pods: members(3, 3), seat: seatOnly("m0", "m2"), wantReason: "gang g: 2 of 3 members fit; m1: no room"},
+		"none fits":                       {pods: members(2, 2), seat: seatOnly(), wantReason: "gang g: 0 of 2 members fit; m0: no room"},
+		"the min fits":                    {pods: elastic, seat: seatOnly("m0", "m3"), wantSeats: 2},
+		"less than the min fits":          {pods: elastic, seat: seatOnly("m3"), wantReason: "gang g: 1 of 4 members fit; m0: no room"},
+		"the rest of a started gang":      {pods: append(members(2, 3), on(member("m2", "3", ""), "a")), seat: seatAll, wantSeats: 2},
+		"bound members count in a reason": {pods: append(members(2, 3), on(member("m2", "3", ""), "a")), seat: seatOnly("m1"), wantReason: "gang g: 2 of 3 members fit; m0: no room"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := gang.NewLedger()
+			observe(l, tc.pods...)
+			seats, reason, err := l.Turn(tc.pods[0]).Draft.Fill(tc.seat)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(seats) != tc.wantSeats || reason != tc.wantReason {
+				t.Errorf("%d seats, reason %q; want %d, %q", len(seats), reason, tc.wantSeats, tc.wantReason)
+			}
+		})
+	}
+}
+
+func TestFillEndsWithAnError(t *testing.T) {
+	l := gang.NewLedger()
+	m := members(2, 2)
+	observe(l, m...)
+	broken := errors.New("broken")
+	_, _, err := l.Turn(m[0]).Draft.Fill(func(*corev1.Pod) (string, string, error) { return "", "", broken })
+	if !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestPlanReleasesAllWithTheLastSeat(t *testing.T) {
+	l := gang.NewLedger()
+	m := members(3, 3)
+	observe(l, m...)
+	plan := adopt(t, l, m[1])
+	for i, pod := range m {
+		if pin := l.Turn(pod).Pin; pin == nil || pin.Plan != plan || pin.Node != "node-of-"+pod.Name {
+			t.Fatalf("pin of %s: %+v", pod.Name, pin)
+		}
+		if !l.Reserve(plan, pod.UID) {
+			t.Fatalf("%s cannot reserve its seat", pod.Name)
+		}
+		arrival := l.Arrive(plan)
+		if got := len(arrival.Release); (i < 2 && got != 0) || (i == 2 && got != 3) {
+			t.Errorf("member %d releases %d", i, got)
+		}
+		if got := len(arrival.Missing); (i == 0 && got != 2) || (i > 0 && got != 0) {
+			t.Errorf("member %d misses %d", i, got)
+		}
+	}
+}
+
+func TestRefusalIsToldToEachMemberOnce(t *testing.T) {
+	l := gang.NewLedger()
+	m := members(3, 3)
+	observe(l, m...)
+	l.Refuse(l.Turn(m[0]).Draft, m[0].UID, "too big")
+	for _, pod := range m[1:] {
+		if got := l.Turn(pod); got.Refusal != "too big" {
+			t.Errorf("turn of %s: %+v", pod.Name, got)
+		}
+	}
+	if got := l.Turn(m[2]); got.Draft == nil {
+		t.Errorf("a member that was woken gets no new draft: %+v", got)
+	}
+}
+
+func TestWithdrawGivesAllReservedMembersBack(t *testing.T) {
+	cases := map[string]func(l *gang.Ledger, plan *gang.Plan) []types.UID{
+		"by a conflict":         func(l *gang.Ledger, plan *gang.Plan) []types.UID { return l.Withdraw(plan, "why") },
+		"by a member lost":      func(l *gang.Ledger, plan *gang.Plan) []types.UID { return l.Unreserve(plan, "m1", "why") },
+		"by a member's removal": func(l *gang.Ledger, _ *gang.Plan) []types.UID { return l.Forget("m2").Reject },
+	}
+	for name, withdraw := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := gang.NewLedger()
+			m := members(3, 3)
+			observe(l, m...)
+			plan := adopt(t, l, m[0])
+			l.Reserve(plan, "m0")
+			l.Reserve(plan, "m1")
+			if diff := cmp.Diff([]string{"m0", "m1"}, sorted(withdraw(l, plan))); diff != "" {
+				t.Errorf("rejected (-want +got):\n%s", diff)
+			}
+			if got := l.Withdraw(plan, "again"); got != nil {
+				t.Errorf("rejected twice: %v", got)
+			}
+			if l.Reserve(plan, "m0") || !l.Arrive(plan).Closed {
+				t.Error("a withdrawn plan still takes members")
+			}
+		})
+	}
+}
+
+func TestRoomGivenBackIsWorthOneRetry(t *testing.T) {
+	l := gang.NewLedger()
+	m := members(2, 2)
+	observe(l, m...)
+	key, _ := gang.KeyOf(m[0])
+	for attempt, want := range []bool{true, false} {
+		plan := adopt(t, l, m[attempt])
+		l.Reserve(plan, m[attempt].UID)
+		l.Withdraw(plan, "taken")
+		if got := l.MayRetry(key); got != want {
+			t.Errorf("after conflict %d: retry %v, want %v", attempt+1, got, want)
+		}
+		l.Turn(m[1-attempt]) // is told
+	}
+}
+
+func TestDraftKnowsWhereMembersStood(t *testing.T) {
+	l := gang.NewLedger()
+	m := members(2, 2)
+	observe(l, m...)
+	plan := adopt(t, l, m[0])
+	l.Reserve(plan, "m0")
+	l.Withdraw(plan, "taken")
+	l.Turn(m[1]) // is told
+	draft := l.Turn(m[1]).Draft
+	if diff := cmp.Diff(map[types.UID]string{"m0": "node-of-m0"}, draft.Left); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+	key, _ := gang.KeyOf(m[0])
+	l.Postpone(draft)
+	if !l.MayRetry(key) {
+		t.Error("a postponed gang does not wait for its own room")
+	}
+}
+
+func TestReplan(t *testing.T) {
+	l := gang.NewLedger()
+	m := members(3, 3)
+	observe(l, m...)
+	plan := adopt(t, l, m[0])
+	l.Reserve(plan, "m0")
+	draft := l.Replan(plan)
+	if diff := cmp.Diff([]string{"m1", "m2"}, names(draft.Members)); diff != "" {
+		t.Errorf("members to be seated again (-want +got):\n%s", diff)
+	}
+	if _, reason, _ := draft.Fill(seatOnly("m2")); reason != "gang g: 2 of 3 members fit; m1: no room" {
+		t.Errorf("reason %q", reason)
+	}
+	if !l.Reseat(plan, map[types.UID]string{"m1": "x", "m2": "y"}) {
+		t.Fatal("the plan does not take new seats")
+	}
+	if got := l.Turn(m[2]).Pin.Node; got != "y" {
+		t.Errorf("m2 is pinned to %s", got)
+	}
+	if l.Replan(plan) != nil {
+		t.Error("the plan is replanned twice")
+	}
+}
+
+func TestFailedBindBringsOneMemberBack(t *testing.T) {
+	l := gang.NewLedger()
+	m := members(2, 2)
+	observe(l, m...)
+	plan := adopt(t, l, m[0])
+	l.Reserve(plan, "m0")
+	l.Reserve(plan, "m1")
+	l.Arrive(plan)
+	if got := l.Unreserve(plan, "m1", "no bind"); got != nil {
+		t.Errorf("rejected: %v", got)
+	}
+	draft := l.Turn(m[1]).Draft
+	if diff := cmp.Diff([]string{"m1"}, names(draft.Members)); diff != "" {
+		t.Errorf("members to be placed (-want +got):\n%s", diff)
+	}
+	if _, reason, _ := draft.Fill(seatAll); reason != "" {
+		t.Errorf("the member is refused: %s", reason)
+	}
+}
+
+func TestDraftOfAGangThatChangedIsNotAdopted(t *testing.T) {
+	l := gang.NewLedger()
+	m := members(2, 2)
+	observe(l, m...)
+	draft := l.Turn(m[0]).Draft
+	seats, _, _ := draft.Fill(seatAll)
+	l.Forget("m1")
+	if l.Adopt(draft, seats) != nil {
+		t.Error("a seat was given to a member that is gone")
+	}
+}
+
+func TestMalformedGangIsRefused(t *testing.T) {
+	l := gang.NewLedger()
+	m := []*corev1.Pod{member("m0", "2", ""), member("m1", "3", "")}
+	observe(l, m...)
+	if got := l.Turn(m[0]).Refusal; got != "gang g: its members differ in size or min, or one of them is malformed" {
+		t.Errorf("refusal %q", got)
+	}
+}

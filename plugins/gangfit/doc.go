@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package gangfit is the plugin that places a gang wholly or not at all. It carries out what the ledger of package gang
+// decides, at these extension points of kube-scheduler:
+//
+//	PreEnqueue   holds a gang's members outside the queue until all of them exist
+//	PreFilter    the first member's cycle plans the whole gang on the snapshot, every Filter plugin honoured (simulation);
+//	             the others' cycles are pinned to their planned nodes
+//	Filter       keeps a pinned pod to its node even when it was nominated for another one
+//	PostFilter   gives the plan up when a pinned member's cycle fails all the same
+//	Reserve      marks the member's seat as held; Unreserve gives the plan up
+//	Permit       waits until every seat of the plan is held, then lets all members be bound
+//
+// A gang that does not fit holds nothing: all its members are unschedulable at once for one reason, and whoever is behind
+// them goes on. When a planned node is taken meanwhile, the open seats are planned once more; failing that the gang goes
+// back whole. EventsToRegister wakes waiting gangs; besides, an informer feeds the ledger, which wakes a gang's members
+// when the last of them arrives.
+//
+// A pod of no gang passes through untouched, with one exception (nodeless.go): the scheduler itself sends a pod that finds
+// no node in the whole cluster into a backoff that no event ends. A pod's second attempt is therefore held at PreEnqueue
+// until there is a node, so that a cluster that grows from zero nodes does not wait.
+//
+// Start with [GangFit] and simulation. The plugin may not touch the API server or the clock in its decisions.
+package gangfit

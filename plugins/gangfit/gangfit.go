@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gangfit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/plugins/gang"
+)
+
+// Name is the plugin's name in a KubeSchedulerConfiguration.
+const Name = "GangFit"
+
+// planTimeout is how long a plan may stay open. Its members come one cycle after another, so only a member that fails
+// again and again makes a plan wait this long.
+const planTimeout = 30 * time.Second
+
+// GangFit places gangs.
+type GangFit struct {
+	fwk        framework.Framework
+	ledger     *gang.Ledger
+	nodeless   *nodeless
+	nodes      corelisters.NodeLister
+	namespaces corelisters.NamespaceLister
+	clock      clock.WithDelayedExecution
+}
+
+var (
+	_ framework.PreEnqueuePlugin  = (*GangFit)(nil)
+	_ framework.PreFilterPlugin   = (*GangFit)(nil)
+	_ framework.FilterPlugin      = (*GangFit)(nil)
+	_ framework.PostFilterPlugin  = (*GangFit)(nil)
+	_ framework.ReservePlugin     = (*GangFit)(nil)
+	_ framework.PermitPlugin      = (*GangFit)(nil)
+	_ framework.EnqueueExtensions = (*GangFit)(nil)
+)
+
+// Factory returns the plugin's factory. The ledger is the one that sorts the queue.
+func Factory(ledger *gang.Ledger) frameworkruntime.PluginFactory {
+	return func(ctx context.Context, _ runtime.Object, handle framework.Handle) (framework.Plugin, error) {
+		return New(ctx, ledger, handle, clock.RealClock{})
+	}
+}
+
+// New returns the plugin and starts to feed the ledger from the pods of the handle's profile.
+func New(ctx context.Context, ledger *gang.Ledger, handle framework.Handle, clk clock.WithDelayedExecution) (*GangFit, error) {
+	fwk, ok := handle.(framework.Framework) // for RunPreFilterPlugins, which a plan needs and Handle does not offer
+	if !ok {
+		return nil, fmt.Errorf("start %s: the handle is a %T, not a framework", Name, handle)
+	}
+	core := handle.SharedInformerFactory().Core().V1()
+	nodeless, err := newNodeless(core.Nodes().Informer())
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", Name, err)
+	}
+	g := &GangFit{
+		fwk:        fwk,
+		ledger:     ledger,
+		nodeless:   nodeless,
+		nodes:      core.Nodes().Lister(),
+		namespaces: core.Namespaces().Lister(),
+		clock:      clk,
+	}
+	if err := g.watch(ctx, core.Pods().Informer()); err != nil {
+		return nil, fmt.Errorf("start %s: %w", Name, err)
+	}
+	return g, nil
+}
+
+// Name returns the plugin's name.
+func (*GangFit) Name() string { return Name }
+
+// PreEnqueue holds a pod outside the scheduling queue while no attempt can succeed.
+func (g *GangFit) PreEnqueue(_ context.Context, pod *corev1.Pod) *framework.Status {
+	if why := g.ledger.Obstacle(pod); why != "" {
+		return unschedulable(why)
+	}
+	if !g.nodeless.admit(pod.UID) {
+		return unschedulable("there is no node in the cluster")
+	}
+	return nil
+}
+
+// unschedulable is the status of a pod that no PostFilter plugin can help.
+func unschedulable(reason string) *framework.Status {
+	return framework.NewStatus(framework.UnschedulableAndUnresolvable, reason)
+}

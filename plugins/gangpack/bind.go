@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gangpack
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+
+	"github.com/muster-batch/muster/queue-api/batchmeta"
+)
+
+// Bind binds the pod to the node, whose UID goes with the Binding as annotation batchmeta.NodeUID.
+func (g *GangPack) Bind(ctx context.Context, _ *framework.CycleState, pod *corev1.Pod, nodeName string) *framework.Status {
+	node, err := g.nodes.Get(nodeName)
+	if err != nil { // gone since the plan was made: another attempt finds another node
+		return framework.AsStatus(fmt.Errorf("bind pod to node %s: %w", nodeName, err))
+	}
+	klog.FromContext(ctx).V(3).Info("Binding pod", "pod", klog.KObj(pod), "node", klog.KObj(node))
+	binding := &corev1.Binding{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:   pod.Namespace,
+			Name:        pod.Name,
+			UID:         pod.UID,
+			Annotations: map[string]string{batchmeta.NodeUID: string(node.UID)},
+		},
+		Target: corev1.ObjectReference{Kind: "Node", Name: nodeName},
+	}
+	err = g.client.CoreV1().Pods(pod.Namespace).Bind(ctx, binding, metav1.CreateOptions{})
+	return framework.AsStatus(err) // nil for no error
+}

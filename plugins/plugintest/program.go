@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build integration
+
+package plugintest
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// Command returns a command that is killed when its parent dies.
+func Command(path string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(context.Background(), path, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// Process is a program that runs until the test ends.
+type Process struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed once it has ended
+}
+
+// Run starts a program. It is killed when the test ends; if the test failed, the end of its output is logged.
+func Run(t testing.TB, path string, args ...string) *Process {
+	t.Helper()
+	out, err := os.Create(filepath.Join(t.TempDir(), filepath.Base(path)+".log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Process{cmd: Command(path, args...), done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.done)
+		_ = p.cmd.Wait() // its output says why it ended
+	}()
+	t.Cleanup(func() {
+		p.Kill()
+		if t.Failed() {
+			t.Logf("%s:\n%s", filepath.Base(path), tail(out.Name()))
+		}
+		_ = out.Close()
+	})
+	return p
+}
+
+// Kill ends the process at once, as kill -9 does, and waits until it is gone.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // an error means it has ended
+	<-p.done
+}
+
+// Scheduler is a running batch-scheduler.
+type Scheduler struct {
+	*Process
+	Address string // of its secure port
+}
+
+// RunScheduler runs the program at path under its own role, with the flags that a user outside a cluster would give it.
+func (c *ControlPlane) RunScheduler(path string, args ...string) *Scheduler {
+	c.t.Helper()
+	address := freeAddress(c.t)
+	_, port, _ := net.SplitHostPort(address)
+	args = append([]string{"--kubeconfig=" + c.Kubeconfig(SchedulerToken), "--bind-address=127.0.0.1", "--secure-port=" + port}, args...)
+	return &Scheduler{Process: Run(c.t, path, args...), Address: address}
+}
+
+func tail(path string) []byte {
+	const most = 8 << 10
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return text[max(0, len(text)-most):]
+}
