@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -44,6 +43,11 @@ func TestAWSCLIRunsAJob(t *testing.T) {
 	wantText(t, "jobDefinitionArn and revision", got, arn("job-definition/sum:1")+"\t1")
 
 	id := aws.batch(t, "submit-job", "--job-name", "sum", "--job-queue", name, "--job-definition", "sum", "--query", "jobId")
+	// The log first: when the job has ended, its pod and its node stay for a few seconds only.
+	await(t, long, "the log holds the sum", func(ctx context.Context) error {
+		log, err := local.kubectl(ctx, "logs", "--namespace", local.env["MUSTER_NAMESPACE"], "--selector", "batch.amazonaws.com/job-id="+id)
+		return errors.Join(err, is("the sum is 500500\n", log))
+	})
 	await(t, long, "the job becomes SUCCEEDED", func(context.Context) error {
 		status := aws.batch(t, "describe-jobs", "--jobs", id, "--query", "jobs[0].status")
 		if status == "FAILED" {
@@ -51,24 +55,18 @@ func TestAWSCLIRunsAJob(t *testing.T) {
 		}
 		return is("SUCCEEDED", status)
 	})
-	pod := aws.batch(t, "describe-jobs", "--jobs", id, "--query", "jobs[0].eksProperties.podProperties.podName")
-	// Before the node goes: it is empty now.
-	log, err := exec.CommandContext(t.Context(), local.env["MUSTER_KUBECTL"], "--kubeconfig", local.env["KUBECONFIG"],
-		"--namespace", local.env["MUSTER_NAMESPACE"], "logs", pod).CombinedOutput()
-	if err != nil {
-		t.Errorf("kubectl logs: %v", err)
-	}
-	wantText(t, "log", string(log), "the sum is 500500\n")
 
 	got = aws.batch(t, "describe-jobs", "--jobs", id, "--query",
-		"jobs[0].[jobArn, jobQueue, jobDefinition, length(eksAttempts), eksAttempts[0].podName, eksAttempts[0].containers[0].exitCode]")
-	want := []string{arn("job/" + id), arn("job-queue/cli"), arn("job-definition/sum:1"), "1", pod, "0"}
-	if diff := cmp.Diff(want, strings.Split(got, "\t")); diff != "" {
+		"jobs[0].[jobArn, jobQueue, jobDefinition, length(eksAttempts), eksAttempts[0].containers[0].exitCode, "+
+			"eksProperties.podProperties.podName, eksAttempts[0].podName, eksProperties.podProperties.nodeName]")
+	details := strings.Split(got, "\t")
+	want := []string{arn("job/" + id), arn("job-queue/cli"), arn("job-definition/sum:1"), "1", "0"}
+	if diff := cmp.Diff(want, details[:len(details)-3]); diff != "" {
 		t.Errorf("job mismatch (-want +got):\n%s", diff)
 	}
-	node := aws.batch(t, "describe-jobs", "--jobs", id, "--query", "jobs[0].eksProperties.podProperties.nodeName")
-	if !strings.HasPrefix(pod, "aws-batch.") || !strings.HasPrefix(node, "i-") {
-		t.Errorf("podName = %q, nodeName = %q, want aws-batch.… and the name of the fleet's node", pod, node)
+	pod, samePod, node := details[len(details)-3], details[len(details)-2], details[len(details)-1]
+	if !strings.HasPrefix(pod, "aws-batch.") || pod != samePod || !strings.HasPrefix(node, "i-") {
+		t.Errorf("podName = %q, that of the attempt %q, nodeName = %q, want aws-batch.… twice and the name of the fleet's node", pod, samePod, node)
 	}
 }
 

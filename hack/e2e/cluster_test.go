@@ -221,12 +221,6 @@ func (c *cluster) aim(t *testing.T, program string) (kill func()) {
 	return nil
 }
 
-// stop asks a program to end and waits until it has.
-func (c *cluster) stop(t *testing.T, program string) {
-	t.Helper()
-	c.must(t, "stop", program)
-}
-
 // start starts a program and waits until it is ready.
 func (c *cluster) start(t *testing.T, program string) {
 	t.Helper()
@@ -239,6 +233,16 @@ func (c *cluster) must(t *testing.T, verb, program string) {
 	if _, err := c.run(context.Background(), verb, program); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// kubectl runs kubectl and returns what it prints.
+func (c *cluster) kubectl(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, c.env["MUSTER_KUBECTL"], append([]string{"--kubeconfig", c.env["KUBECONFIG"]}, args...)...)
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("kubectl %s: %w: %s", args[0], err, output)
+	}
+	return string(output), err
 }
 
 // processes are the processes of the cluster's nodes, by their command lines: all of them name the nodes' folder.

@@ -138,7 +138,7 @@ func TestAPIServerAway(t *testing.T) {
 	running := s.submit(t, shell{script: witnessed, folder: w.folder})
 	s.awaitStatus(t, running, long, types.JobStatusRunning)
 
-	stopped(t, "kube-apiserver")
+	away(t, "kube-apiserver")
 	waiting := s.submit(t, shell{script: witnessed, folder: later.folder})
 	later.release(t)
 	w.release(t)
@@ -161,17 +161,17 @@ func TestAPIServerAway(t *testing.T) {
 	s.wantOnce(t, waiting, later)
 }
 
-// stopped stops a program, and makes sure that a test that fails leaves it running.
-func stopped(t *testing.T, program string) {
+// away kills a program, and makes sure that a test that fails leaves it running.
+func away(t *testing.T, program string) {
 	t.Helper()
-	local.stop(t, program)
+	local.kill(t, program)
 	t.Cleanup(func() { local.start(t, program) })
 }
 
 func TestRedisAway(t *testing.T) {
 	s := newSite(t, "no-redis", siteConfig{instanceType: instanceTypeNone})
 	waiting := s.submit(t, shell{script: "true"})
-	stopped(t, "redis")
+	away(t, "redis")
 	for path, body := range map[string]string{
 		"describejobs": fmt.Sprintf(`{"jobs": [%q]}`, waiting),
 		"submitjob":    fmt.Sprintf(`{"jobName": "j", "jobQueue": %q, "jobDefinition": %q}`, s.name, s.name),

@@ -37,7 +37,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		"an environment's name":          {"createcomputeenvironment", `{"computeEnvironmentName": "", "type": "MANAGED"}`, "not supported"},
 		"an environment without maxima":  {"createcomputeenvironment", `{"computeEnvironmentName": "bad-environment", "type": "MANAGED", "computeResources": {"type": "EC2", "instanceTypes": ["c5.large"], "subnets": []}}`, "axvCpus"},
 		"a definition's vCPUs":           {"registerjobdefinition", `{"jobDefinitionName": "bad-definition", "type": "container", "containerProperties": {"image": "busybox", "resourceRequirements": [{"type": "VCPU", "value": "lots"}]}}`, "Value lots for type VCPU in resourceRequirement is not valid"},
-		"a definition of two kinds":      {"registerjobdefinition", `{"jobDefinitionName": "bad-definition", "type": "container", "containerProperties": {"image": "busybox"}, "eksProperties": {}}`, "Properties"},
+		"a definition of two kinds":      {"registerjobdefinition", `{"jobDefinitionName": "bad-definition", "type": "container", "containerProperties": {"image": "busybox"}, "eksProperties": {"podProperties": {"containers": [{"image": "busybox"}]}}}`, "eksProperties"},
 		"a second environment of a name": {"createcomputeenvironment", `{"computeEnvironmentName": "refuse", "type": "UNMANAGED"}`, "exist"},
 	}
 	for name, tc := range cases {

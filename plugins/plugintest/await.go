@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
@@ -76,28 +77,37 @@ func (c *Cluster) Bound(names ...string) int {
 // Reserved returns the pods that hold room on a node in the scheduler's cache without being bound.
 func (c *Cluster) Reserved() []string {
 	c.t.Helper()
+	pods := map[types.UID]*corev1.Pod{}
+	for _, pod := range c.pods() {
+		pods[pod.UID] = &pod
+	}
 	var names []string
 	for _, info := range c.Scheduler.Cache.Dump().Nodes {
 		for _, p := range info.Pods {
-			if c.Pod(p.Pod.Name).Spec.NodeName == "" {
-				names = append(names, p.Pod.Name)
+			if pod := pods[p.Pod.UID]; pod != nil && pod.Spec.NodeName == "" {
+				names = append(names, pod.Name)
 			}
 		}
 	}
 	return names
 }
 
-// dump describes all pods, for a failure's message.
-func (c *Cluster) dump() string {
+func (c *Cluster) pods() []corev1.Pod {
+	c.t.Helper()
 	list, err := c.Client.CoreV1().Pods(Namespace).List(context.Background(), metav1.ListOptions{})
 	if err != nil {
-		return err.Error()
+		c.t.Fatal(err)
 	}
+	return list.Items
+}
+
+// dump describes all pods, for a failure's message.
+func (c *Cluster) dump() string {
+	c.t.Helper()
 	var b strings.Builder
-	for i := range list.Items {
-		pod := &list.Items[i]
+	for _, pod := range c.pods() {
 		b.WriteString(pod.Name + " on " + pod.Spec.NodeName)
-		if cond := Condition(pod); cond != nil {
+		if cond := Condition(&pod); cond != nil {
 			b.WriteString(": " + cond.Reason + ": " + cond.Message)
 		}
 		b.WriteString("\n")

@@ -24,7 +24,17 @@ func Command(path string, args ...string) *exec.Cmd {
 // Process is a program that runs until the test ends.
 type Process struct {
 	cmd  *exec.Cmd
+	log  string        // the file with its output
 	done chan struct{} // closed once it has ended
+}
+
+// Log returns what the process has written so far.
+func (p *Process) Log() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // Run starts a program. It is killed when the test ends; if the test failed, the end of its output is logged.
@@ -34,7 +44,7 @@ func Run(t testing.TB, path string, args ...string) *Process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Process{cmd: Command(path, args...), done: make(chan struct{})}
+	p := &Process{cmd: Command(path, args...), log: out.Name(), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -46,7 +56,7 @@ func Run(t testing.TB, path string, args ...string) *Process {
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
-			t.Logf("%s:\n%s", filepath.Base(path), tail(out.Name()))
+			t.Logf("%s:\n%s", filepath.Base(path), tail(p.Log()))
 		}
 		_ = out.Close()
 	})
@@ -74,11 +84,7 @@ func (c *ControlPlane) RunScheduler(path string, args ...string) *Scheduler {
 	return &Scheduler{Process: Run(c.t, path, args...), Address: address}
 }
 
-func tail(path string) []byte {
+func tail(text string) string {
 	const most = 8 << 10
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return []byte(err.Error())
-	}
 	return text[max(0, len(text)-most):]
 }

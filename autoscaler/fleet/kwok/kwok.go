@@ -74,7 +74,9 @@ func newNode(r fleet.LaunchRequest, token string) *corev1.Node {
 	node.Annotations = map[string]string{managed: managedValue, batchmeta.LaunchToken: token}
 	node.Spec.ProviderID = providerPrefix + id
 	node.Spec.Taints = r.Taints
-	node.Status.Conditions = nil // KWOK says when it is ready
+	node.Status.Conditions = []corev1.NodeCondition{ // KWOK says when it is ready
+		{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Reason: "Launching"},
+	}
 	return node
 }
 

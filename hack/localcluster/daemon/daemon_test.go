@@ -91,12 +91,16 @@ func TestAReusedPIDIsNeverSignalled(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = process.Kill() })
-	older := daemon.Process{PID: process.PID, StartTime: process.StartTime - 1}
-	if older.IsAlive() {
-		t.Error("a process that started at another time counts as alive")
-	}
-	if err := older.Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
+	earlier, lastBoot := process, process
+	earlier.StartTime--
+	lastBoot.Boot = "another"
+	for name, gone := range map[string]daemon.Process{"another time": earlier, "another boot": lastBoot} {
+		if gone.IsAlive() {
+			t.Errorf("a process that was started at %s counts as alive", name)
+		}
+		if err := gone.Signal(syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if !process.IsAlive() {
 		t.Error("the process that took over the pid was killed")

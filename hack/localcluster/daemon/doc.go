@@ -6,6 +6,6 @@
 // What holds:
 //   - A program's pid file exists before the program does: a small first stage (this executable again, see [ExecIfAsked])
 //     writes it and then becomes the program. A starter that is killed at any moment leaves nothing it could not find.
-//   - A pid file names a process by its pid and its start time, so a pid that the kernel has given to another process is
-//     never signalled.
+//   - A pid file names a process by its pid, its start time and the machine's boot, so a pid that the kernel has given to
+//     another process since is never signalled.
 package daemon

@@ -8,15 +8,24 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
 
-// Process is one process, for good: a pid with the time it started, in clock ticks since boot.
+// Process is one process, for good: a pid with the time it started, in clock ticks since a certain boot of the machine.
 type Process struct {
-	PID       int   `json:"pid"`
-	StartTime int64 `json:"startTime"`
+	PID       int    `json:"pid"`
+	StartTime int64  `json:"startTime"`
+	Boot      string `json:"boot"`
 }
+
+// boot is the id the kernel gave to this boot of the machine.
+var boot = sync.OnceValue(func() string {
+	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // Without one, the pid and its start time have to do.
+	return strings.TrimSpace(string(id))
+})
 
 // errNoProcess is what a pid without a live process gives.
 var errNoProcess = errors.New("no such process")
@@ -34,7 +43,7 @@ func find(pid int) (Process, error) {
 	if state == 'Z' || state == 'X' {
 		return Process{}, errNoProcess
 	}
-	return Process{PID: pid, StartTime: start}, nil
+	return Process{PID: pid, StartTime: start, Boot: boot()}, nil
 }
 
 // parseStat reads the state and the start time, fields 3 and 22 of /proc/PID/stat. Field 2, the command's name in

@@ -3,6 +3,8 @@
 package progress
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -84,7 +86,10 @@ func (b *Board) Do(name string, fn func(*Step) error) error {
 	defer b.mu.Unlock()
 	b.running = slices.DeleteFunc(b.running, func(s *Step) bool { return s == step })
 	mark := "ok"
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled): // Another step failed, or the user gave up.
+		mark = "ended"
+	case err != nil:
 		mark = "FAILED"
 	}
 	b.erase()

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -47,7 +48,7 @@ func TestProgram(t *testing.T) {
 	step("a pod waits for the first node", func(c *client) {
 		c.create(plugintest.Pod("single", 2))
 		c.awaitCondition("no nodes available", "single")
-		c.awaitPatience()
+		c.awaitMetric(scheduler, `scheduler_pending_pods{queue="gated"} 1`) // not in a backoff that no event ends
 		c.bindWithin(soon, []string{"single"}, func() { c.bootNode("node-1", 2) })
 		c.checkNodeUID("single")
 	})
@@ -75,6 +76,11 @@ func TestProgram(t *testing.T) {
 		c.create(members[0])
 		c.bindWithin(soon, []string{"late-0", "late-1"}, func() { c.create(members[1]) })
 	})
+	step("its role suffices", func(c *client) {
+		if log := scheduler.Log(); strings.Contains(log, "forbidden") {
+			c.t.Errorf("something was forbidden:\n%s", log)
+		}
+	})
 	step("waiting pods survive kill -9", func(c *client) {
 		c.create(plugintest.Gang("survivor", 2, 1)...)
 		c.awaitCondition("gang survivor: 0 of 2 members fit", "survivor-0", "survivor-1")
@@ -100,25 +106,29 @@ func checkEndpoints(c *client, scheduler *plugintest.Scheduler) {
 	c.awaitReady(scheduler)
 	want := map[string]int{"/healthz": 200, "/livez": 200, "/readyz": 200, "/metrics": 200, "/configz": 403, "/debug/pprof/": 403}
 	for path, code := range want {
-		if got := get(c.t.Context(), scheduler, path); got != code {
-			c.t.Errorf("GET %s: %d, want %d", path, got, code)
+		if got, body := get(c.t.Context(), scheduler, path); got != code {
+			c.t.Errorf("GET %s: %d, want %d\n%s", path, got, code, body)
 		}
 	}
 }
 
-// get returns the status of an anonymous request; 0 when there was no answer.
-func get(ctx context.Context, scheduler *plugintest.Scheduler, path string) int {
+// get returns the status and body of an anonymous request; 0 when there was no answer.
+func get(ctx context.Context, scheduler *plugintest.Scheduler, path string) (int, string) {
 	anybody := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+scheduler.Address+path, http.NoBody)
 	if err != nil {
-		return 0
+		return 0, err.Error()
 	}
 	response, err := anybody.Do(request)
 	if err != nil {
-		return 0
+		return 0, err.Error()
 	}
 	defer response.Body.Close()
-	return response.StatusCode
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return response.StatusCode, string(body)
 }
 
 // client is what the steps do to the cluster.
@@ -129,7 +139,10 @@ type client struct {
 
 func (c *client) awaitReady(scheduler *plugintest.Scheduler) {
 	c.t.Helper()
-	c.Await("batch-scheduler is ready", func(ctx context.Context) bool { return get(ctx, scheduler, "/readyz") == http.StatusOK })
+	c.Await("batch-scheduler is ready", func(ctx context.Context) bool {
+		code, _ := get(ctx, scheduler, "/readyz")
+		return code == http.StatusOK
+	})
 }
 
 func (c *client) create(pods ...*corev1.Pod) {
@@ -171,10 +184,12 @@ func (c *client) awaitCondition(text string, names ...string) {
 	}
 }
 
-// awaitPatience lets the time pass in which a waiting pod's backoff grows, as real waiting does.
-func (c *client) awaitPatience() {
-	until := time.Now().Add(4 * time.Second)
-	c.Await("some time has passed", func(context.Context) bool { return time.Now().After(until) })
+func (c *client) awaitMetric(scheduler *plugintest.Scheduler, line string) {
+	c.t.Helper()
+	c.Await(line, func(ctx context.Context) bool {
+		_, body := get(ctx, scheduler, "/metrics")
+		return strings.Contains(body, line)
+	})
 }
 
 // bootNode does what a kubelet does: it registers a node that is not ready, and soon after says that it is.

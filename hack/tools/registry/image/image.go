@@ -54,7 +54,7 @@ func Busybox(file string) (v1.Image, error) {
 		{name: "/etc/group", mode: 0o644, data: []byte(group)},
 		{name: "/tmp/", mode: 0o1777},
 		{name: "/var/tmp/", mode: 0o1777},
-		{name: "/root/", mode: 0o700},
+		{name: "root/", mode: 0o700},
 		{name: "/home/", mode: 0o755},
 	}
 	linked := map[string]bool{"/bin/busybox": true}
