@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,11 +22,20 @@ import (
 
 // server answers DescribeComputeEnvironments page by page, or fails.
 type server struct {
+	mu     sync.Mutex // guards all below
 	pages  []string
 	broken bool
 }
 
+func (s *server) set(broken bool, pages ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken, s.pages = broken, pages
+}
+
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var in struct {
 		NextToken string `json:"nextToken"`
 	}
@@ -106,7 +116,7 @@ func TestSilenceKeepsWhatIsKnown(t *testing.T) {
 	}
 	read(false)
 	read(false)
-	s.broken = true
+	s.set(true)
 	read(true)
 	if got := r.ReadAt(); got.Unix() != 1002 {
 		t.Errorf("ReadAt = %v, want 1002", got.Unix())
@@ -114,7 +124,7 @@ func TestSilenceKeepsWhatIsKnown(t *testing.T) {
 	if r.Snapshot().Environment("u-1") == nil || changes != 1 {
 		t.Errorf("snapshot lost its environment, or %d changes told instead of 1", changes)
 	}
-	s.broken, s.pages = false, []string{""}
+	s.set(false, "")
 	read(false)
 	if len(r.Snapshot().All()) != 0 || changes != 2 {
 		t.Errorf("an environment that is gone stays, or %d changes told instead of 2", changes)
@@ -160,7 +170,7 @@ func TestRunReadsWhenPoked(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- r.Run(ctx) }()
 	<-changed
-	s.pages = []string{""}
+	s.set(false, "")
 	r.Poke()
 	<-changed
 	cancel()

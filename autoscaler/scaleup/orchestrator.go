@@ -158,4 +158,8 @@ func (o *Orchestrator) Refresh() {
 	for _, g := range o.core.CloudProvider.NodeGroups() {
 		o.registry.InvalidateNodeInstancesCacheEntry(g)
 	}
+	o.registry.Recalculate() // new groups are known from here on
 }
+
+// Stop ends what core runs in the background, which its own clean-up leaves running. It may be called once.
+func (o *Orchestrator) Stop() { o.registry.Stop() }

@@ -5,6 +5,7 @@ package scaleup
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 
 const (
 	podsPerReport = 50
-	reportEvery   = 30 * time.Second // for each pod
+	reportEvery   = 30 * time.Second // the same to one pod
 	messageLimit  = 1000             // of an Event: 1024
 )
 
@@ -56,12 +57,18 @@ type Reporter struct {
 	clock    clock.PassiveClock
 
 	mu   sync.Mutex // guards last
-	last map[types.UID]time.Time
+	last map[told]time.Time
+}
+
+// told is what a pod was told: the code, which begins a message, as the rest may differ from one time to the next.
+type told struct {
+	pod  types.UID
+	code string
 }
 
 // NewReporter makes a reporter on the pods that the index counts.
 func NewReporter(recorder record.EventRecorder, index *demand.Index, c clock.PassiveClock) *Reporter {
-	return &Reporter{recorder: recorder, index: index, clock: c, last: map[types.UID]time.Time{}}
+	return &Reporter{recorder: recorder, index: index, clock: c, last: map[told]time.Time{}}
 }
 
 // LaunchFailed reports a failed launch to the pods that it was for.
@@ -73,34 +80,35 @@ func (r *Reporter) LaunchFailed(f provider.FailedLaunch) {
 	r.Report(f.Demands, explain(f.InstanceType, fleet.IsOutOfCapacity(f.Err), message))
 }
 
-// Report puts an Event on up to podsPerReport of the pods that the keys of parts stand for, but on no pod too often.
+// Report puts an Event on up to podsPerReport of the pods that the keys of parts stand for, but the same on no pod too often.
 func (r *Reporter) Report(keys []string, message string) {
 	if len(message) > messageLimit {
 		message = message[:messageLimit]
 	}
+	code, _, _ := strings.Cut(message, " - ")
 	left := podsPerReport
 	for _, key := range keys {
 		for _, pod := range r.index.Pods(key, left) {
 			left--
-			if r.isDue(pod) {
+			if r.isDue(told{pod.UID, code}) {
 				r.recorder.Event(pod, corev1.EventTypeWarning, batchmeta.ReasonScaleUpFailed, message)
 			}
 		}
 	}
 }
 
-func (r *Reporter) isDue(pod *corev1.Pod) bool {
+func (r *Reporter) isDue(t told) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.clock.Now()
-	if at, told := r.last[pod.UID]; told && now.Sub(at) < reportEvery {
+	if at, known := r.last[t]; known && now.Sub(at) < reportEvery {
 		return false
 	}
-	for uid, at := range r.last {
+	for old, at := range r.last {
 		if now.Sub(at) >= reportEvery {
-			delete(r.last, uid)
+			delete(r.last, old)
 		}
 	}
-	r.last[pod.UID] = now
+	r.last[t] = now
 	return true
 }

@@ -53,10 +53,14 @@ func TestReportIsBounded(t *testing.T) {
 	if got := len(recorder.Events); got != 40 {
 		t.Errorf("%d events: pods were told twice within %v", got, reportEvery)
 	}
+	r.Report([]string{key}, "another")
+	if got := len(recorder.Events); got != 80 {
+		t.Errorf("%d events: another reason is news", got)
+	}
 	clock.SetTime(clock.Now().Add(reportEvery))
 	r.Report([]string{key}, "message")
-	if got := len(recorder.Events); got != 80 {
-		t.Errorf("%d events after %v, want 80", got, reportEvery)
+	if got := len(recorder.Events); got != 120 {
+		t.Errorf("%d events after %v, want 120", got, reportEvery)
 	}
 	many, recorder, _, key := newReporter(t, 500)
 	many.Report([]string{key}, "message")

@@ -132,7 +132,7 @@ func (c testCluster) wantNothingLeft() {
 
 func TestRealNodes(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("real nodes need root")
+		t.Fatal("real nodes need root")
 	}
 	c := newTestCluster(t, nodesReal)
 	c.run("", c.upArgs()...)

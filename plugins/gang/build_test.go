@@ -46,12 +46,10 @@ func on(pod *corev1.Pod, node string) *corev1.Pod {
 	return pod
 }
 
-func observe(l *gang.Ledger, pods ...*corev1.Pod) gang.Change {
-	var change gang.Change
+func observe(l *gang.Ledger, pods ...*corev1.Pod) {
 	for _, pod := range pods {
-		change = l.Observe(pod)
+		l.Observe(pod)
 	}
-	return change
 }
 
 // seatAll is a Seat that finds each member a node of its own.

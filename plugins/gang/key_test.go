@@ -13,6 +13,7 @@ import (
 )
 
 func TestSpecOf(t *testing.T) {
+	t.Parallel()
 	cases := map[string]struct {
 		size, least string
 		want        gang.Spec

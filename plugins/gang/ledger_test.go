@@ -15,6 +15,7 @@ import (
 )
 
 func TestObstacle(t *testing.T) {
+	t.Parallel()
 	terminating := member("m1", "2", "")
 	terminating.DeletionTimestamp = &metav1.Time{}
 	gated := member("m1", "2", "")
@@ -59,6 +60,7 @@ func TestObstacleOfAPodOutsideTheLedger(t *testing.T) {
 }
 
 func TestObserveWakes(t *testing.T) {
+	t.Parallel()
 	labelled := func(pod *corev1.Pod) *corev1.Pod {
 		pod = pod.DeepCopy()
 		pod.Labels["touched"] = "yes"

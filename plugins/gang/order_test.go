@@ -44,6 +44,7 @@ func (q queued) pod(name string) *corev1.Pod {
 }
 
 func TestOrder(t *testing.T) {
+	t.Parallel()
 	cases := map[string]struct {
 		pods map[string]queued
 		want []string

@@ -32,6 +32,7 @@ func adopt(t *testing.T, l *gang.Ledger, pod *corev1.Pod) *gang.Plan {
 }
 
 func TestFill(t *testing.T) {
+	t.Parallel()
 	elastic := members(4, 4)
 	for _, pod := range elastic {
 		pod.Annotations["muster.sh/gang-min"] = "2"
@@ -115,6 +116,7 @@ func TestRefusalIsToldToEachMemberOnce(t *testing.T) {
 }
 
 func TestWithdrawGivesAllReservedMembersBack(t *testing.T) {
+	t.Parallel()
 	cases := map[string]func(l *gang.Ledger, plan *gang.Plan) []types.UID{
 		"by a conflict":         func(l *gang.Ledger, plan *gang.Plan) []types.UID { return l.Withdraw(plan, "why") },
 		"by a member lost":      func(l *gang.Ledger, plan *gang.Plan) []types.UID { return l.Unreserve(plan, "m1", "why") },

@@ -170,6 +170,7 @@ func TestPodOfNoGangIsNotPinned(t *testing.T) {
 
 // TestPlanHonoursEveryFilter has gangs of two which some rule keeps off all nodes but one, or off one another's node.
 func TestPlanHonoursEveryFilter(t *testing.T) {
+	t.Parallel()
 	nodes := []*corev1.Node{plugintest.Node("a", 4), plugintest.Node("b", 4)}
 	nodes[1].Labels["zone"], nodes[0].Labels["zone"] = "z2", "z1"
 	tainted := []*corev1.Node{nodes[0].DeepCopy(), nodes[1]}

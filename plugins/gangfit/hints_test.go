@@ -16,6 +16,7 @@ import (
 )
 
 func TestHints(t *testing.T) {
+	t.Parallel()
 	open, closed := plugintest.Node("open", 1), plugintest.Node("closed", 1)
 	closed.Spec.Taints = []corev1.Taint{{Key: "k", Effect: corev1.TaintEffectNoExecute}}
 	elsewhere := plugintest.Pod("elsewhere", 1)

@@ -167,6 +167,7 @@ func TestMembersThatShunEachOtherAreSpread(t *testing.T) {
 }
 
 func TestMalformedGangSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	cases := map[string]struct {
 		annotations map[string]string
 		want        string

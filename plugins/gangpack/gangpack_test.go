@@ -21,6 +21,7 @@ import (
 type list = map[corev1.ResourceName]string
 
 func TestScore(t *testing.T) {
+	t.Parallel()
 	const gpu = "nvidia.com/gpu"
 	node := list{"cpu": "4", "memory": "8Gi", "pods": "10"}
 	cases := map[string]struct {

@@ -15,17 +15,17 @@ import (
 
 // Await waits until cond holds and fails the test if it never does.
 func (c *Cluster) Await(what string, cond func() bool) {
-	c.t.Helper()
+	c.tb.Helper()
 	err := wait.PollUntilContextTimeout(context.Background(), 5*time.Millisecond, patience, true,
 		func(context.Context) (bool, error) { return cond(), nil })
 	if err != nil {
-		c.t.Fatalf("waited in vain: %s\n%s", what, c.dump())
+		c.tb.Fatalf("waited in vain: %s\n%s", what, c.dump())
 	}
 }
 
 // AwaitBound waits until all the pods have a node.
 func (c *Cluster) AwaitBound(names ...string) {
-	c.t.Helper()
+	c.tb.Helper()
 	for _, name := range names {
 		c.Await(name+" is bound", func() bool { return c.Pod(name).Spec.NodeName != "" })
 	}
@@ -33,7 +33,7 @@ func (c *Cluster) AwaitBound(names ...string) {
 
 // AwaitUnschedulable waits until all the pods are marked unschedulable for a reason that contains the text.
 func (c *Cluster) AwaitUnschedulable(text string, names ...string) {
-	c.t.Helper()
+	c.tb.Helper()
 	for _, name := range names {
 		c.Await(name+" is unschedulable: "+text, func() bool {
 			cond := Condition(c.Pod(name))
@@ -54,17 +54,17 @@ func Condition(pod *corev1.Pod) *corev1.PodCondition {
 
 // Pod returns a pod as the API server has it.
 func (c *Cluster) Pod(name string) *corev1.Pod {
-	c.t.Helper()
+	c.tb.Helper()
 	pod, err := c.Client.CoreV1().Pods(Namespace).Get(context.Background(), name, metav1.GetOptions{})
 	if err != nil {
-		c.t.Fatal(err)
+		c.tb.Fatal(err)
 	}
 	return pod
 }
 
 // Bound returns how many of the pods have a node.
 func (c *Cluster) Bound(names ...string) int {
-	c.t.Helper()
+	c.tb.Helper()
 	n := 0
 	for _, name := range names {
 		if c.Pod(name).Spec.NodeName != "" {
@@ -76,7 +76,7 @@ func (c *Cluster) Bound(names ...string) int {
 
 // Reserved returns the pods that hold room on a node in the scheduler's cache without being bound.
 func (c *Cluster) Reserved() []string {
-	c.t.Helper()
+	c.tb.Helper()
 	pods := map[types.UID]*corev1.Pod{}
 	for _, pod := range c.pods() {
 		pods[pod.UID] = &pod
@@ -93,17 +93,17 @@ func (c *Cluster) Reserved() []string {
 }
 
 func (c *Cluster) pods() []corev1.Pod {
-	c.t.Helper()
+	c.tb.Helper()
 	list, err := c.Client.CoreV1().Pods(Namespace).List(context.Background(), metav1.ListOptions{})
 	if err != nil {
-		c.t.Fatal(err)
+		c.tb.Fatal(err)
 	}
 	return list.Items
 }
 
 // dump describes all pods, for a failure's message.
 func (c *Cluster) dump() string {
-	c.t.Helper()
+	c.tb.Helper()
 	var b strings.Builder
 	for _, pod := range c.pods() {
 		b.WriteString(pod.Name + " on " + pod.Spec.NodeName)

@@ -63,30 +63,30 @@ func UIDs(pods []*corev1.Pod) []types.UID {
 
 // CreatePods adds pods to the running cluster.
 func (c *Cluster) CreatePods(pods ...*corev1.Pod) {
-	c.t.Helper()
+	c.tb.Helper()
 	for _, pod := range pods {
 		if _, err := c.Client.CoreV1().Pods(pod.Namespace).Create(context.Background(), pod, metav1.CreateOptions{}); err != nil {
-			c.t.Fatal(err)
+			c.tb.Fatal(err)
 		}
 	}
 }
 
 // CreateNodes adds nodes to the running cluster.
 func (c *Cluster) CreateNodes(nodes ...*corev1.Node) {
-	c.t.Helper()
+	c.tb.Helper()
 	for _, node := range nodes {
 		if _, err := c.Client.CoreV1().Nodes().Create(context.Background(), node, metav1.CreateOptions{}); err != nil {
-			c.t.Fatal(err)
+			c.tb.Fatal(err)
 		}
 	}
 }
 
 // DeletePods removes pods from the running cluster.
 func (c *Cluster) DeletePods(names ...string) {
-	c.t.Helper()
+	c.tb.Helper()
 	for _, name := range names {
 		if err := c.Client.CoreV1().Pods(Namespace).Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil {
-			c.t.Fatal(err)
+			c.tb.Fatal(err)
 		}
 	}
 }

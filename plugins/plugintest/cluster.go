@@ -38,22 +38,22 @@ type Cluster struct {
 	Client    *fake.Clientset
 	Scheduler *scheduler.Scheduler
 
-	t        testing.TB
+	tb       testing.TB
 	mu       sync.Mutex // guards what follows
 	bindings []corev1.Binding
 	failBind func(*corev1.Binding) error
 }
 
 // Start runs a scheduler until the test ends. The objects exist before it starts, as after a restart.
-func Start(t testing.TB, objects ...runtime.Object) *Cluster {
-	t.Helper()
+func Start(tb testing.TB, objects ...runtime.Object) *Cluster {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &Cluster{Client: fake.NewClientset(objects...), t: t}
+	c := &Cluster{Client: fake.NewClientset(objects...), tb: tb}
 	c.Client.PrependReactor("create", "pods", c.bind)
 	watching := c.countWatches("pods", "nodes")
 	cfg, err := Configuration()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	informers := scheduler.NewInformerFactory(c.Client, 0)
 	c.Scheduler, err = scheduler.New(ctx, c.Client, informers, nil,
@@ -63,17 +63,17 @@ func Start(t testing.TB, objects ...runtime.Object) *Cluster {
 		scheduler.WithPodInitialBackoffSeconds(cfg.PodInitialBackoffSeconds),
 		scheduler.WithPodMaxBackoffSeconds(cfg.PodMaxBackoffSeconds))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	informers.Start(ctx.Done())
 	informers.WaitForCacheSync(ctx.Done())
 	watching.Wait() // the fake API server does not send what happens between a list and its watch
 	if err := c.Scheduler.WaitForHandlersSync(ctx); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var running sync.WaitGroup
 	running.Go(func() { c.Scheduler.Run(ctx) })
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		running.Wait()
 		informers.Shutdown()

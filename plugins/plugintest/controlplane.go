@@ -40,26 +40,26 @@ const (
 type ControlPlane struct {
 	Client kubernetes.Interface // as the admin, with no limit on its rate
 
-	t    testing.TB
+	tb   testing.TB
 	dir  string
 	host string
 }
 
 // StartControlPlane starts a control plane that ends with the test. Its binaries are those that the project builds and
 // caches.
-func StartControlPlane(t testing.TB) *ControlPlane {
-	t.Helper()
-	etcd, peer, api := freeAddress(t), freeAddress(t), freeAddress(t)
-	c := &ControlPlane{t: t, dir: t.TempDir(), host: "https://" + api}
+func StartControlPlane(tb testing.TB) *ControlPlane {
+	tb.Helper()
+	etcd, peer, api := freeAddress(tb), freeAddress(tb), freeAddress(tb)
+	c := &ControlPlane{tb: tb, dir: tb.TempDir(), host: "https://" + api}
 	c.write("tokens.csv", AdminToken+",admin,1,system:masters\n"+
 		SchedulerToken+`,system:serviceaccount:muster-system:batch-scheduler,2,"system:serviceaccounts,system:serviceaccounts:muster-system"`+"\n")
 	c.writeKey("service-accounts.key")
 
-	Run(t, Binary(t, "etcd-v*", "etcd"), "--data-dir="+c.path("etcd"), "--unsafe-no-fsync", "--log-level=error",
+	Run(tb, Binary(tb, "etcd-v*", "etcd"), "--data-dir="+c.path("etcd"), "--unsafe-no-fsync", "--log-level=error",
 		"--listen-client-urls=http://"+etcd, "--advertise-client-urls=http://"+etcd,
 		"--listen-peer-urls=http://"+peer, "--initial-advertise-peer-urls=http://"+peer, "--initial-cluster=default=http://"+peer)
 	_, port, _ := net.SplitHostPort(api)
-	Run(t, Binary(t, "kubernetes-v*", "kube-apiserver"), "--etcd-servers=http://"+etcd,
+	Run(tb, Binary(tb, "kubernetes-v*", "kube-apiserver"), "--etcd-servers=http://"+etcd,
 		"--bind-address=127.0.0.1", "--secure-port="+port, "--cert-dir="+c.path("certs"),
 		"--token-auth-file="+c.path("tokens.csv"), "--authorization-mode=Node,RBAC", "--service-cluster-ip-range=10.0.0.0/16",
 		"--service-account-issuer=https://kubernetes.default.svc", "--endpoint-reconciler-type=none",
@@ -68,13 +68,13 @@ func StartControlPlane(t testing.TB) *ControlPlane {
 		Host: c.host, BearerToken: AdminToken, TLSClientConfig: rest.TLSClientConfig{Insecure: true}, QPS: -1,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	c.Client = client
 	c.Await("the API server is ready", func(ctx context.Context) bool {
 		return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error() == nil
 	})
-	Run(t, Binary(t, "kubernetes-v*", "kube-controller-manager"), "--kubeconfig="+c.Kubeconfig(AdminToken), "--leader-elect=false",
+	Run(tb, Binary(tb, "kubernetes-v*", "kube-controller-manager"), "--kubeconfig="+c.Kubeconfig(AdminToken), "--leader-elect=false",
 		"--bind-address=127.0.0.1", "--secure-port=0", "--controllers=*,-nodeipam",
 		"--service-account-private-key-file="+c.path("service-accounts.key"))
 	c.Await("the default service account exists", func(ctx context.Context) bool {
@@ -85,34 +85,34 @@ func StartControlPlane(t testing.TB) *ControlPlane {
 }
 
 // In returns the same control plane for a subtest, which its methods then report to.
-func (c *ControlPlane) In(t testing.TB) *ControlPlane {
+func (c *ControlPlane) In(tb testing.TB) *ControlPlane {
 	sub := *c
-	sub.t = t
+	sub.tb = tb
 	return &sub
 }
 
 // Apply applies a kustomization.
 func (c *ControlPlane) Apply(dir string) {
-	c.t.Helper()
-	out, err := Command(Binary(c.t, "kubernetes-v*", "kubectl"), "--kubeconfig="+c.Kubeconfig(AdminToken), "apply", "-k", dir).CombinedOutput()
+	c.tb.Helper()
+	out, err := Command(Binary(c.tb, "kubernetes-v*", "kubectl"), "--kubeconfig="+c.Kubeconfig(AdminToken), "apply", "-k", dir).CombinedOutput()
 	if err != nil {
-		c.t.Fatalf("apply %s: %v\n%s", dir, err, out)
+		c.tb.Fatalf("apply %s: %v\n%s", dir, err, out)
 	}
 }
 
 // CreateNamespace creates a namespace unless it exists.
 func (c *ControlPlane) CreateNamespace(name string) {
-	c.t.Helper()
+	c.tb.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	_, err := c.Client.CoreV1().Namespaces().Create(context.Background(), namespace, metav1.CreateOptions{})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
-		c.t.Fatal(err)
+		c.tb.Fatal(err)
 	}
 }
 
 // Kubeconfig returns a file with which to reach the API server as the token's user.
 func (c *ControlPlane) Kubeconfig(token string) string {
-	c.t.Helper()
+	c.tb.Helper()
 	path := c.path(token + ".kubeconfig")
 	cfg := clientcmdapi.NewConfig()
 	cfg.Clusters["local"] = &clientcmdapi.Cluster{Server: c.host, InsecureSkipTLSVerify: true}
@@ -120,36 +120,36 @@ func (c *ControlPlane) Kubeconfig(token string) string {
 	cfg.Contexts["local"] = &clientcmdapi.Context{Cluster: "local", AuthInfo: "user"}
 	cfg.CurrentContext = "local"
 	if err := clientcmd.WriteToFile(*cfg, path); err != nil {
-		c.t.Fatal(err)
+		c.tb.Fatal(err)
 	}
 	return path
 }
 
 // Await waits until cond holds and fails the test if it never does.
 func (c *ControlPlane) Await(what string, cond func(context.Context) bool) {
-	c.t.Helper()
+	c.tb.Helper()
 	err := wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, 2*patience, true,
 		func(ctx context.Context) (bool, error) { return cond(ctx), nil })
 	if err != nil {
-		c.t.Fatalf("waited in vain: %s", what)
+		c.tb.Fatalf("waited in vain: %s", what)
 	}
 }
 
 // Binary returns the newest cached binary of a tool.
-func Binary(t testing.TB, versions, name string) string {
-	t.Helper()
+func Binary(tb testing.TB, versions, name string) string {
+	tb.Helper()
 	cache := os.Getenv("MUSTER_CACHE")
 	if cache == "" {
 		base, err := os.UserCacheDir()
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		cache = filepath.Join(base, "muster")
 	}
 	pattern := filepath.Join(cache, "bin", versions, name)
 	found, err := filepath.Glob(pattern)
 	if err != nil || len(found) == 0 {
-		t.Fatalf("no %s: it has to be built first", pattern)
+		tb.Fatalf("no %s: it has to be built first", pattern)
 	}
 	return slices.Max(found)
 }
@@ -157,31 +157,31 @@ func Binary(t testing.TB, versions, name string) string {
 func (c *ControlPlane) path(name string) string { return filepath.Join(c.dir, name) }
 
 func (c *ControlPlane) write(name, content string) {
-	c.t.Helper()
+	c.tb.Helper()
 	if err := os.WriteFile(c.path(name), []byte(content), 0o600); err != nil {
-		c.t.Fatal(err)
+		c.tb.Fatal(err)
 	}
 }
 
 func (c *ControlPlane) writeKey(name string) {
-	c.t.Helper()
+	c.tb.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		c.t.Fatal(err)
+		c.tb.Fatal(err)
 	}
 	var text strings.Builder
 	if err := pem.Encode(&text, &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}); err != nil {
-		c.t.Fatal(err)
+		c.tb.Fatal(err)
 	}
 	c.write(name, text.String())
 }
 
 // freeAddress returns a loopback address that nobody listens at.
-func freeAddress(t testing.TB) string {
-	t.Helper()
+func freeAddress(tb testing.TB) string {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer l.Close()
 	return fmt.Sprint(l.Addr())

@@ -33,7 +33,7 @@ type Cycles struct {
 	Clock     *testingclock.FakeClock
 	Client    *fake.Clientset
 
-	t        testing.TB
+	tb       testing.TB
 	snapshot *snapshot
 }
 
@@ -41,8 +41,8 @@ type Cycles struct {
 type snapshot struct{ framework.SharedLister }
 
 // NewCycles returns the profile over an API server that has the pods; the ledger knows them.
-func NewCycles(t testing.TB, pods ...*corev1.Pod) *Cycles {
-	t.Helper()
+func NewCycles(tb testing.TB, pods ...*corev1.Pod) *Cycles {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	metrics.Register()
 	var objects []runtime.Object
@@ -53,12 +53,12 @@ func NewCycles(t testing.TB, pods ...*corev1.Pod) *Cycles {
 		Ledger:   gang.NewLedger(),
 		Clock:    testingclock.NewFakeClock(time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)),
 		Client:   fake.NewClientset(objects...),
-		t:        t,
+		tb:       tb,
 		snapshot: &snapshot{internalcache.NewEmptySnapshot()},
 	}
 	cfg, err := Configuration()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	registry := plugins.NewInTreeRegistry()
 	ours := registryOf(c.Ledger)
@@ -66,14 +66,14 @@ func NewCycles(t testing.TB, pods ...*corev1.Pod) *Cycles {
 		return gangfit.New(ctx, c.Ledger, h, c.Clock)
 	}
 	if err := registry.Merge(ours); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	informers := scheduler.NewInformerFactory(c.Client, 0)
 	c.Framework, err = frameworkruntime.NewFramework(ctx, registry, &cfg.Profiles[0],
 		frameworkruntime.WithClientSet(c.Client), frameworkruntime.WithInformerFactory(informers),
 		frameworkruntime.WithSnapshotSharedLister(c.snapshot), frameworkruntime.WithWaitingPods(frameworkruntime.NewWaitingPodsMap()))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	queue := internalqueue.NewSchedulingQueue(c.Framework.QueueSortFunc(), informers)
 	c.Framework.SetPodNominator(queue)
@@ -88,7 +88,7 @@ func NewCycles(t testing.TB, pods ...*corev1.Pod) *Cycles {
 		}
 		return true
 	})
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		queue.Close()
 		informers.Shutdown()
@@ -142,14 +142,14 @@ func (y *Cycle) Permit(node string) *framework.Status {
 
 // Place goes through a cycle that must end with the pod holding a node, and returns the node.
 func (y *Cycle) Place() string {
-	y.c.t.Helper()
+	y.c.tb.Helper()
 	nodes, status := y.PreFilter()
 	if !status.IsSuccess() || nodes.Len() != 1 {
-		y.c.t.Fatalf("%s is not pinned to one node: %v, %v", y.pod.Name, sets.List(nodes), status)
+		y.c.tb.Fatalf("%s is not pinned to one node: %v, %v", y.pod.Name, sets.List(nodes), status)
 	}
 	node, _ := nodes.PopAny()
 	if status := y.Permit(node); !status.IsSuccess() && !status.IsWait() {
-		y.c.t.Fatalf("%s may not be bound: %v", y.pod.Name, status)
+		y.c.tb.Fatalf("%s may not be bound: %v", y.pod.Name, status)
 	}
 	return node
 }
@@ -166,10 +166,10 @@ func (y *Cycle) Unreserve(node string) {
 
 // Await waits until cond holds and fails the test if it never does.
 func (c *Cycles) Await(what string, cond func() bool) {
-	c.t.Helper()
+	c.tb.Helper()
 	err := wait.PollUntilContextTimeout(context.Background(), 5*time.Millisecond, patience, true,
 		func(context.Context) (bool, error) { return cond(), nil })
 	if err != nil {
-		c.t.Fatalf("waited in vain: %s", what)
+		c.tb.Fatalf("waited in vain: %s", what)
 	}
 }

@@ -38,25 +38,25 @@ func (p *Process) Log() string {
 }
 
 // Run starts a program. It is killed when the test ends; if the test failed, the end of its output is logged.
-func Run(t testing.TB, path string, args ...string) *Process {
-	t.Helper()
-	out, err := os.Create(filepath.Join(t.TempDir(), filepath.Base(path)+".log"))
+func Run(tb testing.TB, path string, args ...string) *Process {
+	tb.Helper()
+	out, err := os.Create(filepath.Join(tb.TempDir(), filepath.Base(path)+".log"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	p := &Process{cmd: Command(path, args...), log: out.Name(), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	go func() {
 		defer close(p.done)
 		_ = p.cmd.Wait() // its output says why it ended
 	}()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		p.Kill()
-		if t.Failed() {
-			t.Logf("%s:\n%s", filepath.Base(path), tail(p.Log()))
+		if tb.Failed() {
+			tb.Logf("%s:\n%s", filepath.Base(path), tail(p.Log()))
 		}
 		_ = out.Close()
 	})
@@ -77,11 +77,11 @@ type Scheduler struct {
 
 // RunScheduler runs the program at path under its own role, with the flags that a user outside a cluster would give it.
 func (c *ControlPlane) RunScheduler(path string, args ...string) *Scheduler {
-	c.t.Helper()
-	address := freeAddress(c.t)
+	c.tb.Helper()
+	address := freeAddress(c.tb)
 	_, port, _ := net.SplitHostPort(address)
 	args = append([]string{"--kubeconfig=" + c.Kubeconfig(SchedulerToken), "--bind-address=127.0.0.1", "--secure-port=" + port}, args...)
-	return &Scheduler{Process: Run(c.t, path, args...), Address: address}
+	return &Scheduler{Process: Run(c.tb, path, args...), Address: address}
 }
 
 func tail(text string) string {

@@ -120,7 +120,7 @@ func (r *rig) register(i fleet.Instance, req fleet.LaunchRequest) {
 	node.Labels[batchmeta.InstanceID] = i.ID
 	node.Spec.ProviderID = i.ProviderID
 	node.CreationTimestamp = metav1.NewTime(r.clock.Now())
-	if _, err := r.client.CoreV1().Nodes().Create(context.Background(), node, metav1.CreateOptions{}); err != nil {
+	if _, err := r.client.CoreV1().Nodes().Create(r.Context(), node, metav1.CreateOptions{}); err != nil {
 		r.Error(err)
 	}
 }

@@ -42,9 +42,12 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return fmt.Errorf("listen for health checks: %w", err)
 	}
+	events := newBroadcaster(ctx, client)
+	defer events.Shutdown()
 	p := parts{
 		client: client, api: computeenv.NewClient(o.BatchEndpoint, o.Region), fleet: machines,
-		recorder: newRecorder(ctx, client), metrics: newMetricSet(), clock: clock.RealClock{},
+		recorder: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "batch-autoscaler"}), metrics: newMetricSet(),
+		clock: clock.RealClock{},
 	}
 	p.metrics.register(legacyregistry.MustRegister)
 	h := &health{clock: p.clock}
@@ -90,6 +93,7 @@ func lead(ctx context.Context, p parts, o *options, h *health) error {
 		return l.Run(ctx, e.runOnce)
 	})
 	err = group.Wait()
+	e.orchestrator.Stop()
 	e.informers.Shutdown()
 	return err
 }
@@ -122,11 +126,11 @@ func newFleet(o *options, client kubernetes.Interface) (fleet.Fleet, error) {
 	return fleetexec.New(o.FleetCommand)
 }
 
-// newRecorder makes Events. Those of one pod are not merged into "similar events": what a pod is told must stay readable.
-func newRecorder(ctx context.Context, client kubernetes.Interface) record.EventRecorder {
-	b := record.NewBroadcaster(record.WithContext(ctx), record.WithCorrelatorOptions(record.CorrelatorOptions{
+// newBroadcaster sends Events. Those of one pod are not merged into "similar events": what a pod is told must stay readable.
+func newBroadcaster(ctx context.Context, client kubernetes.Interface) record.EventBroadcaster {
+	b := record.NewBroadcaster(record.WithContext(context.WithoutCancel(ctx)), record.WithCorrelatorOptions(record.CorrelatorOptions{
 		MaxEvents: 1000, BurstSize: 25, QPS: 1. / 30,
 	}))
 	b.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
-	return b.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "batch-autoscaler"})
+	return b
 }

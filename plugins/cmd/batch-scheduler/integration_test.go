@@ -49,20 +49,20 @@ func TestProgram(t *testing.T) {
 		c.create(plugintest.Pod("single", 2))
 		c.awaitCondition("no nodes available", "single")
 		c.awaitMetric(scheduler, `scheduler_pending_pods{queue="gated"} 1`) // not in a backoff that no event ends
-		c.bindWithin(soon, []string{"single"}, func() { c.bootNode("node-1", 2) })
+		c.bindWithin(soon, []string{"single"}, func() { c.bootNode("node-1") })
 		c.checkNodeUID("single")
 	})
 	step("a pod waits for one more node", func(c *client) {
 		c.create(plugintest.Pod("another", 2))
 		c.awaitCondition("Insufficient cpu", "another")
-		c.bindWithin(soon, []string{"another"}, func() { c.bootNode("node-2", 2) })
+		c.bindWithin(soon, []string{"another"}, func() { c.bootNode("node-2") })
 	})
 	step("a gang of two waits for two nodes", func(c *client) {
 		c.create(plugintest.Gang("pair", 2, 2)...)
 		c.awaitCondition("gang pair: 0 of 2 members fit", "pair-0", "pair-1")
-		c.bootNode("node-3", 2)
+		c.bootNode("node-3")
 		c.awaitCondition("gang pair: 1 of 2 members fit", "pair-0", "pair-1")
-		c.bindWithin(soon, []string{"pair-0", "pair-1"}, func() { c.bootNode("node-4", 2) })
+		c.bindWithin(soon, []string{"pair-0", "pair-1"}, func() { c.bootNode("node-4") })
 		c.checkNodeUID("pair-0", "pair-1")
 	})
 	step("a gang takes the room of a deleted pod", func(c *client) {
@@ -71,7 +71,7 @@ func TestProgram(t *testing.T) {
 		c.bindWithin(soon, []string{"heir-0", "heir-1"}, func() { c.delete("single") })
 	})
 	step("the last member releases its gang", func(c *client) {
-		c.bootNode("node-5", 2)
+		c.bootNode("node-5")
 		members := plugintest.Gang("late", 2, 1)
 		c.create(members[0])
 		c.bindWithin(soon, []string{"late-0", "late-1"}, func() { c.create(members[1]) })
@@ -87,7 +87,7 @@ func TestProgram(t *testing.T) {
 		scheduler.Kill()
 		second := c.RunScheduler(program, "--leader-elect=false")
 		c.awaitReady(second)
-		c.bindWithin(5*time.Second, []string{"survivor-0", "survivor-1"}, func() { c.bootNode("node-6", 2) })
+		c.bindWithin(5*time.Second, []string{"survivor-0", "survivor-1"}, func() { c.bootNode("node-6") })
 	})
 }
 
@@ -192,8 +192,8 @@ func (c *client) awaitMetric(scheduler *plugintest.Scheduler, line string) {
 	})
 }
 
-// bootNode does what a kubelet does: it registers a node that is not ready, and soon after says that it is.
-func (c *client) bootNode(name string, cpus int64) {
+// bootNode does what a kubelet does: it registers a node that is not ready, and soon after says that it is, with two CPUs.
+func (c *client) bootNode(name string) {
 	c.t.Helper()
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}}}
 	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Reason: "KubeletNotReady"}}
@@ -212,7 +212,7 @@ func (c *client) bootNode(name string, cpus int64) {
 		}
 		node.Status.Conditions[0].Status = corev1.ConditionTrue
 		node.Status.Capacity = corev1.ResourceList{
-			corev1.ResourceCPU:    *resource.NewQuantity(cpus, resource.DecimalSI),
+			corev1.ResourceCPU:    resource.MustParse("2"),
 			corev1.ResourceMemory: resource.MustParse("8Gi"),
 			corev1.ResourcePods:   resource.MustParse("110"),
 		}

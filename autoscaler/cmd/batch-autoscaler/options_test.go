@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build kwok
+
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		args []string
+		want string // part of the error; empty for none
+	}{
+		"the exec fleet needs a command":   {want: "--fleet=exec needs --fleet-command"},
+		"the exec fleet":                   {args: []string{"--fleet-command=/bin/true"}},
+		"the kwok fleet":                   {args: []string{"--fleet=kwok", "--scale-down-delay=0s", "--node-delete-delay=0s"}},
+		"an unknown fleet":                 {args: []string{"--fleet=ec3"}, want: `--fleet "ec3" is none of exec, kwok`},
+		"an endpoint without a host":       {args: []string{"--fleet=kwok", "--batch-endpoint=8080"}, want: "--batch-endpoint"},
+		"a back-off that shrinks":          {args: []string{"--fleet=kwok", "--max-node-group-backoff=1s"}, want: "--max-node-group-backoff"},
+		"a poll without pause":             {args: []string{"--fleet=kwok", "--batch-poll-interval=0s"}, want: "--batch-poll-interval must be positive"},
+		"a negative delay":                 {args: []string{"--fleet=kwok", "--scale-down-delay=-1s"}, want: "must not be negative"},
+		"something that is no flag at all": {args: []string{"--fleet=kwok", "run"}, want: `unexpected argument "run"`},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOptions()
+			flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+			o.AddFlags(flags)
+			if err := flags.Parse(tc.args); err != nil {
+				t.Fatal(err)
+			}
+			err := o.Validate(flags.Args())
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("Validate = %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
