@@ -29,6 +29,7 @@ type Store interface {
 	Definition(ctx context.Context, ref batch.DefinitionRef) (batch.JobDefinition, error)
 	Waiting(ctx context.Context, queueNumber, limit int) ([]batch.Job, error)
 	Usage(ctx context.Context, queueNumber int) (map[string]int64, error)
+	Job(ctx context.Context, id string) (batch.Job, error)
 	Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error)
 }
 
@@ -63,6 +64,7 @@ type Dispatcher struct {
 	wake        chan struct{}
 	definitions definitionCache
 	ranks       ranks
+	unmade      jobSet // admitted jobs whose pod could not be made
 }
 
 // New makes a Dispatcher.
@@ -109,8 +111,11 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	}
 }
 
-// runOnce is one round over all queues, highest priority first.
+// runOnce is one round over all queues, highest priority first, after what the last round could not finish.
 func (d *Dispatcher) runOnce(ctx context.Context) error {
+	if err := d.finish(ctx); err != nil {
+		return err
+	}
 	environments, err := d.store.Environments(ctx)
 	if err != nil {
 		return err
@@ -136,6 +141,24 @@ func (d *Dispatcher) runOnce(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// finish makes the pods that could not be made when their jobs were admitted. The first failure ends it: the API server
+// is asked once a round, not once a job, while it is down.
+func (d *Dispatcher) finish(ctx context.Context) error {
+	for _, id := range d.unmade.all() {
+		job, err := d.store.Job(ctx, id)
+		if err != nil && !errors.Is(err, batch.ErrNotFound) {
+			return err
+		}
+		if err == nil {
+			if err := d.Ensure(ctx, job); err != nil {
+				return err
+			}
+		}
+		d.unmade.remove(id)
+	}
+	return nil
 }
 
 // budgets are what the environments have left: their vCPUs less what every queue's attempts under way hold.
@@ -253,6 +276,7 @@ func (d *Dispatcher) create(ctx context.Context, jobID string, attempt int, pod 
 		return d.step(ctx, jobID, lifecycle.Rejected{Attempt: attempt, Reason: err.Error()})
 	}
 	if err != nil {
+		d.unmade.add(jobID)
 		return fmt.Errorf("create pod %s of job %s: %w", klog.KObj(pod), jobID, err)
 	}
 	return nil

@@ -193,6 +193,21 @@ func TestRefusedPodFailsItsJob(t *testing.T) {
 	}
 }
 
+func TestPodThatCouldNotBeMadeIsMadeInTheNextRound(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	job := b.submit(t, b.queue(t, "q", 1, "ce-a"), 1000)
+	b.pods.err = errors.New("connection refused")
+	if err := b.dispatcher.runOnce(t.Context()); err == nil {
+		t.Error("a failed round was not reported")
+	}
+	b.pods.err = nil
+	b.round(t)
+	if len(b.pods.made) != 1 || b.pods.made[0].Labels[batchmeta.JobID] != job.ID {
+		t.Errorf("pods %v", b.pods.made)
+	}
+}
+
 func TestPodThatWasNotMadeIsMadeByEnsure(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
