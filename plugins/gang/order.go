@@ -18,21 +18,17 @@ type Order struct {
 	rank     string // empty when the queue API gave none
 	priority int32
 	created  int64 // Unix seconds
-	gang     Key   // zero for a gang of one
+	gang     Key   // of a gang of one, the namespace alone
 	member   string
 }
 
 // OrderOf returns the order that pod has by itself.
 func OrderOf(pod *corev1.Pod) Order {
-	o := Order{rank: rankOf(pod), created: pod.CreationTimestamp.Unix(), member: pod.Name}
+	key, _ := KeyOf(pod)
+	o := Order{rank: rankOf(pod), created: pod.CreationTimestamp.Unix(), gang: key, member: pod.Name}
 	if pod.Spec.Priority != nil {
 		o.priority = *pod.Spec.Priority
 	}
-	if key, ok := KeyOf(pod); ok {
-		o.gang = key
-		return o
-	}
-	o.member = pod.Namespace + "/" + pod.Name
 	return o
 }
 

@@ -27,6 +27,11 @@ type seat struct {
 // Key returns the gang that is planned.
 func (p *Plan) Key() Key { return p.key }
 
+// LeftOut is the reason for a member of an elastic gang that has no seat.
+func (p *Plan) LeftOut() string {
+	return p.key.Reason("this member waits for room; %d others start", len(p.seats))
+}
+
 // holds reports whether uid has a seat in the plan.
 func (p *Plan) holds(uid types.UID) bool { return p != nil && p.seats[uid] != nil }
 
@@ -59,7 +64,7 @@ func (l *Ledger) Turn(pod *corev1.Pod) Turn {
 		if s := r.plan.seats[pod.UID]; s != nil {
 			return Turn{Pin: &Pin{Plan: r.plan, Node: s.node}}
 		}
-		return Turn{Refusal: r.key.Reason("this member waits for room; %d others start", len(r.plan.seats))}
+		return Turn{Refusal: r.plan.LeftOut()}
 	}
 	if r.refusal != nil && !r.refusal.told[pod.UID] {
 		r.refusal.told[pod.UID] = true
@@ -150,6 +155,7 @@ func (l *Ledger) Reserve(p *Plan, uid types.UID) bool {
 
 // Arrival is where a plan stands once a member holds its seat.
 type Arrival struct {
+	Seats   int           // of the plan
 	Release []types.UID   // not empty: all seats are reserved, and these members may be bound
 	Missing []*corev1.Pod // the members whose seats are not reserved yet; only for the first to arrive
 	Closed  bool          // the plan was withdrawn meanwhile
@@ -162,7 +168,7 @@ func (l *Ledger) Arrive(p *Plan) Arrival {
 	if !p.open {
 		return Arrival{Closed: true}
 	}
-	var a Arrival
+	a := Arrival{Seats: len(p.seats)}
 	if p.reserved == len(p.seats) {
 		a.Release = l.release(p)
 		return a

@@ -82,12 +82,13 @@ func (g *GangFit) plan(ctx context.Context, pod *corev1.Pod, draft *gang.Draft) 
 		return nil, unschedulable(draft.Key.Reason("its members changed while it was planned"))
 	}
 	logger.V(2).Info("Planned gang", "gang", draft.Key, "members", len(seats))
-	g.clock.AfterFunc(planTimeout, func() {
-		g.giveUp(plan, draft.Key.Reason("not all members reached their nodes within %v", planTimeout))
+	limit := patience(len(seats))
+	g.clock.AfterFunc(limit, func() {
+		g.giveUp(plan, draft.Key.Reason("not all members reached their nodes within %v", limit))
 	})
 	node, ok := seats[pod.UID]
 	if !ok { // an elastic gang starts without this member
-		return nil, unschedulable(g.ledger.Turn(pod).Refusal)
+		return nil, unschedulable(plan.LeftOut())
 	}
 	return &gang.Pin{Plan: plan, Node: node}, nil
 }
@@ -95,16 +96,16 @@ func (g *GangFit) plan(ctx context.Context, pod *corev1.Pod, draft *gang.Draft) 
 // confirm checks that the member still fits where the plan put it. If not, the open seats are planned once more, else the
 // gang goes back whole.
 func (g *GangFit) confirm(ctx context.Context, pod *corev1.Pod, pin *gang.Pin) (*gang.Pin, *framework.Status) {
-	sim, err := newSimulation(g)
+	why, err := g.misfit(ctx, pod, pin.Node)
 	if err != nil {
-		return nil, framework.AsStatus(err)
-	}
-	why, err := sim.fits(ctx, pod, pin.Node)
-	if err != nil {
-		return nil, framework.AsStatus(fmt.Errorf("confirm pod's node %s: %w", pin.Node, err))
+		return nil, framework.AsStatus(fmt.Errorf("confirm node %s: %w", pin.Node, err))
 	}
 	if why == "" {
 		return pin, nil
+	}
+	sim, err := newSimulation(g)
+	if err != nil {
+		return nil, framework.AsStatus(err)
 	}
 	reason := pin.Plan.Key().Reason("the planned node of %s was taken: %s", pod.Name, why)
 	if draft := g.ledger.Replan(pin.Plan); draft != nil {

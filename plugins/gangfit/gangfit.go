@@ -20,9 +20,11 @@ import (
 // Name is the plugin's name in a KubeSchedulerConfiguration.
 const Name = "GangFit"
 
-// planTimeout is how long a plan may stay open. Its members come one cycle after another, so only a member that fails
-// again and again makes a plan wait this long.
-const planTimeout = 30 * time.Second
+// patience is how long a plan of so many seats may stay open. Its members come one cycle after another; only a member that
+// fails again and again makes the others wait as long as this.
+func patience(seats int) time.Duration {
+	return 30*time.Second + time.Duration(seats)*10*time.Millisecond
+}
 
 // GangFit places gangs.
 type GangFit struct {

@@ -148,12 +148,13 @@ func (s *simulation) summary(pod *corev1.Pod, misfits *framework.NodeToStatus) s
 	return strings.TrimSuffix(strings.TrimPrefix(all.Error(), none), ".")
 }
 
-// fits says why pod does not fit on one node; empty when it does.
-func (s *simulation) fits(ctx context.Context, pod *corev1.Pod, node string) (string, error) {
-	info, err := s.g.fwk.SnapshotSharedLister().NodeInfos().Get(node)
+// misfit says why pod does not fit on one node of the snapshot; empty when it does.
+func (g *GangFit) misfit(ctx context.Context, pod *corev1.Pod, node string) (string, error) {
+	info, err := g.fwk.SnapshotSharedLister().NodeInfos().Get(node)
 	if err != nil {
 		return "node " + node + " is gone", nil //nolint:nilerr // the snapshot has no such node: that is the answer
 	}
+	s := &simulation{g: g}
 	state, only, status := s.prepare(ctx, pod)
 	if status.IsSuccess() && !only.AllNodes() && !only.NodeNames.Has(node) {
 		return "node " + node + " is no longer eligible", nil

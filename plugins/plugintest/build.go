@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
@@ -50,15 +49,6 @@ func Names(pods []*corev1.Pod) []string {
 		names[i] = pods[i].Name
 	}
 	return names
-}
-
-// UIDs returns the pods' UIDs.
-func UIDs(pods []*corev1.Pod) []types.UID {
-	uids := make([]types.UID, len(pods))
-	for i := range pods {
-		uids[i] = pods[i].UID
-	}
-	return uids
 }
 
 // CreatePods adds pods to the running cluster.

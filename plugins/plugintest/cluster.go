@@ -50,7 +50,7 @@ func Start(tb testing.TB, objects ...runtime.Object) *Cluster {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Cluster{Client: fake.NewClientset(objects...), tb: tb}
 	c.Client.PrependReactor("create", "pods", c.bind)
-	watching := c.countWatches("pods", "nodes")
+	watching := countWatches(c.Client, "pods", "nodes")
 	cfg, err := Configuration()
 	if err != nil {
 		tb.Fatal(err)
@@ -67,7 +67,7 @@ func Start(tb testing.TB, objects ...runtime.Object) *Cluster {
 	}
 	informers.Start(ctx.Done())
 	informers.WaitForCacheSync(ctx.Done())
-	watching.Wait() // the fake API server does not send what happens between a list and its watch
+	watching.Wait()
 	if err := c.Scheduler.WaitForHandlersSync(ctx); err != nil {
 		tb.Fatal(err)
 	}
@@ -105,14 +105,15 @@ func registryOf(ledger *gang.Ledger) frameworkruntime.Registry {
 	}
 }
 
-// countWatches returns a group that is done once each of the resources is watched.
-func (c *Cluster) countWatches(resources ...string) *sync.WaitGroup {
+// countWatches returns a group that is done once each of the resources is watched. What happens between a list and its watch
+// the fake API server does not send.
+func countWatches(client *fake.Clientset, resources ...string) *sync.WaitGroup {
 	var group sync.WaitGroup
 	for _, resource := range resources {
 		group.Add(1)
 		once := sync.OnceFunc(group.Done)
-		c.Client.PrependWatchReactor(resource, func(action clienttesting.Action) (bool, watch.Interface, error) {
-			w, err := c.Client.Tracker().Watch(action.GetResource(), action.GetNamespace())
+		client.PrependWatchReactor(resource, func(action clienttesting.Action) (bool, watch.Interface, error) {
+			w, err := client.Tracker().Watch(action.GetResource(), action.GetNamespace())
 			once()
 			return true, w, err
 		})

@@ -86,6 +86,7 @@ func StartControlPlane(tb testing.TB) *ControlPlane {
 
 // In returns the same control plane for a subtest, which its methods then report to.
 func (c *ControlPlane) In(tb testing.TB) *ControlPlane {
+	tb.Helper()
 	sub := *c
 	sub.tb = tb
 	return &sub

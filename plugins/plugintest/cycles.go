@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/kubernetes/pkg/scheduler"
 	internalcache "k8s.io/kubernetes/pkg/scheduler/backend/cache"
@@ -56,30 +57,15 @@ func NewCycles(tb testing.TB, pods ...*corev1.Pod) *Cycles {
 		tb:       tb,
 		snapshot: &snapshot{internalcache.NewEmptySnapshot()},
 	}
-	cfg, err := Configuration()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	registry := plugins.NewInTreeRegistry()
-	ours := registryOf(c.Ledger)
-	ours[gangfit.Name] = func(ctx context.Context, _ runtime.Object, h framework.Handle) (framework.Plugin, error) {
-		return gangfit.New(ctx, c.Ledger, h, c.Clock)
-	}
-	if err := registry.Merge(ours); err != nil {
-		tb.Fatal(err)
-	}
+	watching := countWatches(c.Client, "pods", "nodes")
 	informers := scheduler.NewInformerFactory(c.Client, 0)
-	c.Framework, err = frameworkruntime.NewFramework(ctx, registry, &cfg.Profiles[0],
-		frameworkruntime.WithClientSet(c.Client), frameworkruntime.WithInformerFactory(informers),
-		frameworkruntime.WithSnapshotSharedLister(c.snapshot), frameworkruntime.WithWaitingPods(frameworkruntime.NewWaitingPodsMap()))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	c.Framework = c.build(ctx, informers)
 	queue := internalqueue.NewSchedulingQueue(c.Framework.QueueSortFunc(), informers)
 	c.Framework.SetPodNominator(queue)
 	c.Framework.SetPodActivator(queue)
 	informers.Start(ctx.Done())
 	informers.WaitForCacheSync(ctx.Done())
+	watching.Wait()
 	c.Await("the ledger knows all pods", func() bool {
 		for _, pod := range pods {
 			if c.Ledger.Obstacle(pod) != "" {
@@ -94,6 +80,30 @@ func NewCycles(tb testing.TB, pods ...*corev1.Pod) *Cycles {
 		informers.Shutdown()
 	})
 	return c
+}
+
+// build returns the built-in profile with this cluster's ledger, clock and snapshot.
+func (c *Cycles) build(ctx context.Context, informers informers.SharedInformerFactory) framework.Framework {
+	c.tb.Helper()
+	cfg, err := Configuration()
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	registry := plugins.NewInTreeRegistry()
+	ours := registryOf(c.Ledger)
+	ours[gangfit.Name] = func(ctx context.Context, _ runtime.Object, h framework.Handle) (framework.Plugin, error) {
+		return gangfit.New(ctx, c.Ledger, h, c.Clock)
+	}
+	if err := registry.Merge(ours); err != nil {
+		c.tb.Fatal(err)
+	}
+	fwk, err := frameworkruntime.NewFramework(ctx, registry, &cfg.Profiles[0],
+		frameworkruntime.WithClientSet(c.Client), frameworkruntime.WithInformerFactory(informers),
+		frameworkruntime.WithSnapshotSharedLister(c.snapshot), frameworkruntime.WithWaitingPods(frameworkruntime.NewWaitingPodsMap()))
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	return fwk
 }
 
 // Set makes this the cluster that the next cycles see: the nodes, and the pods that run or are assumed on them.

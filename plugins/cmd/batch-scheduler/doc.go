@@ -14,6 +14,8 @@
 //	                      /debug/pprof to whom the API server authorizes (kube-scheduler: 10259)
 //	--authorization-always-allow-paths /healthz,/readyz,/livez,/metrics
 //	--authentication-skip-lookup true   so that the configmap extension-apiserver-authentication is not needed
+//	--authentication-kubeconfig, --authorization-kubeconfig   outside a cluster, who may read those profiles is asked only
+//	                      with these
 //	--leader-elect=false  for a single copy that should take over at once after a crash
 //	-v, --logging-format  as in all of Kubernetes
 //
