@@ -79,44 +79,43 @@ func (r *Reader) Poke() {
 
 // Run reads until ctx ends.
 func (r *Reader) Run(ctx context.Context) error {
-	logger := klog.FromContext(ctx)
 	failing := false
-	for {
+	for ctx.Err() == nil {
 		started := r.cfg.Clock.Now()
 		err := r.Read(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil && !failing:
-			logger.Error(err, "Cannot read compute environments, keeping what is known")
-		case err == nil && failing:
-			logger.Info("Compute environments are read again")
-		}
+		tell(ctx, failing, err)
 		failing = err != nil
-		if !r.pause(ctx, started) {
-			return nil
-		}
+		r.pause(ctx, started)
+	}
+	return nil
+}
+
+// tell logs when reading begins and ceases to fail.
+func tell(ctx context.Context, failing bool, err error) {
+	logger := klog.FromContext(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil && !failing:
+		logger.Error(err, "Cannot read compute environments, keeping what is known")
+	case err == nil && failing:
+		logger.Info("Compute environments are read again")
 	}
 }
 
-// pause waits for the next read and reports false when ctx ends.
-func (r *Reader) pause(ctx context.Context, started time.Time) bool {
+// pause waits for the next read, or for ctx to end.
+func (r *Reader) pause(ctx context.Context, started time.Time) {
 	select {
 	case <-ctx.Done():
-		return false
+		return
 	case <-r.cfg.Clock.After(r.cfg.Interval):
-		return true
+		return
 	case <-r.poke:
 	}
-	rest := pokeInterval - r.cfg.Clock.Since(started)
-	if rest <= 0 {
-		return true
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-r.cfg.Clock.After(rest):
-		return true
+	if rest := pokeInterval - r.cfg.Clock.Since(started); rest > 0 {
+		select {
+		case <-ctx.Done():
+		case <-r.cfg.Clock.After(rest):
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ package demand
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -46,12 +47,12 @@ func bound(p *corev1.Pod) { p.Spec.NodeName = "node" }
 func member(gang string, size int) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
 		p.Labels[batchmeta.Gang] = gang
-		p.Annotations[batchmeta.GangSize] = fmt.Sprint(size)
+		p.Annotations[batchmeta.GangSize] = strconv.Itoa(size)
 	}
 }
 
 func least(n int) func(*corev1.Pod) {
-	return func(p *corev1.Pod) { p.Annotations[batchmeta.GangMin] = fmt.Sprint(n) }
+	return func(p *corev1.Pod) { p.Annotations[batchmeta.GangMin] = strconv.Itoa(n) }
 }
 
 func cpu(q string) func(*corev1.Pod) {

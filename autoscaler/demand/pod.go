@@ -68,7 +68,7 @@ func gangOf(p *corev1.Pod) string {
 func request(p *corev1.Pod) (v pack.Vector, complete bool) {
 	v.Pods, complete = 1, true
 	for name, q := range resourcehelper.PodRequests(p, resourcehelper.PodResourcesOptions{}) {
-		switch name {
+		switch name { //nolint:exhaustive // the others are no resources of a node
 		case corev1.ResourceCPU:
 			v.CPUMillis = q.MilliValue()
 		case corev1.ResourceMemory:

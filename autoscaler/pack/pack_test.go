@@ -37,8 +37,8 @@ func loose(key string, count int, r Vector) Demand {
 	return Demand{Parts: []Part{{Key: key, Count: count, Request: r}}}
 }
 
-func gang(key string, count int, r Vector) Demand {
-	d := loose(key, count, r)
+func gang(count int, r Vector) Demand {
+	d := loose("g", count, r)
 	d.Whole = true
 	return d
 }
@@ -89,18 +89,18 @@ func TestSolve(t *testing.T) {
 			adjust: func(p *Problem) { p.Offers[0].Closed = true },
 			want:   nodes{"large": 1},
 		},
-		"a gang that fits is bought at once": {give: problem(100, gang("g", 8, vec(1, 1))), want: nodes{"small": 2}},
+		"a gang that fits is bought at once": {give: problem(100, gang(8, vec(1, 1))), want: nodes{"small": 2}},
 		"a gang that cannot be completed costs nothing": {
-			give: problem(8, gang("g", 3, vec(3, 1))), wantLeft: left{"g": TooWide},
+			give: problem(8, gang(3, vec(3, 1))), wantLeft: left{"g": TooWide},
 		},
 		"a gang waits for vCPUs that others have": {
-			give: problem(12, gang("g", 3, vec(3, 1))), adjust: func(p *Problem) { p.Budgets[0].Used = 4 }, wantLeft: left{"g": NoRoom},
+			give: problem(12, gang(3, vec(3, 1))), adjust: func(p *Problem) { p.Budgets[0].Used = 4 }, wantLeft: left{"g": NoRoom},
 		},
 		"a gang takes the room there is and buys the rest": {
-			give: problem(100, gang("g", 3, vec(4, 1))), bins: []Bin{{Free: node(8, 8)}}, want: nodes{"small": 1},
+			give: problem(100, gang(3, vec(4, 1))), bins: []Bin{{Free: node(8, 8)}}, want: nodes{"small": 1},
 		},
 		"a gang that is refused leaves its room to others": {
-			give: problem(4, gang("g", 3, vec(4, 1)), loose("a", 4, vec(1, 1))), bins: []Bin{{Free: node(4, 8)}},
+			give: problem(4, gang(3, vec(4, 1)), loose("a", 4, vec(1, 1))), bins: []Bin{{Free: node(4, 8)}},
 			wantLeft: left{"g": TooWide},
 		},
 		"a held node is not bought again": {

@@ -3,11 +3,14 @@
 package provider
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
 	"k8s.io/autoscaler/cluster-autoscaler/config"
 	"k8s.io/autoscaler/cluster-autoscaler/simulator/framework"
@@ -36,6 +39,7 @@ type Group struct {
 	offered   bool
 	rank      int
 	instances map[string]*instance
+	failures  int // instances that failed: they use no vCPUs
 	observed  observation
 }
 
@@ -50,9 +54,16 @@ const observedFor = 30 * time.Minute
 
 var _ cloudprovider.NodeGroup = (*Group)(nil)
 
-// GroupID is the id of a node group, as in the label batchmeta.NodeGroup.
+// GroupID is the id of a node group. It is the value of the label batchmeta.NodeGroup, so a long environment's name is cut
+// and told from others by a hash.
 func GroupID(environment, instanceType, capacityType string) string {
-	return environment + "." + instanceType + "." + capacityType
+	suffix := "." + instanceType + "." + capacityType
+	if len(environment)+len(suffix) <= validation.LabelValueMaxLength {
+		return environment + suffix
+	}
+	sum := sha256.Sum256([]byte(environment))
+	suffix = "." + hex.EncodeToString(sum[:4]) + suffix
+	return environment[:max(validation.LabelValueMaxLength-len(suffix), 1)] + suffix
 }
 
 // Id implements cloudprovider.NodeGroup.

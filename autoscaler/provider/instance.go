@@ -49,9 +49,6 @@ func (i *instance) isReal() bool { return i.state != launching && i.state != fai
 // is there, as core then still counts the node.
 func (i *instance) isPlanned() bool { return i.state != terminating || i.node != "" }
 
-// usesVCPUs reports whether the instance counts against its environment's vCPUs.
-func (i *instance) usesVCPUs() bool { return i.state != failed }
-
 // status is how core sees the instance.
 func (i *instance) status() cloudprovider.Instance {
 	s := &cloudprovider.InstanceStatus{State: cloudprovider.InstanceCreating, ErrorInfo: i.failure}
@@ -72,6 +69,12 @@ func stateOf(f *fleet.Instance) state {
 	return pending
 }
 
+// fail marks a placeholder as one that no instance will come for.
+func (i *instance) fail(why *cloudprovider.InstanceErrorInfo) {
+	i.state, i.failure = failed, why
+	i.group.failures++
+}
+
 // add puts an instance into the books; drop takes it out. Both are called with mu held.
 func (p *Provider) add(i *instance) {
 	p.instances[i.providerID] = i
@@ -81,6 +84,9 @@ func (p *Provider) add(i *instance) {
 func (p *Provider) drop(i *instance) {
 	delete(p.instances, i.providerID)
 	delete(i.group.instances, i.providerID)
+	if i.state == failed {
+		i.group.failures--
+	}
 	if i.isReal() {
 		p.ended[i.providerID] = p.cfg.Clock.Now()
 	}

@@ -4,7 +4,10 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +25,8 @@ const (
 	lostAfter = 10 * time.Second
 	// strangerAfter is how long a dead node without an instance is left alone.
 	strangerAfter = 30 * time.Second
+	// listTimeout is how long the fleet may take to list, and the API server to delete nodes.
+	listTimeout = 30 * time.Second
 	// endedFor is how long a list may still name an instance that is gone.
 	endedFor = 2 * time.Minute
 )
@@ -92,6 +97,8 @@ func (p *Provider) repeat(e Entry) bool {
 
 // Reconcile lists the fleet once and takes over what it says. Without a list nothing changes.
 func (p *Provider) Reconcile(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, listTimeout, errors.New("no answer in time"))
+	defer cancel()
 	started := p.cfg.Clock.Now()
 	listed, err := p.fleet.List(ctx)
 	if err != nil {
@@ -107,6 +114,7 @@ func (p *Provider) Reconcile(ctx context.Context) error {
 	dead := p.findStrangers(nodes, started)
 	p.mu.Unlock()
 	p.bury(ctx, nodes, lost, dead)
+	p.learnTypes(ctx)
 	if changed || len(lost) > 0 {
 		p.cfg.Changed()
 	}
@@ -177,7 +185,7 @@ func (p *Provider) findStrangers(nodes []*corev1.Node, now time.Time) (dead []st
 		if n.Labels[batchmeta.NodeGroup] == "" || n.Labels[batchmeta.InstanceID] == "" || p.instances[n.Spec.ProviderID] != nil {
 			continue
 		}
-		if ready, _, _ := kubeutil.GetReadinessState(n); ready {
+		if r, err := kubeutil.GetNodeReadiness(n); err == nil && r.Ready {
 			continue
 		}
 		since, known := p.strangers[n.Name]
@@ -191,6 +199,36 @@ func (p *Provider) findStrangers(nodes []*corev1.Node, now time.Time) (dead []st
 	}
 	p.strangers = strange
 	return dead
+}
+
+// learnTypes asks for types that no environment lists any more, but instances are of: their vCPUs still count.
+func (p *Provider) learnTypes(ctx context.Context) {
+	for _, name := range p.unknownTypes() {
+		types, err := p.fleet.InstanceTypes(ctx, []string{name})
+		if err != nil || len(types) != 1 {
+			klog.FromContext(ctx).Error(err, "Cannot tell what an instance type is", "instanceType", name, "types", len(types))
+			continue
+		}
+		p.mu.Lock()
+		for _, g := range p.groups {
+			if g.typ.VCPUs == 0 && g.typ.Name == name {
+				g.typ = types[0]
+			}
+		}
+		p.mu.Unlock()
+	}
+}
+
+func (p *Provider) unknownTypes() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	names := map[string]bool{}
+	for _, g := range p.groups {
+		if g.typ.VCPUs == 0 {
+			names[g.typ.Name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // bury deletes the Node objects of instances that are no more.

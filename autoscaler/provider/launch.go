@@ -140,7 +140,7 @@ func (p *Provider) book(l launch, instances []fleet.Instance, err error) (missin
 	}
 	for n := range l.request.Count {
 		if i := p.instances[placeholderPrefix+fleet.InstanceToken(l.request.Token, n)]; i != nil {
-			i.state, i.failure = failed, errorInfo(err)
+			i.fail(errorInfo(err))
 			missing++
 		}
 	}

@@ -78,6 +78,7 @@ type Provider struct {
 
 	mu        sync.Mutex // guards all below
 	groups    map[groupKey]*Group
+	siblings  map[string][]*Group // groups by environment's UUID
 	sorted    []cloudprovider.NodeGroup
 	instances map[string]*instance // by provider id, placeholders too
 	ended     map[string]time.Time // provider ids of instances that are gone, until no list can still name them
@@ -107,7 +108,7 @@ func New(ctx context.Context, f fleet.Fleet, e Environments, c Cluster, l Ledger
 	}
 	return &Provider{
 		base: context.WithoutCancel(ctx), fleet: f, environments: e, cluster: c, ledger: l, nodes: nodes, cfg: cfg,
-		groups: map[groupKey]*Group{}, instances: map[string]*instance{},
+		groups: map[groupKey]*Group{}, siblings: map[string][]*Group{}, instances: map[string]*instance{},
 		ended: map[string]time.Time{}, strangers: map[string]time.Time{},
 	}
 }

@@ -46,6 +46,10 @@ func (p *Provider) syncGroups(s *computeenv.Snapshot) {
 	for key, g := range p.groups {
 		if !g.offered && len(g.instances) == 0 {
 			delete(p.groups, key)
+			p.siblings[key.environmentUUID] = slices.DeleteFunc(p.siblings[key.environmentUUID], func(s *Group) bool { return s == g })
+			if len(p.siblings[key.environmentUUID]) == 0 {
+				delete(p.siblings, key.environmentUUID)
+			}
 		}
 	}
 }
@@ -65,6 +69,7 @@ func (p *Provider) group(key groupKey, environment string) *Group {
 		}
 	}
 	p.groups[key] = g
+	p.siblings[key.environmentUUID] = append(p.siblings[key.environmentUUID], g)
 	return g
 }
 

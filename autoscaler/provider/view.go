@@ -46,14 +46,8 @@ func (p *Provider) Markets() []Market {
 // usedVCPUs is called with mu held.
 func (p *Provider) usedVCPUs(environmentUUID string) int {
 	used := 0
-	for key, g := range p.groups {
-		if key.environmentUUID == environmentUUID {
-			for _, i := range g.instances {
-				if i.usesVCPUs() {
-					used += g.typ.VCPUs
-				}
-			}
-		}
+	for _, g := range p.siblings[environmentUUID] {
+		used += (len(g.instances) - g.failures) * g.typ.VCPUs
 	}
 	return used
 }
@@ -66,10 +60,7 @@ func (g *Group) Kept(leaving map[string]bool) (floor, vcpus, staying int) {
 	if g.env != nil {
 		floor = g.env.Floor()
 	}
-	for key, other := range g.p.groups {
-		if key.environmentUUID != g.key.environmentUUID {
-			continue
-		}
+	for _, other := range g.p.siblings[g.key.environmentUUID] {
 		for _, i := range other.instances {
 			if (i.state == pending || i.state == running) && !leaving[i.node] {
 				staying += other.typ.VCPUs

@@ -67,6 +67,7 @@ func coreOptions(o *options) config.AutoscalingOptions {
 		MaxTotalUnreadyPercentage: 100,
 		OkTotalUnreadyCount:       math.MaxInt32,
 
+		StartupTaints:                   o.StartupTaints,
 		InitialNodeGroupBackoffDuration: o.InitialBackoff,
 		MaxNodeGroupBackoffDuration:     o.MaxBackoff,
 		NodeGroupBackoffResetTimeout:    3 * o.MaxBackoff,

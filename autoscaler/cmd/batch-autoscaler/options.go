@@ -39,6 +39,7 @@ type options struct {
 	MaxNodeProvisionTime time.Duration
 	InitialBackoff       time.Duration
 	MaxBackoff           time.Duration
+	StartupTaints        []string
 
 	Namespace     string
 	LeaderElect   bool
@@ -55,6 +56,10 @@ func newOptions() *options {
 		Fleet: fleetExec, FleetTimeout: 2 * time.Minute,
 		ScaleDownDelay: time.Minute, NodeDeleteDelay: time.Second, MaxNodeProvisionTime: 15 * time.Minute,
 		InitialBackoff: 5 * time.Second, MaxBackoff: 5 * time.Minute,
+		StartupTaints: []string{
+			"node.cloudprovider.kubernetes.io/uninitialized", "node.cilium.io/agent-not-ready", "ebs.csi.aws.com/agent-not-ready",
+			"efs.csi.aws.com/agent-not-ready", "fsx.csi.aws.com/agent-not-ready",
+		},
 		Namespace: "muster-system", LeaderElect: true, LeaseDuration: 15 * time.Second,
 		HealthAddress: "127.0.0.1:8085",
 		Logs:          logsapi.NewLoggingConfiguration(),
@@ -76,6 +81,8 @@ func (o *options) AddFlags(f *pflag.FlagSet) {
 		"How long a launched instance may take to become a node before it is ended.")
 	f.DurationVar(&o.InitialBackoff, "initial-node-group-backoff", o.InitialBackoff, "How long a node group is left alone after a failed launch.")
 	f.DurationVar(&o.MaxBackoff, "max-node-group-backoff", o.MaxBackoff, "The longest a node group is left alone as launches go on failing.")
+	f.StringSliceVar(&o.StartupTaints, "startup-taints", o.StartupTaints,
+		"Keys of taints that agents take off a node once they are ready: until then the node is still on its way.")
 	f.StringVar(&o.Kubeconfig, "kubeconfig", o.Kubeconfig, "Path of a kubeconfig; without one, the service account of the pod is used.")
 	f.Float32Var(&o.QPS, "kube-api-qps", o.QPS, "Requests per second to the Kubernetes API.")
 	f.IntVar(&o.Burst, "kube-api-burst", o.Burst, "Requests to the Kubernetes API that may come at once.")

@@ -7,7 +7,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,7 @@ func environment(minVCPUs, maxVCPUs int32) types.ComputeEnvironmentDetail {
 
 // rig is an engine on a fake cluster and a fake fleet, whose clock goes on by a second with each loop.
 type rig struct {
-	*testing.T
+	testing.TB
 	*engine
 	options  *options
 	api      *batchAPI
@@ -66,13 +67,14 @@ type rig struct {
 	clock    *testingclock.FakeClock
 	recorder *record.FakeRecorder
 	changes  chan struct{}
-	mute     bool // instances do not become nodes
+	mute     bool   // instances do not become nodes
+	taint    string // that nodes register with besides their own
 }
 
-func newRig(t *testing.T, environments ...types.ComputeEnvironmentDetail) *rig {
-	t.Helper()
+func newRig(tb testing.TB, environments ...types.ComputeEnvironmentDetail) *rig {
+	tb.Helper()
 	r := &rig{
-		T: t, api: &batchAPI{environments: environments}, client: fake.NewClientset(),
+		TB: tb, api: &batchAPI{environments: environments}, client: fake.NewClientset(),
 		clock: testingclock.NewFakeClock(time.Now()), recorder: record.NewFakeRecorder(1000),
 		options: newOptions(),
 	}
@@ -119,9 +121,26 @@ func (r *rig) register(i fleet.Instance, req fleet.LaunchRequest) {
 	node.UID = apitypes.UID(i.ID)
 	node.Labels[batchmeta.InstanceID] = i.ID
 	node.Spec.ProviderID = i.ProviderID
+	if r.taint != "" {
+		node.Spec.Taints = append(node.Spec.Taints, corev1.Taint{Key: r.taint, Effect: corev1.TaintEffectNoSchedule})
+	}
 	node.CreationTimestamp = metav1.NewTime(r.clock.Now())
 	if _, err := r.client.CoreV1().Nodes().Create(r.Context(), node, metav1.CreateOptions{}); err != nil {
 		r.Error(err)
+	}
+	r.arrive(func() error {
+		_, err := r.nodes.Get(node.Name)
+		return err
+	})
+}
+
+// arrive waits until an object has reached the informer, whose fake watch breaks when it is overrun.
+func (r *rig) arrive(seen func() error) {
+	for deadline := time.Now().Add(10 * time.Second); seen() != nil; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			r.Error("an object never reached the informer")
+			return
+		}
 	}
 }
 
@@ -171,6 +190,10 @@ func (r *rig) create(p *corev1.Pod) {
 	if _, err := r.client.CoreV1().Pods("jobs").Create(r.Context(), p, metav1.CreateOptions{}); err != nil {
 		r.Fatal(err)
 	}
+	r.arrive(func() error {
+		_, err := r.informers.Core().V1().Pods().Lister().Pods("jobs").Get(p.Name)
+		return err
+	})
 }
 
 // bind binds a pod to the only node.
@@ -276,7 +299,7 @@ func cpus(n int64) func(*corev1.Pod) {
 func gang(name string, size int) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
 		p.Labels[batchmeta.Gang] = name
-		p.Annotations[batchmeta.GangSize] = fmt.Sprint(size)
+		p.Annotations[batchmeta.GangSize] = strconv.Itoa(size)
 	}
 }
 

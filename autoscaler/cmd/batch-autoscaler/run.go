@@ -83,10 +83,7 @@ func lead(ctx context.Context, p parts, o *options, h *health) error {
 	group.Go(func() error { return e.reader.Run(ctx) })
 	group.Go(func() error {
 		if err := e.start(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil // the term ended before everything was known
-			}
-			return err
+			return unlessOver(ctx, err)
 		}
 		klog.FromContext(ctx).Info("Leading: cluster, compute environments and fleet are known")
 		group.Go(func() error { return e.provider.Run(ctx) })
@@ -95,6 +92,14 @@ func lead(ctx context.Context, p parts, o *options, h *health) error {
 	err = group.Wait()
 	e.orchestrator.Stop()
 	e.informers.Shutdown()
+	return err
+}
+
+// unlessOver is the error of a term, if it is not just that the term is over.
+func unlessOver(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // the end of the term is no failure
+	}
 	return err
 }
 

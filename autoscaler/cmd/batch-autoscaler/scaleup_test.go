@@ -49,6 +49,18 @@ func TestALaunchUnderWayIsNotLaunchedAgain(t *testing.T) {
 	}
 }
 
+func TestANodeThatIsNotYetInitializedIsNotBoughtAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, environment(0, 64))
+	r.taint = r.options.StartupTaints[0]
+	r.pods("a")
+	r.loops("a node", func() bool { return len(r.nodeNames()) == 1 })
+	r.loop(5)
+	if got := r.launched(); got != 1 {
+		t.Errorf("launched %d instances, want 1", got)
+	}
+}
+
 func TestMaxvCpusIsNeverExceeded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, environment(0, 8))

@@ -44,6 +44,7 @@ func write(t *testing.T, folder, name, content string) {
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	fleettest.Run(t, func(t *testing.T) fleettest.Harness {
+		t.Helper()
 		f, state := newFleet(t, "fleet.sh", "fleet")
 		return fleettest.Harness{
 			Fleet: f,

@@ -25,6 +25,7 @@ type Harness struct {
 
 // Run runs the suite; each case gets a harness of its own.
 func Run(t *testing.T, harness func(*testing.T) Harness) {
+	t.Helper()
 	cases := map[string]func(*testing.T, Harness){
 		"types are told in the order asked":                   testTypes,
 		"an unknown type is an error":                         testUnknownType,
@@ -68,6 +69,7 @@ func Request(t *testing.T, h Harness, token string, count int) fleet.LaunchReque
 }
 
 func testTypes(t *testing.T, h Harness) {
+	t.Helper()
 	types, err := h.Fleet.InstanceTypes(t.Context(), h.Types)
 	if err != nil {
 		t.Fatal(err)
@@ -85,12 +87,14 @@ func testTypes(t *testing.T, h Harness) {
 }
 
 func testUnknownType(t *testing.T, h Harness) {
+	t.Helper()
 	if types, err := h.Fleet.InstanceTypes(t.Context(), []string{"x0.nosuch"}); err == nil {
 		t.Errorf("InstanceTypes = %v, want an error", types)
 	}
 }
 
 func testLaunch(t *testing.T, h Harness) {
+	t.Helper()
 	r := Request(t, h, "token-a", 1)
 	got := launch(t, h, r)
 	if got[0].ID == "" || got[0].ProviderID == "" {
@@ -99,6 +103,7 @@ func testLaunch(t *testing.T, h Harness) {
 }
 
 func testLaunchSeveral(t *testing.T, h Harness) {
+	t.Helper()
 	got := launch(t, h, Request(t, h, "token-a", 5))
 	ids, providerIDs := map[string]bool{}, map[string]bool{}
 	for _, i := range got {
@@ -110,6 +115,7 @@ func testLaunchSeveral(t *testing.T, h Harness) {
 }
 
 func testRepeat(t *testing.T, h Harness) {
+	t.Helper()
 	r := Request(t, h, "token-a", 3)
 	first, second := launch(t, h, r), launch(t, h, r)
 	if diff := gocmp.Diff(providerIDs(first), providerIDs(second)); diff != "" {
@@ -121,6 +127,7 @@ func testRepeat(t *testing.T, h Harness) {
 }
 
 func testList(t *testing.T, h Harness) {
+	t.Helper()
 	r := Request(t, h, "token-a", 2)
 	launched := launch(t, h, r)
 	listed := list(t, h)
@@ -143,6 +150,7 @@ func testList(t *testing.T, h Harness) {
 }
 
 func testTerminate(t *testing.T, h Harness) {
+	t.Helper()
 	got := launch(t, h, Request(t, h, "token-a", 3))
 	if err := h.Fleet.Terminate(t.Context(), []string{got[0].ID, got[2].ID}); err != nil {
 		t.Fatal(err)
@@ -153,6 +161,7 @@ func testTerminate(t *testing.T, h Harness) {
 }
 
 func testTerminateUnknown(t *testing.T, h Harness) {
+	t.Helper()
 	got := launch(t, h, Request(t, h, "token-a", 1))
 	ids := []string{"i-00000000000000000", got[0].ID}
 	for range 2 {
@@ -166,6 +175,7 @@ func testTerminateUnknown(t *testing.T, h Harness) {
 }
 
 func testExhausted(t *testing.T, h Harness) {
+	t.Helper()
 	got, err := launchTooMany(t, h, false)
 	if len(got) != 2 || !fleet.IsOutOfCapacity(err) {
 		t.Errorf("Launch = %d instances, %v; want 2 and a capacity error", len(got), err)
@@ -176,6 +186,7 @@ func testExhausted(t *testing.T, h Harness) {
 }
 
 func testWhole(t *testing.T, h Harness) {
+	t.Helper()
 	got, err := launchTooMany(t, h, true)
 	if len(got) != 0 || !fleet.IsOutOfCapacity(err) {
 		t.Errorf("Launch = %d instances, %v; want none and a capacity error", len(got), err)
@@ -197,6 +208,7 @@ func launchTooMany(t *testing.T, h Harness, whole bool) ([]fleet.Instance, error
 }
 
 func testCancelled(t *testing.T, h Harness) {
+	t.Helper()
 	r := Request(t, h, "token-a", 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

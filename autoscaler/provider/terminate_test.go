@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
+)
+
+func TestDeleteNodes(t *testing.T) {
+	t.Parallel()
+	t.Run("ends the instance and deletes the node", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, env())
+		w.grow(large, 2)
+		w.register()
+		if err := w.group(large).DeleteNodes(w.nodes[:1]); err != nil {
+			t.Fatal(err)
+		}
+		w.wantSizes(map[string]int{large: 1})
+		if !cmp.Equal(w.deleted, []string{w.nodes[0].Name}) {
+			t.Errorf("deleted nodes %v", w.deleted)
+		}
+		w.reconcile(time.Second)
+		w.wantSizes(map[string]int{large: 1})
+	})
+	t.Run("ends none if one is occupied", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, env())
+		w.grow(large, 2)
+		w.register()
+		w.occupant = "jobs/a"
+		err := w.group(large).DeleteNodes(w.nodes)
+		if e := (*OccupiedError)(nil); !errors.As(err, &e) || e.Pod != "jobs/a" {
+			t.Errorf("error = %v", err)
+		}
+		w.wantSizes(map[string]int{large: 2})
+		w.occupant = ""
+		if err := w.group(large).DeleteNodes(w.nodes); err != nil {
+			t.Errorf("once the pod has finished: %v", err)
+		}
+	})
+	t.Run("keeps an instance that the fleet cannot end", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, env())
+		w.grow(large, 1)
+		w.register()
+		w.fleet.Fail(errors.New("no answer"))
+		if err := w.group(large).DeleteNodes(w.nodes); err == nil {
+			t.Error("DeleteNodes succeeded")
+		}
+		w.wantSizes(map[string]int{large: 1})
+		if len(w.deleted) > 0 {
+			t.Errorf("deleted nodes %v", w.deleted)
+		}
+	})
+	t.Run("ends an instance that never registered in the background, unless it has just done so", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, env())
+		w.grow(large, 1)
+		nodes, _ := w.group(large).Nodes()
+		standIn := &corev1.Node{
+			ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{cloudprovider.FakeNodeReasonAnnotation: cloudprovider.FakeNodeUnregistered}},
+			Spec:       corev1.NodeSpec{ProviderID: nodes[0].Id},
+		}
+		w.register()
+		w.occupant = "jobs/a"
+		if err := w.group(large).DeleteNodes([]*corev1.Node{standIn}); err != nil {
+			t.Fatal(err)
+		}
+		w.Wait()
+		w.wantSizes(map[string]int{large: 1})
+		w.occupant, w.nodes = "", nil
+		if err := w.group(large).DeleteNodes([]*corev1.Node{standIn}); err != nil {
+			t.Fatal(err)
+		}
+		w.Wait()
+		w.wantSizes(map[string]int{})
+	})
+}
