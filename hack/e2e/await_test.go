@@ -40,8 +40,7 @@ func poll(ctx context.Context, limit time.Duration, check func(context.Context) 
 	var last error
 	for {
 		err := check(ctx)
-		var hopeless hopelessError
-		if err == nil || errors.As(err, &hopeless) {
+		if _, hopeless := errors.AsType[hopelessError](err); err == nil || hopeless {
 			return err
 		}
 		if ctx.Err() == nil {

@@ -51,8 +51,7 @@ func (c *cli) try(t *testing.T, args ...string) (string, error) {
 	var messages bytes.Buffer
 	cmd.Stderr = &messages
 	output, err := cmd.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return "", fmt.Errorf("aws %s: exit %d: %s", args[0], exit.ExitCode(), strings.TrimSpace(messages.String()))
 	}
 	return strings.TrimSpace(string(output)), err

@@ -51,13 +51,7 @@ func newCluster(ctx context.Context, dir string) (*cluster, error) {
 	if output, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build localcluster: %w:\n%s", err, output)
 	}
-	if err := c.down(); err != nil {
-		return nil, err
-	}
-	if err := os.RemoveAll(c.logs()); err != nil {
-		return nil, fmt.Errorf("remove old logs: %w", err)
-	}
-	return c, nil
+	return c, c.down()
 }
 
 // up starts the cluster, with the suite's own command before the fleet's.

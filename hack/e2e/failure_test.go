@@ -7,6 +7,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -84,7 +85,7 @@ func TestWaitingJobIsCancelled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "cancel", siteConfig{instanceType: instanceTypeNone})
 	// The first fills the environment, which never gets a node; the second waits for the first.
-	full := shell{script: "true", cpu: fmt.Sprint(nodeCPUs), attempts: 2}
+	full := shell{script: "true", cpu: strconv.Itoa(nodeCPUs), attempts: 2}
 	admitted, queued := s.submit(t, full), s.submit(t, full)
 	await(t, soon, "the first job's pod is made", func(ctx context.Context) error { return wantPods(ctx, s, 1) })
 	const reason = "Changed my mind"

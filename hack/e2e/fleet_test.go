@@ -31,7 +31,7 @@ const (
 const fleetCommand = `#!/bin/sh
 request=$(cat)
 if [ "$1" = launch ]; then
-	echo "$(date +%%s.%%N) $request" >>'%[1]s'
+	printf '%%s %%s\n' "$(date +%%s.%%N)" "$request" >>'%[1]s'
 	case $request in
 	*'"instanceType":"` + instanceTypeNone + `"'*) echo 'there is none today' >&2; exit 75 ;;
 	*'"instanceType":"` + instanceTypeBroken + `"'*) echo 'the hypervisor is on fire' >&2; exit 1 ;;

@@ -7,6 +7,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -122,7 +123,7 @@ func TestWaitingJobSaysWhy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, name, tc.site)
-			id := s.submit(t, shell{script: "true", cpu: fmt.Sprint(tc.cpu)})
+			id := s.submit(t, shell{script: "true", cpu: strconv.Itoa(tc.cpu)})
 			await(t, soon, "the job says why it waits", func(ctx context.Context) error {
 				job, err := s.job(ctx, id)
 				if err != nil {
