@@ -64,6 +64,7 @@ func Options(url string) (*redis.Options, error) {
 	o.MaxRetries = -1
 	o.ContextTimeoutEnabled = true
 	o.DialTimeout = time.Second
+	o.DialerRetries = 1 // whoever waits is told at once; the next call dials again
 	o.ReadTimeout = 5 * time.Second
 	o.WriteTimeout = 5 * time.Second
 	o.PoolTimeout = 2 * time.Second
