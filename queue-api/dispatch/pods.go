@@ -9,17 +9,17 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 )
 
 // PodClient makes pods through the API server.
-type PodClient struct{ Client kubernetes.Interface }
+type PodClient struct{ Client corev1client.PodsGetter }
 
 var _ Pods = PodClient{}
 
 // Create implements Pods.
 func (p PodClient) Create(ctx context.Context, pod *corev1.Pod) error {
-	_, err := p.Client.CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
+	_, err := p.Client.Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
 	switch {
 	case err == nil, apierrors.IsAlreadyExists(err):
 		return nil

@@ -7,25 +7,26 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
-// Cluster is the cluster's Batch pods and nodes: read from informers, changed through the API server.
+// Cluster is the cluster's Batch pods and nodes: read from informers, changed through the API server. It is made of the one
+// API group that it needs; a whole clientset would double the program's size.
 type Cluster struct {
-	client    kubernetes.Interface
-	factories []informers.SharedInformerFactory
-	pods      cache.SharedIndexInformer
-	nodes     cache.SharedIndexInformer
-	events    cache.SharedIndexInformer
+	client corev1client.CoreV1Interface
+	pods   cache.SharedIndexInformer
+	nodes  cache.SharedIndexInformer
+	events cache.SharedIndexInformer
 }
 
 var _ Pods = (*Cluster)(nil)
@@ -33,29 +34,30 @@ var _ Pods = (*Cluster)(nil)
 const byJob = "job"
 
 // NewCluster makes the informers: pods with a job's label, nodes of compute environments, and the autoscaler's Events.
-func NewCluster(client kubernetes.Interface) (*Cluster, error) {
-	filtered := func(tweak func(*metav1.ListOptions)) informers.SharedInformerFactory {
-		return informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTweakListOptions(tweak))
+func NewCluster(client corev1client.CoreV1Interface) (*Cluster, error) {
+	informer := func(resource string, example runtime.Object, indexers cache.Indexers, tweak func(*metav1.ListOptions)) cache.SharedIndexInformer {
+		source := cache.NewFilteredListWatchFromClient(client.RESTClient(), resource, metav1.NamespaceAll, tweak)
+		return cache.NewSharedIndexInformer(source, example, 0, indexers)
 	}
-	pods := filtered(func(o *metav1.ListOptions) { o.LabelSelector = batchmeta.JobID })
-	nodes := filtered(func(o *metav1.ListOptions) { o.LabelSelector = batchmeta.ComputeEnvironmentUUID })
-	events := filtered(func(o *metav1.ListOptions) { o.FieldSelector = "reason=" + batchmeta.ReasonScaleUpFailed })
+	jobOf := func(obj any) ([]string, error) { return []string{obj.(*corev1.Pod).Labels[batchmeta.JobID]}, nil }
 	c := &Cluster{
-		client:    client,
-		factories: []informers.SharedInformerFactory{pods, nodes, events},
-		pods:      pods.Core().V1().Pods().Informer(),
-		nodes:     nodes.Core().V1().Nodes().Informer(),
-		events:    events.Core().V1().Events().Informer(),
+		client: client,
+		pods: informer("pods", &corev1.Pod{}, cache.Indexers{byJob: jobOf}, func(o *metav1.ListOptions) {
+			o.LabelSelector = batchmeta.JobID
+		}),
+		nodes: informer("nodes", &corev1.Node{}, nil, func(o *metav1.ListOptions) {
+			o.LabelSelector = batchmeta.ComputeEnvironmentUUID
+		}),
+		events: informer("events", &corev1.Event{}, nil, func(o *metav1.ListOptions) {
+			o.FieldSelector = "reason=" + batchmeta.ReasonScaleUpFailed
+		}),
 	}
 	for informer, trim := range map[cache.SharedIndexInformer]cache.TransformFunc{c.pods: trimPod, c.nodes: trimNode, c.events: trimEvent} {
 		if err := informer.SetTransform(trim); err != nil {
 			return nil, fmt.Errorf("set up informer: %w", err)
 		}
 	}
-	err := c.pods.AddIndexers(cache.Indexers{byJob: func(obj any) ([]string, error) {
-		return []string{obj.(*corev1.Pod).Labels[batchmeta.JobID]}, nil
-	}})
-	return c, err
+	return c, nil
 }
 
 // trimPod drops what nobody here reads: the cache holds every pod of every job.
@@ -98,16 +100,15 @@ func (c *Cluster) Run(ctx context.Context, w *Watcher, ready func()) error {
 			return fmt.Errorf("watch: %w", err)
 		}
 	}
-	for _, f := range c.factories {
-		f.Start(ctx.Done())
+	var running sync.WaitGroup
+	for _, informer := range []cache.SharedIndexInformer{c.pods, c.nodes, c.events} {
+		running.Go(func() { informer.Run(ctx.Done()) })
 	}
 	if cache.WaitForCacheSync(ctx.Done(), c.pods.HasSynced, c.nodes.HasSynced, c.events.HasSynced) {
 		ready()
 	}
 	<-ctx.Done()
-	for _, f := range c.factories {
-		f.Shutdown()
-	}
+	running.Wait()
 	return nil
 }
 
@@ -157,7 +158,7 @@ func asPods(objs []any) []*corev1.Pod {
 
 // Live implements Pods.
 func (c *Cluster) Live(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
-	pod, err := c.client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	pod, err := c.client.Pods(namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
@@ -180,7 +181,7 @@ func (c *Cluster) InstanceID(ctx context.Context, node string) string {
 // Stop implements Pods.
 func (c *Cluster) Stop(ctx context.Context, pod *corev1.Pod) error {
 	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID}}
-	return ignoreGone(c.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, options))
+	return ignoreGone(c.client.Pods(pod.Namespace).Delete(ctx, pod.Name, options))
 }
 
 // Release implements Pods.
@@ -195,7 +196,7 @@ func (c *Cluster) Release(ctx context.Context, pod *corev1.Pod) error {
 	if err != nil {
 		return fmt.Errorf("release pod: %w", err)
 	}
-	_, err = c.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	_, err = c.client.Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 	return ignoreGone(err)
 }
 
@@ -209,7 +210,7 @@ func ignoreGone(err error) error {
 
 // NamespaceExists tells whether there is such a namespace; it fails if it cannot tell.
 func (c *Cluster) NamespaceExists(ctx context.Context, name string) (bool, error) {
-	_, err := c.client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	_, err := c.client.Namespaces().Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return false, nil
 	}
@@ -218,7 +219,7 @@ func (c *Cluster) NamespaceExists(ctx context.Context, name string) (bool, error
 
 // HasNodes tells whether the environment has nodes; it asks the API server.
 func (c *Cluster) HasNodes(ctx context.Context, environmentUUID string) (bool, error) {
-	nodes, err := c.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{
+	nodes, err := c.client.Nodes().List(ctx, metav1.ListOptions{
 		LabelSelector: batchmeta.ComputeEnvironmentUUID + "=" + environmentUUID, Limit: 1,
 	})
 	if err != nil {
@@ -235,7 +236,7 @@ func (c *Cluster) DeleteUnbound(ctx context.Context, environmentUUID string) err
 			continue
 		}
 		options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID, ResourceVersion: &pod.ResourceVersion}}
-		if err := ignoreGone(c.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, options)); err != nil {
+		if err := ignoreGone(c.client.Pods(pod.Namespace).Delete(ctx, pod.Name, options)); err != nil {
 			return fmt.Errorf("withdraw pod: %w", err)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/klog/v2"
@@ -30,14 +29,14 @@ const retryDelay = 500 * time.Millisecond
 
 // elect takes part in the election until ctx ends. The Lease keeps others waiting; the store's epoch makes sure that one
 // who does not know yet that it lost can write no more.
-func elect(ctx context.Context, kube kubernetes.Interface, o options, store *redisstore.Store) error {
+func elect(ctx context.Context, kube cluster, o options, store *redisstore.Store) error {
 	host, err := os.Hostname()
 	if err != nil {
 		return fmt.Errorf("leader election: %w", err)
 	}
 	lock := &resourcelock.LeaseLock{
 		LeaseMeta: metav1.ObjectMeta{Name: "queue-api", Namespace: o.leaseNamespace},
-		Client:    kube.CoordinationV1(),
+		Client:    kube.coordination,
 		// No two processes share an address: a restarted one takes its own Lease up again without waiting.
 		LockConfig: resourcelock.ResourceLockConfig{Identity: host + "_" + o.listen},
 	}
@@ -86,25 +85,25 @@ func campaign(ctx context.Context, lock resourcelock.Interface, lead func(contex
 }
 
 // lead dispatches and settles until ctx ends or another leader takes over.
-func lead(ctx context.Context, kube kubernetes.Interface, o options, store *redisstore.Store) error {
+func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store) error {
 	mine, err := store.Lead(ctx)
 	if err != nil {
 		return err
 	}
 	klog.FromContext(ctx).Info("Leading")
-	cluster, err := podwatch.NewCluster(kube)
+	pods, err := podwatch.NewCluster(kube.core)
 	if err != nil {
 		return err
 	}
-	dispatcher := dispatch.New(mine, dispatch.PodClient{Client: kube}, dispatch.Config{
+	dispatcher := dispatch.New(mine, dispatch.PodClient{Client: kube.core}, dispatch.Config{
 		Pod: podspec.Options{Namespace: o.namespace, HostNetwork: o.hostNetwork},
 	})
-	watcher := podwatch.New(mine, cluster, dispatcher, podwatch.Config{FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout})
-	resources := dispatch.NewResources(mine, cluster, o.namespace, clock.RealClock{})
+	watcher := podwatch.New(mine, pods, dispatcher, podwatch.Config{FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout})
+	resources := dispatch.NewResources(mine, pods, o.namespace, clock.RealClock{})
 
 	group, ctx := errgroup.WithContext(ctx)
 	synced := make(chan struct{})
-	group.Go(func() error { return cluster.Run(ctx, watcher, func() { close(synced) }) })
+	group.Go(func() error { return pods.Run(ctx, watcher, func() { close(synced) }) })
 	group.Go(func() error {
 		// Nothing is decided on half a view.
 		select {

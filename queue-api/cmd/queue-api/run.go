@@ -13,7 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
-	"k8s.io/client-go/kubernetes"
+	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
@@ -97,18 +98,33 @@ func checkStore(ctx context.Context, store *redisstore.Store, safe *atomic.Bool)
 	}
 }
 
-func kubeClient(o options) (kubernetes.Interface, error) {
+// cluster is the API groups that the program uses. A whole clientset would take as much memory again as everything else.
+type cluster struct {
+	core         corev1client.CoreV1Interface
+	coordination coordinationv1client.CoordinationV1Interface
+}
+
+func kubeClient(o options) (cluster, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
 	if err != nil {
-		return nil, fmt.Errorf("cluster: %w", err)
+		return cluster{}, fmt.Errorf("cluster: %w", err)
 	}
 	config.QPS, config.Burst = o.kubeQPS, int(2*o.kubeQPS)
 	config.ContentType, config.AcceptContentTypes = "application/vnd.kubernetes.protobuf", "application/vnd.kubernetes.protobuf,application/json"
 	// The API server warns of each pod's name, which is AWS Batch's form.
 	config.WarningHandler = rest.NoWarnings{}
-	client, err := kubernetes.NewForConfig(rest.AddUserAgent(config, "queue-api"))
+	config = rest.AddUserAgent(config, "queue-api")
+	client, err := rest.HTTPClientFor(config)
 	if err != nil {
-		return nil, fmt.Errorf("cluster: %w", err)
+		return cluster{}, fmt.Errorf("cluster: %w", err)
 	}
-	return client, nil
+	core, err := corev1client.NewForConfigAndClient(config, client)
+	if err != nil {
+		return cluster{}, fmt.Errorf("cluster: %w", err)
+	}
+	coordination, err := coordinationv1client.NewForConfigAndClient(config, client)
+	if err != nil {
+		return cluster{}, fmt.Errorf("cluster: %w", err)
+	}
+	return cluster{core: core, coordination: coordination}, nil
 }
