@@ -33,14 +33,19 @@ type Store interface {
 	Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error)
 }
 
-// Pods makes pods. Create succeeds if the pod exists already, fails with ErrRejected if it can never be made as it is, and
-// with any other error if it may be tried again.
+// Pods makes pods. Create succeeds if the pod exists already. It fails with ErrRejected if the pod can never be made as it
+// is, with ErrRefused if somebody must change something in the cluster first, and with any other error if it may be tried
+// again soon.
 type Pods interface {
 	Create(ctx context.Context, pod *corev1.Pod) error
 }
 
-// ErrRejected says that Kubernetes refuses a pod for what is in it.
-var ErrRejected = errors.New("pod is invalid")
+var (
+	// ErrRejected says that Kubernetes refuses a pod for what is in it.
+	ErrRejected = errors.New("pod is invalid")
+	// ErrRefused says that Kubernetes refuses a pod for what is around it: a namespace, a quota, a right.
+	ErrRefused = errors.New("ACTION_REQUIRED - Kubernetes refuses the pod")
+)
 
 // Config tunes a Dispatcher.
 type Config struct {
@@ -113,9 +118,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 
 // runOnce is one round over all queues, highest priority first, after what the last round could not finish.
 func (d *Dispatcher) runOnce(ctx context.Context) error {
-	if err := d.finish(ctx); err != nil {
-		return err
-	}
+	unfinished := d.finish(ctx)
 	environments, err := d.store.Environments(ctx)
 	if err != nil {
 		return err
@@ -134,7 +137,7 @@ func (d *Dispatcher) runOnce(ctx context.Context) error {
 	}
 	// AWS Batch: higher priority first.
 	slices.SortStableFunc(queues, func(a, b batch.JobQueue) int { return cmp.Compare(b.Priority, a.Priority) })
-	var errs []error
+	errs := []error{unfinished}
 	for _, q := range queues {
 		if q.Status != batch.ResourceDeleting {
 			errs = append(errs, d.dispatchQueue(ctx, q, byName, budgets))
@@ -201,7 +204,7 @@ func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, enviro
 		return err
 	}
 	verdicts := fairshare.Admit(jobs, mine)
-	group, groupCtx := errgroup.WithContext(ctx)
+	var group errgroup.Group // one job's trouble is not another's
 	group.SetLimit(d.cfg.Parallel)
 	admitted := 0
 	for _, v := range verdicts {
@@ -209,9 +212,9 @@ func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, enviro
 		case v.Environment != "":
 			admitted++
 			rank := d.ranks.next(q.Priority)
-			group.Go(func() error { return d.admit(groupCtx, v.Job, environments[v.Environment], rank) })
+			group.Go(func() error { return d.admit(ctx, v.Job, environments[v.Environment], rank) })
 		case v.Blocked != v.Job.StatusReason && v.Blocked != "":
-			group.Go(func() error { return d.step(groupCtx, v.Job.ID, lifecycle.Blocked{Reason: v.Blocked}) })
+			group.Go(func() error { return d.step(ctx, v.Job.ID, lifecycle.Blocked{Reason: v.Blocked}) })
 		}
 	}
 	if admitted == d.cfg.Batch {
@@ -224,6 +227,10 @@ func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, enviro
 func (d *Dispatcher) admit(ctx context.Context, job batch.Job, e batch.ComputeEnvironment, rank string) error {
 	attempt := len(job.Attempts) + 1
 	pod, err := d.makePod(ctx, job, e, attempt, rank)
+	var invalid *batch.Error
+	if errors.As(err, &invalid) {
+		return d.step(ctx, job.ID, lifecycle.Rejected{Attempt: attempt, Reason: invalid.Message})
+	}
 	if err != nil {
 		return err
 	}
@@ -269,17 +276,21 @@ func (d *Dispatcher) makePod(ctx context.Context, job batch.Job, e batch.Compute
 	return podspec.Pod(podspec.Input{Job: job, Definition: definition, Environment: e, Attempt: attempt, Rank: rank}, d.cfg.Pod)
 }
 
-// create makes the pod; a pod that Kubernetes will never take fails its job with Kubernetes' own words.
+// create makes the pod. A pod that Kubernetes will never take fails its job, and one that it does not take now explains it,
+// both in Kubernetes' own words.
 func (d *Dispatcher) create(ctx context.Context, jobID string, attempt int, pod *corev1.Pod) error {
 	err := d.pods.Create(ctx, pod)
-	if errors.Is(err, ErrRejected) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrRejected):
 		return d.step(ctx, jobID, lifecycle.Rejected{Attempt: attempt, Reason: err.Error()})
-	}
-	if err != nil {
+	case errors.Is(err, ErrRefused): // tried again by the watcher's reconcile
+		return d.step(ctx, jobID, lifecycle.Blocked{Reason: err.Error()})
+	default:
 		d.unmade.add(jobID)
 		return fmt.Errorf("create pod %s of job %s: %w", klog.KObj(pod), jobID, err)
 	}
-	return nil
 }
 
 func (d *Dispatcher) step(ctx context.Context, jobID string, ev lifecycle.Event) error {

@@ -193,6 +193,46 @@ func TestRefusedPodFailsItsJob(t *testing.T) {
 	}
 }
 
+func TestRefusedPodExplainsItsJobAndHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	q := b.queue(t, "q", 1, "ce-a")
+	refused := b.submit(t, q, 1000)
+	b.pods.err = fmt.Errorf("%w: namespaces \"x\" not found", ErrRefused)
+	b.round(t)
+	b.pods.err = nil
+	next := b.submit(t, q, 1000)
+	b.round(t)
+	if got := b.job(t, refused.ID); got.Status != batch.StatusRunnable ||
+		got.StatusReason != `ACTION_REQUIRED - Kubernetes refuses the pod: namespaces "x" not found` {
+		t.Errorf("%s %q", got.Status, got.StatusReason)
+	}
+	if b.job(t, next.ID).Current == nil || len(b.pods.made) != 1 {
+		t.Errorf("%d pods made, want that of the next job", len(b.pods.made))
+	}
+}
+
+func TestJobThatCanMakeNoPodFails(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	q := b.queue(t, "q", 1, "ce-a")
+	id, err := batch.NewJobID(q.Number, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.store.Submit(t.Context(), q.Number, batch.Job{
+		ID: id, Queue: "q", Definition: batch.DefinitionRef{Name: "d", Revision: 1}, Status: batch.StatusRunnable,
+		ContainerOverrides: []byte(`{"resourceRequirements":[{"type":"VCPU","value":"many"}]}`),
+	}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.round(t)
+	if got := b.job(t, id); got.Status != batch.StatusFailed || got.StatusReason == "" {
+		t.Errorf("%s %q", got.Status, got.StatusReason)
+	}
+}
+
 func TestPodThatCouldNotBeMadeIsMadeInTheNextRound(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

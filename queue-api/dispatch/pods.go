@@ -25,6 +25,8 @@ func (p PodClient) Create(ctx context.Context, pod *corev1.Pod) error {
 		return nil
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
 		return fmt.Errorf("%w: %w", ErrRejected, err)
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
+		return fmt.Errorf("%w: %w", ErrRefused, err)
 	default:
 		return err
 	}

@@ -160,15 +160,15 @@ func (ev Started) apply(job batch.Job, _ time.Time) (batch.Job, []Effect, error)
 	return job, nil, nil
 }
 
-// Rejected says that Kubernetes refuses the attempt's pod for what is in it. AWS Batch: a job whose definition is invalid
-// fails and is not retried.
+// Rejected says that the attempt's pod, admitted or about to be, can never be made for what is in it. AWS Batch: a job
+// whose definition is invalid fails and is not retried.
 type Rejected struct {
 	Attempt int
 	Reason  string
 }
 
 func (ev Rejected) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error) {
-	if job.Status != batch.StatusRunnable || !isCurrent(job, ev.Attempt) {
+	if job.Status != batch.StatusRunnable || len(job.Attempts)+1 != ev.Attempt {
 		return job, nil, nil
 	}
 	return fail(job, ev.Reason, now), []Effect{Dispatch}, nil

@@ -81,6 +81,7 @@ func TestStep(t *testing.T) {
 		"a failed start stops the pod":                  {runnable(1), []Event{admit, bind, pullFailed}, batch.StatusStarting, "", []Effect{StopPod}, 0},
 		"a failed start fails with AWS's words":         {runnable(1), []Event{admit, bind, pullFailed, failure1}, batch.StatusFailed, ReasonStartFailed, []Effect{ReleasePod, Dispatch}, 1},
 		"a failed start is retried":                     {runnable(2), []Event{admit, bind, pullFailed, failure1}, batch.StatusRunnable, "", []Effect{ReleasePod, Dispatch}, 1},
+		"a job whose pod cannot be made at all fails":   {runnable(3), []Event{Rejected{1, "bad"}}, batch.StatusFailed, "bad", []Effect{Dispatch}, 0},
 		"a rejected pod fails the job, no retry":        {runnable(3), []Event{admit, Rejected{1, "spec.x: Invalid value"}}, batch.StatusFailed, "spec.x: Invalid value", []Effect{Dispatch}, 0},
 		"terminate after the end changes nothing":       {runnable(1), []Event{admit, bind, start, success, Terminated{"late"}}, batch.StatusSucceeded, ReasonExited, nil, 1},
 	}
