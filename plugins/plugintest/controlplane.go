@@ -141,13 +141,12 @@ func Binary(tb testing.TB, versions, name string) string {
 	tb.Helper()
 	cache := os.Getenv("MUSTER_CACHE")
 	if cache == "" {
-		base, err := os.UserCacheDir()
-		if err != nil {
+		var err error
+		if cache, err = os.UserCacheDir(); err != nil {
 			tb.Fatal(err)
 		}
-		cache = filepath.Join(base, "muster")
 	}
-	pattern := filepath.Join(cache, "bin", versions, name)
+	pattern := filepath.Join(cache, "muster", "bin", versions, name)
 	found, err := filepath.Glob(pattern)
 	if err != nil || len(found) == 0 {
 		tb.Fatalf("no %s: it has to be built first", pattern)
