@@ -227,8 +227,7 @@ func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, enviro
 func (d *Dispatcher) admit(ctx context.Context, job batch.Job, e batch.ComputeEnvironment, rank string) error {
 	attempt := len(job.Attempts) + 1
 	pod, err := d.makePod(ctx, job, e, attempt, rank)
-	var invalid *batch.Error
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*batch.Error](err); ok {
 		return d.step(ctx, job.ID, lifecycle.Rejected{Attempt: attempt, Reason: invalid.Message})
 	}
 	if err != nil {
