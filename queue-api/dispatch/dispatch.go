@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -298,22 +297,4 @@ func (d *Dispatcher) step(ctx context.Context, jobID string, ev lifecycle.Event)
 		return next, err
 	})
 	return err
-}
-
-// ranks gives pods their place in the scheduler's queue: by queue priority, then by admission.
-type ranks struct {
-	clock clock.PassiveClock
-	mu    sync.Mutex // guards last
-	last  int64
-}
-
-// maxPriority is the highest queue priority that ranks tell apart.
-const maxPriority = 9999
-
-// next gives a decimal number of fixed width that sorts after every earlier one of the same or a higher priority.
-func (r *ranks) next(priority int) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.last = max(r.last+1, r.clock.Now().UnixNano())
-	return fmt.Sprintf("%04d%019d", maxPriority-min(max(priority, 0), maxPriority), r.last)
 }
