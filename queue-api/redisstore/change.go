@@ -3,6 +3,7 @@
 package redisstore
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -25,6 +26,8 @@ func (c Change) String() string {
 		return "resources"
 	}
 }
+
+var errBadChange = errors.New("not a change")
 
 func parseChange(s string) (Change, error) {
 	kind, rest, _ := strings.Cut(s, " ")

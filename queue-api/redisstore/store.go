@@ -5,7 +5,6 @@ package redisstore
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -86,15 +85,15 @@ func (s *Store) Lead(ctx context.Context) (*Store, error) {
 		return nil, err
 	}
 	for _, q := range queues {
-		if err := leader.Claim(ctx, q.Number); err != nil {
+		if err := leader.claim(ctx, q.Number); err != nil {
 			return nil, err
 		}
 	}
 	return &leader, nil
 }
 
-// Claim fences one queue for this leader.
-func (s *Store) Claim(ctx context.Context, queueNumber int) error {
+// claim fences one queue for this leader. A queue that is created later is fenced by the leader's first write to it.
+func (s *Store) claim(ctx context.Context, queueNumber int) error {
 	ok, err := s.run(ctx, s.scripts.claim, []string{slotOf(queueNumber).epoch()}, s.epoch)
 	if err != nil {
 		return err
@@ -133,5 +132,3 @@ func (s *Store) Changes(ctx context.Context, ready func(), handle func(Change)) 
 		}
 	}
 }
-
-var errBadChange = errors.New("not a change")
