@@ -10,6 +10,8 @@ const (
 	ARNJobQueue           = "job-queue"
 	ARNJobDefinition      = "job-definition"
 	ARNJob                = "job"
+	ARNSchedulingPolicy   = "scheduling-policy"
+	ARNConsumableResource = "consumable-resource"
 )
 
 // Scope is what ARNs in one reply share: the region that the client signed for and the server's account.

@@ -58,9 +58,13 @@ type JobDefinition struct {
 	Timeout              time.Duration
 	PropagateTags        *bool
 	PlatformCapabilities []string
-	// ContainerProperties and EKSProperties are as registered; exactly one is set.
+	// ContainerProperties, EKSProperties, ECSProperties and NodeProperties are as registered; exactly one is set.
 	ContainerProperties json.RawMessage `json:",omitempty"`
 	EKSProperties       json.RawMessage `json:",omitempty"`
+	ECSProperties       json.RawMessage `json:",omitempty"`
+	NodeProperties      json.RawMessage `json:",omitempty"`
+	// ConsumableResourceProperties are as registered.
+	ConsumableResourceProperties json.RawMessage `json:",omitempty"`
 }
 
 // Ref names the revision.

@@ -13,6 +13,8 @@ var (
 	ErrExists   = errors.New("already exists")
 	// ErrConflict means that another writer won; load again and retry.
 	ErrConflict = errors.New("changed by another writer")
+	// ErrLimit means that a bound of the store's own is reached, such as the active shares of a queue.
+	ErrLimit = errors.New("limit reached")
 	// ErrStaleEpoch means that a newer leader has taken over; the caller must stop writing.
 	ErrStaleEpoch = errors.New("epoch is over: another leader took over")
 )

@@ -18,14 +18,32 @@ type Job struct {
 	CreatedAt  time.Time
 	Parameters map[string]string // submitted over the definition's, merged
 	Tags       map[string]string
-	// ContainerOverrides and EKSOverrides are SubmitJob's containerOverrides and eksPropertiesOverride as sent; at most
-	// one is set.
+	// ContainerOverrides, EKSOverrides, ECSOverrides and NodeOverrides are SubmitJob's containerOverrides,
+	// eksPropertiesOverride, ecsPropertiesOverride and nodeOverrides as sent; at most one is set.
 	ContainerOverrides json.RawMessage
 	EKSOverrides       json.RawMessage
+	ECSOverrides       json.RawMessage
+	NodeOverrides      json.RawMessage
 	RetryStrategy      *RetryStrategy // submitted, else the definition's
 	Timeout            time.Duration  // of an attempt, from its start; 0 is none. AWS Batch: at least 60 s
 	PropagateTags      *bool
-	Requests           Requests // of the whole job, overrides applied
+	Requests           Requests // of the whole job, overrides applied; of each child of an array, of all nodes of a multi-node job
+	// ShareIdentifier is the job's share of a fair-share queue; empty in a FIFO queue.
+	ShareIdentifier string
+	// SchedulingPriority orders a share's jobs, higher first. AWS Batch: 0 to 9999; the override, else the definition's.
+	SchedulingPriority int
+	// DependsOn is as submitted.
+	DependsOn []Dependency
+	// Consumables are what one attempt takes of consumable resources, the override applied, names resolved.
+	Consumables []ConsumableRequirement
+	// ArraySize is the number of children of an array job; 0 for any other. A child has its parent's.
+	ArraySize int
+	// ArrayIndex is set for a child of an array job only; its ID is then ChildID(parent's ID, *ArrayIndex).
+	ArrayIndex *int
+	// NumNodes is the number of nodes of a multi-node parallel job, overrides applied; 0 for any other job.
+	NumNodes int
+	// MainNode is the index of the node that decides a multi-node job.
+	MainNode int
 
 	// What changes; only through lifecycle.Step.
 
@@ -40,6 +58,16 @@ type Job struct {
 	Attempts []Attempt
 	// Stop is set once the job was asked to stop; such a job is never retried.
 	Stop *Stop
+	// Unmet are the ids, of jobs or of array children, whose success the job still waits for; see Dependency. Invariant:
+	// a PENDING job that is no array has some; an array whose Unmet is not empty has no child beyond PENDING.
+	Unmet []string
+	// BlockedAt is when StatusReason last took another code; zero while the job is RUNNABLE for no special reason.
+	BlockedAt time.Time
+	// Children counts an array's children by status. The store keeps it; nil for any other job.
+	Children map[JobStatus]int
+	// Rest is what became of the children of an array that had no record of their own when the array was stopped or its
+	// dependency failed: they all FAILED with it, at once.
+	Rest *Rest
 
 	// Version counts the writes of the record; the store compares and increments it.
 	Version int64
@@ -53,8 +81,17 @@ func (j *Job) MaxAttempts() int {
 	return j.RetryStrategy.Attempts
 }
 
-// IsWaiting reports whether the job may be admitted: RUNNABLE without an attempt under way.
-func (j *Job) IsWaiting() bool { return j.Status == StatusRunnable && j.Current == nil }
+// IsWaiting reports whether the job may be admitted: RUNNABLE without an attempt under way. An array is not; its children are.
+func (j *Job) IsWaiting() bool { return j.Status == StatusRunnable && j.Current == nil && !j.IsArray() }
+
+// IsArray reports whether the job is the parent of an array.
+func (j *Job) IsArray() bool { return j.ArraySize > 0 && j.ArrayIndex == nil }
+
+// IsChild reports whether the job is a child of an array.
+func (j *Job) IsChild() bool { return j.ArrayIndex != nil }
+
+// IsMultiNode reports whether the job is a multi-node parallel one.
+func (j *Job) IsMultiNode() bool { return j.NumNodes > 0 }
 
 // Attempt is one run of a job: one pod.
 type Attempt struct {
@@ -69,6 +106,22 @@ type Attempt struct {
 	StatusReason       string
 	Containers         []ContainerOutcome
 	InitContainers     []ContainerOutcome
+	// Nodes are the pods of a multi-node attempt by node index, nil for any other job. The members above are then the
+	// main node's.
+	Nodes []NodeAttempt `json:",omitempty"`
+}
+
+// NodeAttempt is one node of a multi-node attempt: one pod.
+type NodeAttempt struct {
+	Status         JobStatus // RUNNABLE, STARTING, RUNNING, SUCCEEDED or FAILED
+	PodName        string
+	NodeName       string // empty until bound
+	InstanceID     string // of the node; empty until bound
+	StartedAt      time.Time
+	StoppedAt      time.Time
+	StatusReason   string
+	Containers     []ContainerOutcome
+	InitContainers []ContainerOutcome
 }
 
 // ContainerOutcome is how a container of an attempt ended.

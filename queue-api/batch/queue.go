@@ -14,7 +14,9 @@ type JobQueue struct {
 	StatusReason string
 	Priority     int // higher goes first
 	Environments []EnvironmentOrder
-	Tags         map[string]string
+	// SchedulingPolicy is the name of the policy of a fair-share queue; empty for FIFO, for ever.
+	SchedulingPolicy string `json:",omitempty"`
+	Tags             map[string]string
 	// JobStateTimeLimitActions are as sent.
 	JobStateTimeLimitActions json.RawMessage `json:",omitempty"`
 }

@@ -175,7 +175,7 @@ func TestJobDetailKeepsWhatWasSubmitted(t *testing.T) {
 		f := newFixture(t)
 		f.cfg.MaxSubmissionBytes = 1 << 30
 		def := batch.JobDefinition{Name: "d", Revision: 1, Type: "container", ContainerProperties: json.RawMessage(`{"image":"i","vcpus":1,"memory":4}`)}
-		job, err := f.newJob(in, &batch.JobQueue{Name: "q", Number: 1}, &def)
+		job, err := f.newJob(caller, in, &batch.JobQueue{Name: "q", Number: 1}, &def)
 		if err != nil {
 			rt.Fatal(err)
 		}

@@ -45,9 +45,9 @@ type DefinitionStore interface {
 
 // JobStore keeps jobs.
 type JobStore interface {
-	// Submit stores the job. A repeated invocation of the queue, if not empty, returns the first job instead. It fails
-	// with batch.ErrNotFound once the queue is being deleted.
-	Submit(ctx context.Context, queueNumber int, job batch.Job, invocation string) (batch.Job, error)
+	// Submit stores the job. A job whose ID is stored already is returned instead. It fails with batch.ErrNotFound once the
+	// queue is being deleted.
+	Submit(ctx context.Context, queueNumber int, job batch.Job) (batch.Job, error)
 	// Jobs come in the order of ids; unknown ones are left out.
 	Jobs(ctx context.Context, ids []string) ([]batch.Job, error)
 	// ListJobs gives a queue's jobs of one status, latest submitted first, and where to go on, empty at the end.

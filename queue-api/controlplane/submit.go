@@ -4,8 +4,6 @@ package controlplane
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,11 +28,11 @@ func (s *Service) SubmitJob(ctx context.Context, call batch.Call, in *awsapi.Sub
 	if err != nil {
 		return nil, err
 	}
-	job, err := s.newJob(in, &queue, &def)
+	job, err := s.newJob(call, in, &queue, &def)
 	if err != nil {
 		return nil, err
 	}
-	job, err = s.jobs.Submit(ctx, queue.Number, job, invocation(call))
+	job, err = s.jobs.Submit(ctx, queue.Number, job)
 	if errors.Is(err, batch.ErrNotFound) { // deleted since it was looked up
 		return nil, noQueue(value(in.JobQueue))
 	}
@@ -48,14 +46,13 @@ func (s *Service) SubmitJob(ctx context.Context, call batch.Call, in *awsapi.Sub
 	}, nil
 }
 
-// invocation is what a retry of the same call by the same caller has in common; empty when it cannot be told. It has one
-// size, whatever the headers hold.
-func invocation(call batch.Call) string {
+// newJobID makes the job's id. A retry of the same call by the same caller gets the same one.
+func newJobID(call batch.Call, queue int) (string, error) {
 	if call.Invocation == "" {
-		return ""
+		return batch.NewJobID(queue, nil)
 	}
-	sum := sha256.Sum256([]byte(strconv.Itoa(len(call.Principal)) + ":" + call.Principal + call.Invocation))
-	return hex.EncodeToString(sum[:16])
+	request := strconv.Itoa(len(call.Principal)) + ":" + call.Principal + call.Invocation
+	return batch.DeriveJobID(queue, request), nil
 }
 
 // findQueue finds the queue that a name or ARN means.
@@ -88,7 +85,7 @@ func (s *Service) openQueue(ctx context.Context, id string) (batch.JobQueue, err
 }
 
 // newJob makes the record and checks that a pod can be made of it.
-func (s *Service) newJob(in *awsapi.SubmitJobRequest, queue *batch.JobQueue, def *batch.JobDefinition) (batch.Job, error) {
+func (s *Service) newJob(call batch.Call, in *awsapi.SubmitJobRequest, queue *batch.JobQueue, def *batch.JobDefinition) (batch.Job, error) {
 	job := batch.Job{
 		Name:          value(in.JobName),
 		Queue:         queue.Name,
@@ -120,7 +117,7 @@ func (s *Service) newJob(in *awsapi.SubmitJobRequest, queue *batch.JobQueue, def
 	if err = s.checkSubmissionSize(in, &job); err != nil {
 		return job, err
 	}
-	if job.ID, err = batch.NewJobID(queue.Number, nil); err != nil {
+	if job.ID, err = newJobID(call, queue.Number); err != nil {
 		return job, fmt.Errorf("make job id: %w", err)
 	}
 	job.Requests, err = requests(def, &job)

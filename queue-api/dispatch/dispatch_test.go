@@ -93,7 +93,7 @@ func (b *bench) submit(t *testing.T, q batch.JobQueue, milli int64) batch.Job {
 	job, err := b.store.Submit(t.Context(), q.Number, batch.Job{
 		ID: id, Name: "j", Queue: q.Name, Definition: batch.DefinitionRef{Name: "d", Revision: 1}, CreatedAt: b.clock.Now(),
 		Requests: batch.Requests{MilliVCPU: milli, MemoryMiB: 64}, Status: batch.StatusRunnable,
-	}, "")
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestJobThatCanMakeNoPodFails(t *testing.T) {
 	_, err = b.store.Submit(t.Context(), q.Number, batch.Job{
 		ID: id, Queue: "q", Definition: batch.DefinitionRef{Name: "d", Revision: 1}, Status: batch.StatusRunnable,
 		ContainerOverrides: []byte(`{"resourceRequirements":[{"type":"VCPU","value":"many"}]}`),
-	}, "")
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,7 +88,7 @@ func newScene(t *testing.T, attempts int, timeout time.Duration) *scene {
 	}
 	_, err = s.store.Submit(t.Context(), q.Number, batch.Job{
 		ID: s.id, Queue: "q", Status: batch.StatusRunnable, Timeout: timeout, RetryStrategy: &batch.RetryStrategy{Attempts: attempts},
-	}, "")
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

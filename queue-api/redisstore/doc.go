@@ -22,7 +22,6 @@
 //	muster:{N}:order                 string  counts submissions                                for ever
 //	muster:{N}:events                stream  the outbox: job, from, to, at                     the last 10,000
 //	muster:{N}:epoch                 string  the newest leader that wrote here                 for ever
-//	muster:{N}:invocation:HASH       string  a submission's id, for repeats of the request     15 minutes
 //	muster:{N}:closed                string  the queue is being deleted: no submissions        for ever
 //
 // The channel muster:changes tells leaders at once what changed: "queue N", "job ID" or "resources". It is a hint; nothing

@@ -8,18 +8,14 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-// invocationTTL is how long a repeated request finds its first job; SDKs retry for seconds.
-const invocationTTL = 15 * time.Minute
-
 // Submit implements storetest.Store.
-func (s *Store) Submit(ctx context.Context, queueNumber int, job batch.Job, invocation string) (batch.Job, error) {
+func (s *Store) Submit(ctx context.Context, queueNumber int, job batch.Job) (batch.Job, error) {
 	sub, err := encodeSubmitted(job)
 	if err != nil {
 		return batch.Job{}, fmt.Errorf("encode job %s: %w", job.ID, err)
@@ -29,9 +25,9 @@ func (s *Store) Submit(ctx context.Context, queueNumber int, job batch.Job, invo
 		return batch.Job{}, fmt.Errorf("encode job %s: %w", job.ID, err)
 	}
 	q := slotOf(queueNumber)
-	keys := []string{q.job(job.ID), q.status(job.Status), q.waiting(), q.order(), q.events(), q.closed(), q.invocation(invocation)}
+	keys := []string{q.job(job.ID), q.status(job.Status), q.waiting(), q.order(), q.events(), q.closed()}
 	v, err := s.run(ctx, s.scripts.submit, keys, job.ID, sub, mut, string(job.Status), flag(job.IsWaiting()),
-		s.clock.Now().UnixMilli(), flag(invocation != ""), int(invocationTTL.Seconds()), s.eventsKept,
+		s.clock.Now().UnixMilli(), s.eventsKept,
 		changes, Change{Queue: queueNumber}.String())
 	if err != nil {
 		return batch.Job{}, err
@@ -40,8 +36,8 @@ func (s *Store) Submit(ctx context.Context, queueNumber int, job batch.Job, invo
 	if !ok {
 		return batch.Job{}, batch.ErrNotFound
 	}
-	if id != job.ID {
-		return s.Job(ctx, id)
+	if id == "" {
+		return s.Job(ctx, job.ID)
 	}
 	job.Version = 1
 	return job, nil

@@ -3,8 +3,6 @@
 package redisstore
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -46,7 +44,3 @@ func (s slot) order() string                        { return string(s) + "order"
 func (s slot) events() string                       { return string(s) + "events" }
 func (s slot) epoch() string                        { return string(s) + "epoch" }
 func (s slot) closed() string                       { return string(s) + "closed" }
-func (s slot) invocation(principalAndID string) string {
-	sum := sha256.Sum256([]byte(principalAndID))
-	return string(s) + "invocation:" + hex.EncodeToString(sum[:12])
-}

@@ -106,7 +106,7 @@ func TestOldLeaderIsFenced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Submit(t.Context(), q.Number, batch.Job{ID: id, Status: batch.StatusRunnable}, ""); err != nil {
+	if _, err := s.Submit(t.Context(), q.Number, batch.Job{ID: id, Status: batch.StatusRunnable}); err != nil {
 		t.Fatal(err)
 	}
 	older, err := s.Lead(t.Context())
@@ -139,7 +139,7 @@ func TestFinishedJobExpires(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Submit(t.Context(), 1, batch.Job{ID: id, Status: batch.StatusRunnable}, ""); err != nil {
+	if _, err := s.Submit(t.Context(), 1, batch.Job{ID: id, Status: batch.StatusRunnable}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = s.Transition(t.Context(), id, func(j batch.Job) (batch.Job, error) { j.Status = batch.StatusFailed; return j, nil })
@@ -174,7 +174,7 @@ func TestChangesTellsOfAPIWrites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Submit(t.Context(), 7, batch.Job{ID: id, Status: batch.StatusRunnable}, ""); err != nil {
+	if _, err := s.Submit(t.Context(), 7, batch.Job{ID: id, Status: batch.StatusRunnable}); err != nil {
 		t.Fatal(err)
 	}
 	if c := <-got; c.Queue != 7 {

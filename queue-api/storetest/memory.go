@@ -24,7 +24,6 @@ type Memory struct {
 	definitions  map[string][]batch.JobDefinition // by name, index is revision-1
 	jobs         map[string]batch.Job
 	order        map[string]int // by job id: order of submission
-	invocations  map[string]string
 	closed       map[int]bool
 	events       map[int][]string
 }
@@ -39,7 +38,6 @@ func NewMemory() *Memory {
 		definitions:  map[string][]batch.JobDefinition{},
 		jobs:         map[string]batch.Job{},
 		order:        map[string]int{},
-		invocations:  map[string]string{},
 		closed:       map[int]bool{},
 		events:       map[int][]string{},
 	}
@@ -209,15 +207,11 @@ func (m *Memory) DeregisterDefinition(_ context.Context, ref batch.DefinitionRef
 }
 
 // Submit implements Store.
-func (m *Memory) Submit(_ context.Context, queueNumber int, job batch.Job, invocation string) (batch.Job, error) {
+func (m *Memory) Submit(_ context.Context, queueNumber int, job batch.Job) (batch.Job, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed[queueNumber] {
 		return batch.Job{}, batch.ErrNotFound
-	}
-	key := strconv.Itoa(queueNumber) + " " + invocation
-	if first, ok := m.jobs[m.invocations[key]]; ok && invocation != "" {
-		return first, nil
 	}
 	if stored, ok := m.jobs[job.ID]; ok {
 		return stored, nil
@@ -225,7 +219,6 @@ func (m *Memory) Submit(_ context.Context, queueNumber int, job batch.Job, invoc
 	job.Version = 1
 	m.jobs[job.ID] = job
 	m.order[job.ID] = len(m.order) + 1
-	m.invocations[key] = job.ID
 	m.events[queueNumber] = append(m.events[queueNumber], job.ID+"  "+string(job.Status))
 	return job, nil
 }

@@ -43,9 +43,9 @@ type Store interface {
 	// DeregisterDefinition makes a revision INACTIVE; twice is harmless. It fails with batch.ErrNotFound.
 	DeregisterDefinition(ctx context.Context, ref batch.DefinitionRef) error
 
-	// Submit stores the job; its ID carries the queue's number. A repeated invocation of the queue, if not empty, changes
-	// nothing and returns the first job. It fails with batch.ErrNotFound if the queue was closed.
-	Submit(ctx context.Context, queueNumber int, job batch.Job, invocation string) (batch.Job, error)
+	// Submit stores the job; its ID carries the queue's number. A job whose ID is stored already is left alone, and what is
+	// stored is returned: so a repeated request changes nothing. It fails with batch.ErrNotFound if the queue was closed.
+	Submit(ctx context.Context, queueNumber int, job batch.Job) (batch.Job, error)
 	// Job fails with batch.ErrNotFound.
 	Job(ctx context.Context, id string) (batch.Job, error)
 	// Jobs come in the order of ids; unknown ones are left out.

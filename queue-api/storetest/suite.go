@@ -28,7 +28,6 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		"revisions count up, also after deregistration":           testRevisions,
 		"the latest active revision answers to the bare name":     testLatestRevision,
 		"a job is read back as it was submitted":                  testSubmit,
-		"a repeated invocation returns the first job":             testInvocation,
 		"a closed queue takes no jobs":                            testClosedQueue,
 		"unknown jobs are left out":                               testUnknownJobs,
 		"one of two racing transitions wins, the other sees it":   testTransitionRace,
@@ -75,7 +74,7 @@ func newJob(t *testing.T, q batch.JobQueue) batch.Job {
 
 func submit(t *testing.T, s Store, q batch.JobQueue) batch.Job {
 	t.Helper()
-	job, err := s.Submit(t.Context(), q.Number, newJob(t, q), "")
+	job, err := s.Submit(t.Context(), q.Number, newJob(t, q))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +247,7 @@ func testSubmit(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	job := newJob(t, q)
-	stored, err := s.Submit(t.Context(), q.Number, job, "")
+	stored, err := s.Submit(t.Context(), q.Number, job)
 	wantErr(t, err, nil)
 	job.Version = 1
 	wantEqual(t, stored, job)
@@ -262,7 +261,7 @@ func testSubmitTwice(t *testing.T, s Store) {
 	q := newQueue(t, s)
 	job := newJob(t, q)
 	for range 2 {
-		_, err := s.Submit(t.Context(), q.Number, job, "")
+		_, err := s.Submit(t.Context(), q.Number, job)
 		wantErr(t, err, nil)
 	}
 	waiting, err := s.Waiting(t.Context(), q.Number, 10)
@@ -270,29 +269,11 @@ func testSubmitTwice(t *testing.T, s Store) {
 	wantEqual(t, ids(waiting), []string{job.ID})
 }
 
-func testInvocation(t *testing.T, s Store) {
-	t.Helper()
-	q := newQueue(t, s)
-	first, err := s.Submit(t.Context(), q.Number, newJob(t, q), "me/1")
-	wantErr(t, err, nil)
-	again, err := s.Submit(t.Context(), q.Number, newJob(t, q), "me/1")
-	wantErr(t, err, nil)
-	wantEqual(t, again.ID, first.ID)
-	other, err := s.Submit(t.Context(), q.Number, newJob(t, q), "me/2")
-	wantErr(t, err, nil)
-	if other.ID == first.ID {
-		t.Error("another invocation got the first job")
-	}
-	waiting, err := s.Waiting(t.Context(), q.Number, 10)
-	wantErr(t, err, nil)
-	wantEqual(t, ids(waiting), []string{first.ID, other.ID})
-}
-
 func testClosedQueue(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	wantErr(t, s.CloseQueue(t.Context(), q.Number), nil)
-	_, err := s.Submit(t.Context(), q.Number, newJob(t, q), "")
+	_, err := s.Submit(t.Context(), q.Number, newJob(t, q))
 	wantErr(t, err, batch.ErrNotFound)
 }
 

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storetest
+
+import (
+	"context"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+// ArrayStore keeps arrays: a parent that is stored whole, and children that cost a byte each until they are admitted.
+// Submit takes the parent, PENDING. Job, Jobs and Transition take child ids ("id:index"), too: a child without a record of
+// its own is made from its parent (batch.Job.Child) and gets one with its first transition. A child's transition keeps the
+// parent's Children in step. A parent whose transition sets Rest fails, in the same step, every child that has no record.
+// Waiting gives the children of an array that may run as jobs, in index order at the array's place.
+type ArrayStore interface {
+	// ListChildren gives an array's children in index order, of one status or, if that is empty, of any, from an index on,
+	// and the index to go on from, -1 at the end. It fails with batch.ErrNotFound.
+	ListChildren(ctx context.Context, parentID string, status batch.JobStatus, from, limit int) (jobs []batch.Job, next int, err error)
+}
+
+// DependencyStore remembers who waits for whom, and whose end has consequences that were not drawn yet.
+//
+// Registering comes first: AddDependent for every dependency, then Submit. On a job's end, or a child's, the transition
+// itself marks it settled if anybody is registered for it or its parent with N_TO_N, if it is a child of an array with
+// HasOwnDependencies, if it is the last child of its array to end, or if it holds Consumables. Submit marks an array with
+// HasOwnDependencies settled, and so does the transition that empties such an array's Unmet, or sets its Stop or Rest.
+// Whoever draws the consequences (package release) calls Unsettle when done. All of it is idempotent.
+type DependencyStore interface {
+	// AddDependent registers a dependent for the end of a job or child and returns that job as it is now. It fails with
+	// batch.ErrNotFound.
+	AddDependent(ctx context.Context, on string, dependent batch.Dependent) (batch.Job, error)
+	// Dependents are sorted; none for an unknown job.
+	Dependents(ctx context.Context, on string) ([]batch.Dependent, error)
+	// RemoveDependent forgets one; it succeeds if it was not there.
+	RemoveDependent(ctx context.Context, on string, dependent batch.Dependent) error
+	// Settled gives ids, of jobs and of children, in no special order.
+	Settled(ctx context.Context, queueNumber, limit int) ([]string, error)
+	// Settle marks an id by hand, as when a dependency turns out to have ended before it was registered.
+	Settle(ctx context.Context, id string) error
+	// Unsettle forgets a mark.
+	Unsettle(ctx context.Context, id string) error
+}
+
+// ShareStore keeps what waits in a queue by share. A FIFO queue has one share, "".
+type ShareStore interface {
+	// WaitingShares are the shares with a waiting job, sorted.
+	WaitingShares(ctx context.Context, queueNumber int) ([]string, error)
+	// WaitingIn gives a share's jobs that wait for admission: by scheduling priority, higher first (a FIFO queue's jobs all
+	// have the same), then retried ones, then by submission; children of an array stand at its place in index order.
+	// after is empty or what the previous page gave as next, which is empty at the end.
+	WaitingIn(ctx context.Context, queueNumber int, share, after string, limit int) (jobs []batch.Job, next string, err error)
+	// Position is how many entries (jobs, or arrays as one) of its share are before a waiting job or child, and how many
+	// the share has. It fails with batch.ErrNotFound if the job does not wait.
+	Position(ctx context.Context, id string) (ahead, of int, err error)
+	// ShareUsage is what the attempts under way hold by share, in thousandths of a vCPU; absent means none.
+	ShareUsage(ctx context.Context, queueNumber int) (map[string]int64, error)
+	// Shares are all shares that count as active: they had a job since they were last forgotten. Submit fails with
+	// batch.ErrLimit when it would add one beyond MaxActiveShares.
+	Shares(ctx context.Context, queueNumber int) ([]string, error)
+	// ForgetShare makes a share inactive, unless a job of it waits or is under way.
+	ForgetShare(ctx context.Context, queueNumber int, share string) error
+	// LoadShareLedger and SaveShareLedger keep the fair-share ledger of a queue, an opaque text; empty if there is none.
+	LoadShareLedger(ctx context.Context, queueNumber int) ([]byte, error)
+	SaveShareLedger(ctx context.Context, queueNumber int, ledger []byte) error
+}
+
+// MaxActiveShares is AWS Batch's bound on the active shares of a queue.
+const MaxActiveShares = 500
+
+// PolicyStore keeps scheduling policies by name; its methods are as those for environments.
+type PolicyStore interface {
+	CreatePolicy(ctx context.Context, p batch.SchedulingPolicy) error
+	Policy(ctx context.Context, name string) (batch.SchedulingPolicy, error)
+	Policies(ctx context.Context) ([]batch.SchedulingPolicy, error)
+	UpdatePolicy(ctx context.Context, name string, change func(*batch.SchedulingPolicy) error) (batch.SchedulingPolicy, error)
+	DeletePolicy(ctx context.Context, name string) error
+}
+
+// ConsumableStore keeps consumable resources by name.
+type ConsumableStore interface {
+	CreateConsumable(ctx context.Context, c batch.ConsumableResource) error
+	Consumable(ctx context.Context, name string) (batch.ConsumableResource, error)
+	Consumables(ctx context.Context) ([]batch.ConsumableResource, error)
+	// UpdateConsumable must not change InUseQuantity: it is the sum of what holders took.
+	UpdateConsumable(ctx context.Context, name string, change func(*batch.ConsumableResource) error) (batch.ConsumableResource, error)
+	// DeleteConsumable forgets the resource; what holders took of it is forgotten with it.
+	DeleteConsumable(ctx context.Context, name string) error
+	// TakeConsumables gives the holder (see batch.AttemptID) all it wants or nothing. short names a resource that has too
+	// little or does not exist; empty means that the holder has them, now or already before.
+	TakeConsumables(ctx context.Context, holder string, want []batch.ConsumableRequirement) (short string, err error)
+	// ReturnConsumables takes everything back from the holder; spent says that its attempt ran, so that what is not
+	// replenishable is subtracted from the total. A holder that has nothing is no error.
+	ReturnConsumables(ctx context.Context, holder string, spent bool) error
+	// ConsumableHolders are sorted.
+	ConsumableHolders(ctx context.Context) ([]string, error)
+	// ListConsumers gives the queue's jobs, finished ones too, that name the resource, latest submitted first.
+	ListConsumers(ctx context.Context, queueNumber int, resource, after string, limit int) (jobs []batch.Job, next string, err error)
+}
+
+// OutboxStore gives a queue's changes of status to whoever delivers them.
+type OutboxStore interface {
+	// StatusChanges gives the changes after a cursor, oldest first; an empty cursor means from the oldest kept.
+	StatusChanges(ctx context.Context, queueNumber int, after string, limit int) ([]batch.StatusChange, error)
+	// DeliveryCursor and SetDeliveryCursor remember how far a sink got; empty if it never got anything.
+	DeliveryCursor(ctx context.Context, sink string, queueNumber int) (string, error)
+	SetDeliveryCursor(ctx context.Context, sink string, queueNumber int, cursor string) error
+}
+
+// TagStore changes tags. A job's tags change by Transition, which stores whatever Tags the step leaves.
+type TagStore interface {
+	// UpdateDefinition changes Tags of a revision, nothing else. It fails with batch.ErrNotFound.
+	UpdateDefinition(ctx context.Context, ref batch.DefinitionRef, change func(*batch.JobDefinition) error) (batch.JobDefinition, error)
+}
+
+// RetentionStore forgets finished jobs.
+type RetentionStore interface {
+	// Prune forgets the queue's jobs that finished longer ago than the store's retention, an array with all its children.
+	Prune(ctx context.Context, queueNumber int) error
+}
