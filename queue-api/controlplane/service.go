@@ -20,16 +20,25 @@ type Config struct {
 	// MaxListScan bounds how many jobs one filtered ListJobs looks at before it answers with what it found and a token to
 	// go on. 0 means 1000.
 	MaxListScan int
+	// MaxArraySize bounds the children of an array job. 0 means 10,000, AWS Batch's limit.
+	MaxArraySize int
+	// MaxDependencies bounds a job's dependsOn. 0 means 20, AWS Batch's limit.
+	MaxDependencies int
+	// MaxNodes bounds the nodes of a multi-node job. 0 means 1,000, AWS Batch's limit.
+	MaxNodes int
 }
 
 // withDefaults fills in what is zero.
 func (c Config) withDefaults() (Config, error) {
-	if c.MaxSubmissionBytes < 0 || c.MaxDefinitionBytes < 0 || c.MaxListScan < 0 {
+	if min(c.MaxSubmissionBytes, c.MaxDefinitionBytes, c.MaxListScan, c.MaxArraySize, c.MaxDependencies, c.MaxNodes) < 0 {
 		return c, errors.New("limits must not be negative")
 	}
 	c.MaxSubmissionBytes = cmp.Or(c.MaxSubmissionBytes, 30<<10)
 	c.MaxDefinitionBytes = cmp.Or(c.MaxDefinitionBytes, 24<<10)
 	c.MaxListScan = cmp.Or(c.MaxListScan, 1000)
+	c.MaxArraySize = cmp.Or(c.MaxArraySize, 10_000)
+	c.MaxDependencies = cmp.Or(c.MaxDependencies, 20)
+	c.MaxNodes = cmp.Or(c.MaxNodes, 1000)
 	return c, nil
 }
 
@@ -39,19 +48,27 @@ type Service struct {
 	queues       QueueStore
 	definitions  DefinitionStore
 	jobs         JobStore
+	arrays       ArrayStore
+	dependencies DependencyStore
+	waiting      WaitingStore
+	consumers    ConsumerStore
 	clock        clock.PassiveClock
 	cfg          Config
 }
 
-// New makes a Service over its stores, which may be one and the same.
-func New(environments EnvironmentStore, queues QueueStore, definitions DefinitionStore, jobs JobStore, clk clock.PassiveClock, cfg Config) (*Service, error) {
+// New makes a Service over its store.
+func New(store Store, clk clock.PassiveClock, cfg Config) (*Service, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	return &Service{
-		environments: environments, queues: queues, definitions: definitions, jobs: jobs, clock: clk, cfg: cfg,
-	}, nil
+	s := &Service{environments: store, queues: store, definitions: store, jobs: store, clock: clk, cfg: cfg}
+	// Stores grow into these one by one.
+	s.arrays, _ = store.(ArrayStore)
+	s.dependencies, _ = store.(DependencyStore)
+	s.waiting, _ = store.(WaitingStore)
+	s.consumers, _ = store.(ConsumerStore)
+	return s, nil
 }
 
 // now is the time to the millisecond, which is what the API can say.

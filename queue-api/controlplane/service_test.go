@@ -37,7 +37,7 @@ type fixture struct {
 func newFixture(tb testing.TB) *fixture {
 	tb.Helper()
 	store, clk := storetest.NewMemory(), clocktesting.NewFakePassiveClock(t0)
-	s, err := New(store, store, store, store, clk, Config{})
+	s, err := New(store, clk, Config{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func (f *fixture) step(tb testing.TB, id string, events ...lifecycle.Event) {
 func TestNewRefusesNegativeLimits(t *testing.T) {
 	t.Parallel()
 	store := storetest.NewMemory()
-	if _, err := New(store, store, store, store, clocktesting.NewFakePassiveClock(t0), Config{MaxListScan: -1}); err == nil {
+	if _, err := New(store, clocktesting.NewFakePassiveClock(t0), Config{MaxListScan: -1}); err == nil {
 		t.Error("a negative limit was accepted")
 	}
 }

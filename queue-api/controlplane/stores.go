@@ -8,6 +8,14 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
+// Store is all that a Service keeps.
+type Store interface {
+	EnvironmentStore
+	QueueStore
+	DefinitionStore
+	JobStore
+}
+
 // EnvironmentStore keeps compute environments by name.
 type EnvironmentStore interface {
 	// CreateEnvironment fails with batch.ErrExists if the name is taken.
@@ -54,4 +62,38 @@ type JobStore interface {
 	ListJobs(ctx context.Context, queueNumber int, status batch.JobStatus, after string, limit int) (jobs []batch.Job, next string, err error)
 	// Transition loads the job, steps it and sets it if nobody else did, else loads again. It fails with batch.ErrNotFound.
 	Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error)
+}
+
+// ArrayStore keeps the children of array jobs.
+type ArrayStore interface {
+	// ListChildren gives an array's children in index order, of one status or, if that is empty, of any, from an index on,
+	// and the index to go on from, -1 at the end. It fails with batch.ErrNotFound.
+	ListChildren(ctx context.Context, parentID string, status batch.JobStatus, from, limit int) (jobs []batch.Job, next int, err error)
+}
+
+// DependencyStore remembers who waits for whom.
+type DependencyStore interface {
+	// AddDependent registers a dependent for the end of a job or child and returns that job as it is now. It fails with
+	// batch.ErrNotFound.
+	AddDependent(ctx context.Context, on string, dependent batch.Dependent) (batch.Job, error)
+	// Settle asks for the consequences of a job's end to be drawn, as when it ended before its dependents were registered.
+	Settle(ctx context.Context, id string) error
+}
+
+// WaitingStore knows what a waiting job waits behind.
+type WaitingStore interface {
+	// Position is how many entries (jobs, or arrays as one) of its share are before a waiting job or child, and how many the
+	// share has. It fails with batch.ErrNotFound if the job does not wait.
+	Position(ctx context.Context, id string) (ahead, of int, err error)
+	// Usage is what the queue's attempts under way hold, in thousandths of a vCPU by environment; absent means none.
+	Usage(ctx context.Context, queueNumber int) (map[string]int64, error)
+}
+
+// ConsumerStore knows which jobs name which consumable resource.
+type ConsumerStore interface {
+	// Consumable fails with batch.ErrNotFound.
+	Consumable(ctx context.Context, name string) (batch.ConsumableResource, error)
+	// ListConsumers gives the queue's jobs, finished ones too, that name the resource, latest submitted first, and where to
+	// go on, empty at the end.
+	ListConsumers(ctx context.Context, queueNumber int, resource, after string, limit int) (jobs []batch.Job, next string, err error)
 }
