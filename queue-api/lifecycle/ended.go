@@ -8,9 +8,11 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-// Ended says that no container of the attempt runs any more, and how it went.
+// Ended says that no container of a pod of the attempt runs any more, and how it went. The main node's end is the
+// attempt's; any other node's is only its own.
 type Ended struct {
 	Attempt int
+	Node    int // index of a multi-node job's node, else 0
 	// Succeeded is true if every container ended with exit code 0.
 	Succeeded bool
 	// StatusReason is ReasonExited, ReasonStartFailed or HostTerminated(…).
@@ -24,17 +26,29 @@ func (ev Ended) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error)
 	if ev.Attempt <= len(job.Attempts) || job.Status.IsTerminal() {
 		return job, []Effect{ReleasePod}, nil // settled before
 	}
-	if !isCurrent(job, ev.Attempt) {
+	if n := otherNode(job, ev.Attempt, ev.Node); n != nil {
+		if n.StoppedAt.IsZero() {
+			done := ev.close(attemptOf(*n), job.Stop, now)
+			*n = nodeOf(done, ev.outcome(done))
+		}
+		return job, []Effect{ReleasePod}, nil
+	}
+	if !decides(job, ev.Attempt, ev.Node) {
 		return job, nil, illegal(job, ev)
 	}
 	done := ev.close(*job.Current, job.Stop, now)
+	outcome := ev.outcome(done)
+	effects := []Effect{ReleasePod, Dispatch}
+	if job.IsMultiNode() {
+		closeNodes(&done, job.MainNode, outcome)
+		effects = append(effects, StopPod)
+	}
 	job.Attempts = append(job.Attempts, done)
 	job.Current = nil
-	effects := []Effect{ReleasePod, Dispatch}
 	switch {
 	case job.Stop != nil:
 		return fail(job, job.Stop.Reason, done.StoppedAt), effects, nil
-	case ev.Succeeded && done.StatusReason == ev.StatusReason:
+	case outcome == batch.StatusSucceeded:
 		job.Status, job.StatusReason, job.StoppedAt = batch.StatusSucceeded, done.StatusReason, done.StoppedAt
 		return job, effects, nil
 	case len(job.Attempts) < job.MaxAttempts() && retries(job.RetryStrategy, done):
@@ -45,21 +59,34 @@ func (ev Ended) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error)
 	}
 }
 
-// close completes the attempt's record. Invariant: StoppedAt is never before StartedAt.
+// outcome is how what was closed went: it succeeded unless something knew better than its containers.
+func (ev Ended) outcome(done batch.Attempt) batch.JobStatus {
+	if ev.Succeeded && done.StatusReason == ev.StatusReason {
+		return batch.StatusSucceeded
+	}
+	return batch.StatusFailed
+}
+
+// close completes the record of an attempt or a node. Invariant: StoppedAt is never before StartedAt.
 func (ev Ended) close(a batch.Attempt, stop *batch.Stop, now time.Time) batch.Attempt {
 	a.StoppedAt = ev.StoppedAt
 	if a.StoppedAt.IsZero() {
 		a.StoppedAt = now
 	}
-	if a.StoppedAt.Before(a.StartedAt) {
-		a.StoppedAt = a.StartedAt
-	}
+	a.StoppedAt = later(a.StoppedAt, a.StartedAt)
 	if a.StatusReason == "" { // else StartFailed knew better
 		a.StatusReason = ev.StatusReason
 		a.Containers, a.InitContainers = ev.Containers, ev.InitContainers
 	}
 	if stop != nil {
 		a.StatusReason = stop.Reason
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
 	}
 	return a
 }

@@ -14,6 +14,9 @@ const (
 	ReasonExited       = "Essential container in task exited"
 	ReasonStartFailed  = "Task failed to start"
 	ReasonQueueDeleted = "JobQueue deleted"
+	// ReasonDependencyFailed is a job's whose dependency failed, ReasonChildFailed an array's with a failed child.
+	ReasonDependencyFailed = "Dependent Job failed"
+	ReasonChildFailed      = "Array Child Job failed"
 	// ReasonOutOfMemory is what a container job says where Kubernetes says OOMKilled.
 	ReasonOutOfMemory = "OutOfMemoryError: Container killed due to memory usage"
 )
@@ -40,12 +43,18 @@ var (
 	_ Event = StartFailed{}
 	_ Event = TimedOut{}
 	_ Event = Ended{}
+	_ Event = DependencyEnded{}
+	_ Event = ChildrenEnded{}
 )
 
-// Cancelled is CancelJob. AWS Batch: a job that has not reached STARTING fails with the caller's reason; any other is left alone.
+// Cancelled is CancelJob. AWS Batch: a job that has not reached STARTING fails with the caller's reason; any other is left
+// alone. An array fails once its children have ended; those without a record of their own fail with it, at once.
 type Cancelled struct{ Reason string }
 
 func (ev Cancelled) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error) {
+	if job.IsArray() {
+		return stopArray(job, batch.Stop{Kind: batch.StopCancelled, Reason: ev.Reason}, now), nil, nil
+	}
 	switch job.Status {
 	case batch.StatusSubmitted, batch.StatusPending, batch.StatusRunnable:
 		job.Stop = &batch.Stop{Kind: batch.StopCancelled, Reason: ev.Reason}
@@ -60,6 +69,9 @@ func (ev Cancelled) apply(job batch.Job, now time.Time) (batch.Job, []Effect, er
 type Terminated struct{ Reason string }
 
 func (ev Terminated) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error) {
+	if job.IsArray() {
+		return stopArray(job, batch.Stop{Kind: batch.StopTerminated, Reason: ev.Reason}, now), nil, nil
+	}
 	switch job.Status {
 	case batch.StatusSubmitted, batch.StatusPending, batch.StatusRunnable:
 		job.Stop = &batch.Stop{Kind: batch.StopTerminated, Reason: ev.Reason}
@@ -87,80 +99,118 @@ func stopWaiting(job batch.Job, now time.Time) (batch.Job, []Effect, error) {
 // Blocked tells why a RUNNABLE job cannot start, in AWS Batch's "CODE:DETAIL - sentence" form; an empty Reason clears it.
 type Blocked struct{ Reason string }
 
-func (ev Blocked) apply(job batch.Job, _ time.Time) (batch.Job, []Effect, error) {
-	if job.Status == batch.StatusRunnable {
-		job.StatusReason = ev.Reason
+func (ev Blocked) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error) {
+	if job.Status != batch.StatusRunnable {
+		return job, nil, nil
 	}
-	return job, nil, nil
+	return explain(job, ev.Reason, now), nil, nil
+}
+
+// explain sets why a RUNNABLE job waits. BlockedAt stays while only the sentence changes.
+func explain(job batch.Job, reason string, now time.Time) batch.Job {
+	switch code := BlockedCode(reason); {
+	case code == "":
+		job.BlockedAt = time.Time{}
+	case code != BlockedCode(job.StatusReason) || job.BlockedAt.IsZero():
+		job.BlockedAt = now
+	}
+	job.StatusReason = reason
+	return job
 }
 
 // Admitted gives a waiting job its next attempt. The status stays RUNNABLE: AWS Batch says STARTING once a node is chosen.
 type Admitted struct {
 	ComputeEnvironment string
-	PodName            string
+	PodName            string // may be empty for a multi-node job: the main node's is in Nodes
 	PodNamespace       string
+	// Nodes are the names of a multi-node job's pods by node index; nil for any other job.
+	Nodes []string
 }
 
-func (ev Admitted) apply(job batch.Job, _ time.Time) (batch.Job, []Effect, error) {
-	if !job.IsWaiting() {
+func (ev Admitted) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error) {
+	if !job.IsWaiting() || len(ev.Nodes) != job.NumNodes {
 		return job, nil, illegal(job, ev)
 	}
-	job.StatusReason = ""
+	job = explain(job, "", now)
 	job.Current = &batch.Attempt{
 		Number:             len(job.Attempts) + 1,
 		ComputeEnvironment: ev.ComputeEnvironment,
 		PodName:            ev.PodName,
 		PodNamespace:       ev.PodNamespace,
 	}
+	for _, name := range ev.Nodes {
+		job.Current.Nodes = append(job.Current.Nodes, batch.NodeAttempt{Status: batch.StatusRunnable, PodName: name})
+	}
+	if job.IsMultiNode() {
+		job.Current.PodName = ev.Nodes[job.MainNode]
+	}
 	return job, nil, nil
 }
 
-// Withdrawn takes an admission back before a node was chosen; no attempt is used up. The pod must be gone already.
+// Withdrawn takes an admission back before a node was chosen for any of its pods; no attempt is used up. The pods must be
+// gone already.
 type Withdrawn struct {
 	Attempt int
 	// Reason becomes the statusReason of the waiting job; may be empty.
 	Reason string
 }
 
-func (ev Withdrawn) apply(job batch.Job, _ time.Time) (batch.Job, []Effect, error) {
-	if job.Status != batch.StatusRunnable || !isCurrent(job, ev.Attempt) {
+func (ev Withdrawn) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error) {
+	if job.Status != batch.StatusRunnable || !isCurrent(job, ev.Attempt) || isPartlyBound(job) {
 		return job, nil, nil
 	}
-	job.Current, job.StatusReason = nil, ev.Reason
-	return job, []Effect{Dispatch}, nil
+	job.Current = nil
+	return explain(job, ev.Reason, now), []Effect{Dispatch}, nil
 }
 
-// Bound says that the attempt's pod has a node.
+// Bound says that a pod of the attempt has a node. The main node's makes the job STARTING.
 type Bound struct {
 	Attempt    int
+	Node       int // index of a multi-node job's node, else 0
 	NodeName   string
 	InstanceID string
 }
 
-func (ev Bound) apply(job batch.Job, _ time.Time) (batch.Job, []Effect, error) {
-	if job.Status != batch.StatusRunnable || !isCurrent(job, ev.Attempt) {
+func (ev Bound) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error) {
+	if n := otherNode(job, ev.Attempt, ev.Node); n != nil {
+		if n.Status == batch.StatusRunnable {
+			n.Status, n.NodeName, n.InstanceID = batch.StatusStarting, ev.NodeName, ev.InstanceID
+		}
 		return job, nil, nil
 	}
-	job.Status, job.StatusReason = batch.StatusStarting, ""
+	if job.Status != batch.StatusRunnable || !decides(job, ev.Attempt, ev.Node) {
+		return job, nil, nil
+	}
+	job = explain(job, "", now)
+	job.Status = batch.StatusStarting
 	job.Current.NodeName, job.Current.InstanceID = ev.NodeName, ev.InstanceID
+	noteMain(job.Current, job.MainNode, job.Status)
 	return job, nil, nil
 }
 
-// Started says that the attempt's containers run.
+// Started says that containers of a pod of the attempt run. The main node's make the job RUNNING.
 type Started struct {
 	Attempt int
+	Node    int // index of a multi-node job's node, else 0
 	At      time.Time
 }
 
 func (ev Started) apply(job batch.Job, _ time.Time) (batch.Job, []Effect, error) {
-	if job.Status != batch.StatusStarting || !isCurrent(job, ev.Attempt) {
+	if n := otherNode(job, ev.Attempt, ev.Node); n != nil {
+		if n.Status == batch.StatusStarting {
+			n.Status, n.StartedAt = batch.StatusRunning, ev.At
+		}
+		return job, nil, nil
+	}
+	if job.Status != batch.StatusStarting || !decides(job, ev.Attempt, ev.Node) {
 		return job, nil, nil
 	}
 	job.Status, job.StartedAt, job.Current.StartedAt = batch.StatusRunning, ev.At, ev.At
+	noteMain(job.Current, job.MainNode, job.Status)
 	return job, nil, nil
 }
 
-// Rejected says that the attempt's pod, admitted or about to be, can never be made for what is in it. AWS Batch: a job
+// Rejected says that a pod of the attempt, admitted or about to be, can never be made for what is in it. AWS Batch: a job
 // whose definition is invalid fails and is not retried.
 type Rejected struct {
 	Attempt int
@@ -171,24 +221,37 @@ func (ev Rejected) apply(job batch.Job, now time.Time) (batch.Job, []Effect, err
 	if job.Status != batch.StatusRunnable || len(job.Attempts)+1 != ev.Attempt {
 		return job, nil, nil
 	}
-	return fail(job, ev.Reason, now), []Effect{Dispatch}, nil
+	effects := []Effect{Dispatch}
+	if job.Current != nil && job.IsMultiNode() {
+		effects = []Effect{StopPod, Dispatch} // other nodes' pods may have been made
+	}
+	return fail(job, ev.Reason, now), effects, nil
 }
 
-// StartFailed says that the attempt's containers cannot start, as when an image cannot be pulled. The attempt ends, with
-// this reason whatever its containers say, once its pod is stopped.
+// StartFailed says that the containers of a pod cannot start, as when an image cannot be pulled. The attempt, or the node
+// if it is not the main one, ends once the pod is stopped, with this reason whatever its containers say.
 type StartFailed struct {
 	Attempt   int
+	Node      int // index of a multi-node job's node, else 0
 	Container string
 	// Reason is the container's, in AWS Batch's form: "CannotPullContainerError: …".
 	Reason string
 }
 
 func (ev StartFailed) apply(job batch.Job, _ time.Time) (batch.Job, []Effect, error) {
-	if job.Status != batch.StatusStarting || !isCurrent(job, ev.Attempt) || job.Current.StatusReason != "" {
+	outcome := []batch.ContainerOutcome{{Name: ev.Container, Reason: ev.Reason}}
+	if n := otherNode(job, ev.Attempt, ev.Node); n != nil {
+		if n.Status != batch.StatusStarting || n.StatusReason != "" {
+			return job, nil, nil
+		}
+		n.StatusReason, n.Containers = ReasonStartFailed, outcome
+		return job, []Effect{StopPod}, nil
+	}
+	if job.Status != batch.StatusStarting || !decides(job, ev.Attempt, ev.Node) || job.Current.StatusReason != "" {
 		return job, nil, nil
 	}
-	job.Current.StatusReason = ReasonStartFailed
-	job.Current.Containers = []batch.ContainerOutcome{{Name: ev.Container, Reason: ev.Reason}}
+	job.Current.StatusReason, job.Current.Containers = ReasonStartFailed, outcome
+	noteMain(job.Current, job.MainNode, job.Status)
 	return job, []Effect{StopPod}, nil
 }
 
@@ -201,8 +264,4 @@ func (ev TimedOut) apply(job batch.Job, _ time.Time) (batch.Job, []Effect, error
 	}
 	job.Stop = &batch.Stop{Kind: batch.StopTimedOut, Reason: ReasonTimedOut}
 	return job, []Effect{StopPod}, nil
-}
-
-func isCurrent(job batch.Job, attempt int) bool {
-	return job.Current != nil && job.Current.Number == attempt
 }
