@@ -24,3 +24,9 @@ type Dependent struct {
 	ID   string         // of the job that waits
 	Type DependencyType // empty, or DependencyNToN: then ID is an array's
 }
+
+// Settled marks a job, a child or an array that something happened to whose consequences for others were not drawn yet.
+type Settled struct {
+	ID   string
+	Mark int64 // orders the marks of one queue; an id that is marked again gets a later one
+}

@@ -11,8 +11,9 @@ import (
 // ArrayStore keeps arrays: a parent that is stored whole, and children that cost a byte each until they are admitted.
 // Submit takes the parent, PENDING. Job, Jobs and Transition take child ids ("id:index"), too: a child without a record of
 // its own is made from its parent (batch.Job.Child) and gets one with its first transition. A child's transition keeps the
-// parent's Children in step. A parent whose transition sets Rest fails, in the same step, every child that has no record.
-// Waiting gives the children of an array that may run as jobs, in index order at the array's place.
+// parent's Children in step; what a step leaves in Children is ignored. A parent whose transition sets Rest fails, in the
+// same step, every child that has no record; one whose Unmet becomes empty makes them RUNNABLE, unless they wait one by one
+// (HasOwnDependencies). ListJobs gives arrays, not their children.
 type ArrayStore interface {
 	// ListChildren gives an array's children in index order, of one status or, if that is empty, of any, from an index on,
 	// and the index to go on from, -1 at the end. It fails with batch.ErrNotFound.
@@ -21,11 +22,15 @@ type ArrayStore interface {
 
 // DependencyStore remembers who waits for whom, and whose end has consequences that were not drawn yet.
 //
-// Registering comes first: AddDependent for every dependency, then Submit. On a job's end, or a child's, the transition
-// itself marks it settled if anybody is registered for it or its parent with N_TO_N, if it is a child of an array with
-// HasOwnDependencies, if it is the last child of its array to end, or if it holds Consumables. Submit marks an array with
-// HasOwnDependencies settled, and so does the transition that empties such an array's Unmet, or sets its Stop or Rest.
-// Whoever draws the consequences (package release) calls Unsettle when done. All of it is idempotent.
+// Registering comes first: AddDependent for every dependency, then Submit. A transition marks its job or child settled
+//   - when it ends, if anybody is registered for it, or for its parent with N_TO_N, if it is a child of an array with
+//     HasOwnDependencies, or if it is the last child of its array to end;
+//   - when it, or its attempt under way (Current), ends and it has Consumables;
+//   - when it is an array whose Stop or Rest is set or changed, or one with HasOwnDependencies whose Unmet becomes empty.
+//
+// A transition that sets Rest also marks each child that fails with it and has somebody registered for it. Submit marks an
+// array with HasOwnDependencies. Whoever draws the consequences (package release) calls Unsettle when done. All of it is
+// idempotent.
 type DependencyStore interface {
 	// AddDependent registers a dependent for the end of a job or child and returns that job as it is now. It fails with
 	// batch.ErrNotFound.
@@ -34,12 +39,14 @@ type DependencyStore interface {
 	Dependents(ctx context.Context, on string) ([]batch.Dependent, error)
 	// RemoveDependent forgets one; it succeeds if it was not there.
 	RemoveDependent(ctx context.Context, on string, dependent batch.Dependent) error
-	// Settled gives ids, of jobs and of children, in no special order.
-	Settled(ctx context.Context, queueNumber, limit int) ([]string, error)
-	// Settle marks an id by hand, as when a dependency turns out to have ended before it was registered.
+	// Settled gives the ids that are marked, of jobs and of children, from after a mark (0 for the first) on, oldest first.
+	// Marking an id again gives it a later mark.
+	Settled(ctx context.Context, queueNumber int, after int64, limit int) ([]batch.Settled, error)
+	// Settle marks an id by hand, as when a dependency turns out to have ended before it was registered. An id that no queue
+	// can have is batch.ErrNotFound.
 	Settle(ctx context.Context, id string) error
-	// Unsettle forgets a mark.
-	Unsettle(ctx context.Context, id string) error
+	// Unsettle forgets a mark, unless the id was marked again since.
+	Unsettle(ctx context.Context, mark batch.Settled) error
 }
 
 // ShareStore keeps what waits in a queue by share. A FIFO queue has one share, "".
@@ -50,13 +57,14 @@ type ShareStore interface {
 	// have the same), then retried ones, then by submission; children of an array stand at its place in index order.
 	// after is empty or what the previous page gave as next, which is empty at the end.
 	WaitingIn(ctx context.Context, queueNumber int, share, after string, limit int) (jobs []batch.Job, next string, err error)
-	// Position is how many entries (jobs, or arrays as one) of its share are before a waiting job or child, and how many
-	// the share has. It fails with batch.ErrNotFound if the job does not wait.
+	// Position is how many entries of its share are before a waiting job or child, and how many the share has. The children
+	// of an array are one entry together, except those that are retried: each is one. It fails with batch.ErrNotFound if the
+	// job does not wait.
 	Position(ctx context.Context, id string) (ahead, of int, err error)
 	// ShareUsage is what the attempts under way hold by share, in thousandths of a vCPU; absent means none.
 	ShareUsage(ctx context.Context, queueNumber int) (map[string]int64, error)
-	// Shares are all shares that count as active: they had a job since they were last forgotten. Submit fails with
-	// batch.ErrLimit when it would add one beyond MaxActiveShares.
+	// Shares are all shares that count as active, sorted: a job was submitted to them, or began to wait, since they were last
+	// forgotten. Submit fails with batch.ErrLimit when it would add one beyond MaxActiveShares.
 	Shares(ctx context.Context, queueNumber int) ([]string, error)
 	// ForgetShare makes a share inactive, unless a job of it waits or is under way.
 	ForgetShare(ctx context.Context, queueNumber int, share string) error
@@ -82,9 +90,10 @@ type ConsumableStore interface {
 	CreateConsumable(ctx context.Context, c batch.ConsumableResource) error
 	Consumable(ctx context.Context, name string) (batch.ConsumableResource, error)
 	Consumables(ctx context.Context) ([]batch.ConsumableResource, error)
-	// UpdateConsumable must not change InUseQuantity: it is the sum of what holders took.
+	// UpdateConsumable: change must not touch InUseQuantity: it is the sum of what holders took.
 	UpdateConsumable(ctx context.Context, name string, change func(*batch.ConsumableResource) error) (batch.ConsumableResource, error)
-	// DeleteConsumable forgets the resource; what holders took of it is forgotten with it.
+	// DeleteConsumable forgets the resource; what holders took of it is forgotten with it. It succeeds if
+	// the resource is gone already.
 	DeleteConsumable(ctx context.Context, name string) error
 	// TakeConsumables gives the holder (see batch.AttemptID) all it wants or nothing. short names a resource that has too
 	// little or does not exist; empty means that the holder has them, now or already before.
@@ -98,7 +107,9 @@ type ConsumableStore interface {
 	ListConsumers(ctx context.Context, queueNumber int, resource, after string, limit int) (jobs []batch.Job, next string, err error)
 }
 
-// OutboxStore gives a queue's changes of status to whoever delivers them.
+// OutboxStore gives a queue's changes of status to whoever delivers them: of each job, array and child with a record; what
+// happens to all children without one at once has no entries. A RUNNABLE job's BlockedAt that becomes another time, not
+// zero, is an entry from RUNNABLE to RUNNABLE.
 type OutboxStore interface {
 	// StatusChanges gives the changes after a cursor, oldest first; an empty cursor means from the oldest kept.
 	StatusChanges(ctx context.Context, queueNumber int, after string, limit int) ([]batch.StatusChange, error)
