@@ -11,9 +11,9 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-// refused names a member that AWS Batch has and this server does not run yet.
+// refused names a member that AWS Batch has and this server does not have.
 func refused(member string) error {
-	return batch.Invalidf("%s is not supported by this server yet", member)
+	return batch.Invalidf("%s is not supported by this server", member)
 }
 
 // validName is the rule for every name. AWS Batch: 1 to 128 of letters, digits, _ and -, the first a letter or digit.
