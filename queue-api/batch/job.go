@@ -99,8 +99,9 @@ type Attempt struct {
 	ComputeEnvironment string // name
 	PodName            string
 	PodNamespace       string
-	NodeName           string // empty until bound
-	InstanceID         string // of the node; empty until bound
+	NodeName           string    // empty until bound
+	InstanceID         string    // of the node; empty until bound
+	AdmittedAt         time.Time `json:",omitzero"`
 	StartedAt          time.Time
 	StoppedAt          time.Time
 	StatusReason       string

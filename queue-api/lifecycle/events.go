@@ -137,6 +137,7 @@ func (ev Admitted) apply(job batch.Job, now time.Time) (batch.Job, []Effect, err
 		ComputeEnvironment: ev.ComputeEnvironment,
 		PodName:            ev.PodName,
 		PodNamespace:       ev.PodNamespace,
+		AdmittedAt:         now,
 	}
 	for _, name := range ev.Nodes {
 		job.Current.Nodes = append(job.Current.Nodes, batch.NodeAttempt{Status: batch.StatusRunnable, PodName: name})
