@@ -31,3 +31,18 @@ func (p PodClient) Create(ctx context.Context, pod *corev1.Pod) error {
 		return err
 	}
 }
+
+// Withdraw implements Pods. A pod that is bound between the look and the deletion is kept: its resourceVersion has changed.
+func (p PodClient) Withdraw(ctx context.Context, namespace, name string) error {
+	pods := p.Client.Pods(namespace)
+	pod, err := pods.Get(ctx, name, metav1.GetOptions{})
+	if err == nil && pod.Spec.NodeName == "" && pod.DeletionTimestamp == nil {
+		err = pods.Delete(ctx, name, metav1.DeleteOptions{
+			Preconditions: &metav1.Preconditions{UID: &pod.UID, ResourceVersion: &pod.ResourceVersion},
+		})
+	}
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return nil
+	}
+	return err
+}

@@ -12,56 +12,52 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/muster-batch/muster/queue-api/controlplane"
 	"github.com/muster-batch/muster/queue-api/redisstore"
 )
 
+// options are the program's flags by what they concern.
 type options struct {
+	apiOptions
+	storeOptions
+	clusterOptions
+	podOptions
+	limitOptions
+}
+
+// addFlags declares every flag with its default.
+func (o *options) addFlags(fs *pflag.FlagSet) {
+	o.apiOptions.addFlags(fs)
+	o.storeOptions.addFlags(fs)
+	o.clusterOptions.addFlags(fs)
+	o.podOptions.addFlags(fs)
+	o.limitOptions.addFlags(fs)
+}
+
+// validate checks what flags alone can tell.
+func (o *options) validate() error {
+	return errors.Join(o.apiOptions.validate(), o.storeOptions.validate(), o.clusterOptions.validate(), o.podOptions.validate(),
+		o.limitOptions.validate())
+}
+
+// apiOptions are the API's.
+type apiOptions struct {
 	listen               string
 	healthAddress        string
 	allowUnauthenticated bool
 	region               string
 	account              string
-
-	redisURL   string
-	dataDir    string
-	durability string
-	dev        bool
-	retention  time.Duration
-
-	kubeconfig     string
-	kubeQPS        float32
-	namespace      string
-	hostNetwork    bool
-	finishedPodTTL time.Duration
-	pullTimeout    time.Duration
-	leaseNamespace string
 }
 
-// addFlags declares every flag with its default.
-func (o *options) addFlags(fs *pflag.FlagSet) {
+func (o *apiOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:8080", "Address of the Batch API.")
 	fs.StringVar(&o.healthAddress, "health-address", "127.0.0.1:8081", "Address of /healthz, /readyz and /metrics.")
 	fs.BoolVar(&o.allowUnauthenticated, "allow-unauthenticated", false, "Serve the Batch API beyond loopback although it asks nobody who they are; only behind a network policy or proxy that does.")
 	fs.StringVar(&o.region, "region", "us-east-1", "Region in the ARNs of replies to clients that sign for none.")
 	fs.StringVar(&o.account, "account-id", "123456789012", "Account in ARNs, 12 digits.")
-
-	fs.StringVar(&o.redisURL, "redis-url", os.Getenv("MUSTER_REDIS_URL"), "Redis to use, redis://, rediss:// or unix://; default from MUSTER_REDIS_URL, which keeps a password off the command line. Without one a redis-server is started as a child.")
-	fs.StringVar(&o.dataDir, "data-dir", filepath.Join(os.TempDir(), "muster-queue-api"), "Folder of the child redis-server's data.")
-	fs.StringVar(&o.durability, "durability", string(redisstore.Fsync), "When a write counts as done: fsync (on disk), replicated (on a replica too) or relaxed (within two seconds).")
-	fs.BoolVar(&o.dev, "dev", false, "Without --redis-url and without an installed redis-server, keep everything in memory: nothing survives a restart.")
-	fs.DurationVar(&o.retention, "job-retention", 7*24*time.Hour, "How long finished jobs can be described.")
-
-	fs.StringVar(&o.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG"), "Kubeconfig of the cluster; empty inside a cluster.")
-	fs.Float32Var(&o.kubeQPS, "kube-api-qps", 500, "Requests a second to the API server, with twice that in a burst.")
-	fs.StringVar(&o.namespace, "namespace", "muster-jobs", "Namespace of pods whose compute environment and definition name none.")
-	fs.BoolVar(&o.hostNetwork, "host-network", true, "Pods use the host's network unless their definition says otherwise, as in AWS Batch.")
-	fs.DurationVar(&o.finishedPodTTL, "finished-pod-ttl", 30*time.Second, "How long a finished pod is kept, for kubectl logs.")
-	fs.DurationVar(&o.pullTimeout, "image-pull-timeout", 2*time.Minute, "How long a container may fail to start, as when its image cannot be pulled, before its attempt fails.")
-	fs.StringVar(&o.leaseNamespace, "leader-elect-namespace", "muster-system", "Namespace of the Lease that the leader holds.")
 }
 
-// validate checks what flags alone can tell.
-func (o *options) validate() error {
+func (o *apiOptions) validate() error {
 	host, _, err := net.SplitHostPort(o.listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
@@ -69,11 +65,98 @@ func (o *options) validate() error {
 	if ip := net.ParseIP(host); (ip == nil || !ip.IsLoopback()) && host != "localhost" && !o.allowUnauthenticated {
 		return fmt.Errorf("--listen %s is not loopback and the API asks nobody who they are: give --allow-unauthenticated if something in front does", o.listen)
 	}
+	return nil
+}
+
+// storeOptions say where jobs are kept, and for how long.
+type storeOptions struct {
+	redisURL   string
+	dataDir    string
+	durability string
+	dev        bool
+	retention  time.Duration
+}
+
+func (o *storeOptions) addFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&o.redisURL, "redis-url", os.Getenv("MUSTER_REDIS_URL"), "Redis to use, redis://, rediss:// or unix://; default from MUSTER_REDIS_URL, which keeps a password off the command line. Without one a redis-server is started as a child.")
+	fs.StringVar(&o.dataDir, "data-dir", filepath.Join(os.TempDir(), "muster-queue-api"), "Folder of the child redis-server's data.")
+	fs.StringVar(&o.durability, "durability", string(redisstore.Fsync), "When a write counts as done: fsync (on disk), replicated (on a replica too) or relaxed (within two seconds).")
+	fs.BoolVar(&o.dev, "dev", false, "Without --redis-url and without an installed redis-server, keep everything in memory: nothing survives a restart.")
+	fs.DurationVar(&o.retention, "job-retention", 7*24*time.Hour, "How long finished jobs can be described.")
+}
+
+func (o *storeOptions) validate() error {
 	if _, err := redisstore.ParseDurability(o.durability); err != nil {
 		return fmt.Errorf("--durability: %w", err)
 	}
-	if o.retention < time.Second || o.finishedPodTTL < 0 || o.pullTimeout <= 0 || o.kubeQPS <= 0 {
-		return errors.New("--job-retention, --image-pull-timeout and --kube-api-qps must be positive, --finished-pod-ttl not negative")
+	if o.retention < time.Second {
+		return errors.New("--job-retention must be at least 1s")
 	}
 	return nil
+}
+
+// clusterOptions say where the cluster is and how it is used.
+type clusterOptions struct {
+	kubeconfig     string
+	kubeQPS        float32
+	leaseNamespace string
+}
+
+func (o *clusterOptions) addFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&o.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG"), "Kubeconfig of the cluster; empty inside a cluster.")
+	fs.Float32Var(&o.kubeQPS, "kube-api-qps", 500, "Requests a second to the API server, with twice that in a burst.")
+	fs.StringVar(&o.leaseNamespace, "leader-elect-namespace", "muster-system", "Namespace of the Lease that the leader holds.")
+}
+
+func (o *clusterOptions) validate() error {
+	if o.kubeQPS <= 0 {
+		return errors.New("--kube-api-qps must be positive")
+	}
+	return nil
+}
+
+// podOptions say what pods are like whose definition does not say, and how long they are kept.
+type podOptions struct {
+	namespace      string
+	hostNetwork    bool
+	finishedPodTTL time.Duration
+	pullTimeout    time.Duration
+}
+
+func (o *podOptions) addFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&o.namespace, "namespace", "muster-jobs", "Namespace of pods whose compute environment and definition name none.")
+	fs.BoolVar(&o.hostNetwork, "host-network", true, "Pods use the host's network unless their definition says otherwise, as in AWS Batch.")
+	fs.DurationVar(&o.finishedPodTTL, "finished-pod-ttl", 30*time.Second, "How long a finished pod is kept, for kubectl logs.")
+	fs.DurationVar(&o.pullTimeout, "image-pull-timeout", 2*time.Minute, "How long a container may fail to start, as when its image cannot be pulled, before its attempt fails.")
+}
+
+func (o *podOptions) validate() error {
+	if o.finishedPodTTL < 0 || o.pullTimeout <= 0 {
+		return errors.New("--image-pull-timeout must be positive, --finished-pod-ttl not negative")
+	}
+	return nil
+}
+
+// limitOptions are AWS Batch's quotas, which an installation of one's own may lift.
+type limitOptions struct {
+	maxArraySize    int
+	maxDependencies int
+	maxNodes        int
+}
+
+func (o *limitOptions) addFlags(fs *pflag.FlagSet) {
+	fs.IntVar(&o.maxArraySize, "max-array-size", 10_000, "Most children of an array job.")
+	fs.IntVar(&o.maxDependencies, "max-dependencies", 20, "Most jobs that one job may depend on.")
+	fs.IntVar(&o.maxNodes, "max-nodes", 1000, "Most nodes of a multi-node parallel job.")
+}
+
+func (o *limitOptions) validate() error {
+	if o.maxArraySize < 2 || o.maxDependencies < 1 || o.maxNodes < 1 {
+		return errors.New("--max-array-size must be at least 2, --max-dependencies and --max-nodes at least 1")
+	}
+	return nil
+}
+
+func (o *limitOptions) config() controlplane.Config {
+	return controlplane.Config{MaxArraySize: o.maxArraySize, MaxDependencies: o.maxDependencies, MaxNodes: o.maxNodes}
 }

@@ -24,6 +24,8 @@ func TestValidate(t *testing.T) {
 		"an unknown durability is refused":              {[]string{"--durability=hope"}, "fsync, replicated, relaxed"},
 		"volatile is not for users":                     {[]string{"--durability=volatile"}, "fsync, replicated, relaxed"},
 		"finished pods cannot be kept a negative while": {[]string{"--finished-pod-ttl=-1s"}, "--finished-pod-ttl"},
+		"AWS Batch's quotas may be lifted":              {[]string{"--max-array-size=1000000", "--max-dependencies=100", "--max-nodes=5000"}, ""},
+		"an array of one is none":                       {[]string{"--max-array-size=1"}, "--max-array-size"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -53,7 +53,7 @@ func run(ctx context.Context, o options) error {
 	// 3. The API.
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	service, err := controlplane.New(store, clock.RealClock{}, controlplane.Config{})
+	service, err := controlplane.New(store, clock.RealClock{}, o.limitOptions.config())
 	if err != nil {
 		return err
 	}
