@@ -3,29 +3,40 @@
 package storetest
 
 import (
-	"cmp"
 	"context"
 	"maps"
-	"reflect"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
 // Memory is the reference store: one lock, plain maps, nothing survives it.
 type Memory struct {
+	// Now dates the changes of status, and Retention is how long finished jobs are kept. Both may be changed before use.
+	Now       func() time.Time
+	Retention time.Duration
+
 	mu           sync.Mutex // guards everything below
 	environments map[string]batch.ComputeEnvironment
 	queues       map[string]batch.JobQueue
 	lastNumber   int
 	definitions  map[string][]batch.JobDefinition // by name, index is revision-1
-	jobs         map[string]batch.Job
-	order        map[string]int // by job id: order of submission
+	jobs         map[string]batch.Job             // children of arrays, too, from their first transition on
+	order        map[string]int                   // by job id, arrays as one: order of submission
+	recorded     map[string]int                   // by array: how many of its children are in jobs
 	closed       map[int]bool
-	events       map[int][]string
+	changes      map[int][]batch.StatusChange
+	cursors      map[string]string // by sink and queue
+	dependents   map[string]map[batch.Dependent]bool
+	settled      map[string]int64 // by id: its mark
+	lastMark     int64
+	shares       map[int]map[string]bool // the active ones
+	ledgers      map[int][]byte
+	policies     map[string]batch.SchedulingPolicy
+	consumables  map[string]batch.ConsumableResource
+	held         map[string]map[string]int64 // by holder and resource
 }
 
 var _ Store = (*Memory)(nil)
@@ -33,17 +44,38 @@ var _ Store = (*Memory)(nil)
 // NewMemory makes an empty store.
 func NewMemory() *Memory {
 	return &Memory{
+		Now:          time.Now,
+		Retention:    7 * 24 * time.Hour,
 		environments: map[string]batch.ComputeEnvironment{},
 		queues:       map[string]batch.JobQueue{},
 		definitions:  map[string][]batch.JobDefinition{},
 		jobs:         map[string]batch.Job{},
 		order:        map[string]int{},
+		recorded:     map[string]int{},
 		closed:       map[int]bool{},
-		events:       map[int][]string{},
+		changes:      map[int][]batch.StatusChange{},
+		cursors:      map[string]string{},
+		dependents:   map[string]map[batch.Dependent]bool{},
+		settled:      map[string]int64{},
+		shares:       map[int]map[string]bool{},
+		ledgers:      map[int][]byte{},
+		policies:     map[string]batch.SchedulingPolicy{},
+		consumables:  map[string]batch.ConsumableResource{},
+		held:         map[string]map[string]int64{},
 	}
 }
 
-// get, put, sorted and update serve the two kinds of named records.
+// create, get, sorted, update and remove serve every kind of named record.
+func create[T any](mu *sync.Mutex, records map[string]T, name string, record T) error {
+	mu.Lock()
+	defer mu.Unlock()
+	if _, ok := records[name]; ok {
+		return batch.ErrExists
+	}
+	records[name] = record
+	return nil
+}
+
 func get[T any](mu *sync.Mutex, records map[string]T, name string) (T, error) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -79,15 +111,16 @@ func update[T any](mu *sync.Mutex, records map[string]T, name string, change fun
 	return r, nil
 }
 
+func remove[T any](mu *sync.Mutex, records map[string]T, name string) error {
+	mu.Lock()
+	defer mu.Unlock()
+	delete(records, name)
+	return nil
+}
+
 // CreateEnvironment implements Store.
 func (m *Memory) CreateEnvironment(_ context.Context, e batch.ComputeEnvironment) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, ok := m.environments[e.Name]; ok {
-		return batch.ErrExists
-	}
-	m.environments[e.Name] = e
-	return nil
+	return create(&m.mu, m.environments, e.Name, e)
 }
 
 // Environment implements Store.
@@ -107,10 +140,7 @@ func (m *Memory) UpdateEnvironment(_ context.Context, name string, change func(*
 
 // DeleteEnvironment implements Store.
 func (m *Memory) DeleteEnvironment(_ context.Context, name string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.environments, name)
-	return nil
+	return remove(&m.mu, m.environments, name)
 }
 
 // CreateQueue implements Store.
@@ -151,10 +181,7 @@ func (m *Memory) CloseQueue(_ context.Context, number int) error {
 
 // DeleteQueue implements Store.
 func (m *Memory) DeleteQueue(_ context.Context, name string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.queues, name)
-	return nil
+	return remove(&m.mu, m.queues, name)
 }
 
 // RegisterDefinition implements Store.
@@ -204,129 +231,4 @@ func (m *Memory) DeregisterDefinition(_ context.Context, ref batch.DefinitionRef
 	}
 	revisions[ref.Revision-1].Status = batch.DefinitionInactive
 	return nil
-}
-
-// Submit implements Store.
-func (m *Memory) Submit(_ context.Context, queueNumber int, job batch.Job) (batch.Job, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed[queueNumber] {
-		return batch.Job{}, batch.ErrNotFound
-	}
-	if stored, ok := m.jobs[job.ID]; ok {
-		return stored, nil
-	}
-	job.Version = 1
-	m.jobs[job.ID] = job
-	m.order[job.ID] = len(m.order) + 1
-	m.events[queueNumber] = append(m.events[queueNumber], job.ID+"  "+string(job.Status))
-	return job, nil
-}
-
-// Job implements Store.
-func (m *Memory) Job(_ context.Context, id string) (batch.Job, error) { return get(&m.mu, m.jobs, id) }
-
-// Jobs implements Store.
-func (m *Memory) Jobs(_ context.Context, ids []string) ([]batch.Job, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var out []batch.Job
-	for _, id := range ids {
-		if job, ok := m.jobs[id]; ok {
-			out = append(out, job)
-		}
-	}
-	return out, nil
-}
-
-// ListJobs implements Store.
-func (m *Memory) ListJobs(_ context.Context, queueNumber int, status batch.JobStatus, after string, limit int) ([]batch.Job, string, error) {
-	jobs := m.inQueue(queueNumber, func(j batch.Job) bool { return j.Status == status })
-	slices.Reverse(jobs)
-	if after != "" {
-		last, err := strconv.Atoi(after)
-		if err != nil {
-			return nil, "", batch.Invalidf("nextToken: not a token of this list")
-		}
-		jobs = slices.DeleteFunc(jobs, func(j batch.Job) bool { return m.orderOf(j.ID) >= last })
-	}
-	if len(jobs) <= limit {
-		return jobs, "", nil
-	}
-	return jobs[:limit], strconv.Itoa(m.orderOf(jobs[limit-1].ID)), nil
-}
-
-func (m *Memory) orderOf(id string) int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.order[id]
-}
-
-// inQueue gives the queue's jobs that keep wants, in order of submission.
-func (m *Memory) inQueue(number int, keep func(batch.Job) bool) []batch.Job {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var out []batch.Job
-	for _, job := range m.jobs {
-		if n, _ := batch.QueueNumber(job.ID); n == number && keep(job) {
-			out = append(out, job)
-		}
-	}
-	slices.SortFunc(out, func(a, b batch.Job) int { return cmp.Compare(m.order[a.ID], m.order[b.ID]) })
-	return out
-}
-
-// Transition implements Store.
-func (m *Memory) Transition(_ context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	old, ok := m.jobs[id]
-	if !ok {
-		return batch.Job{}, batch.ErrNotFound
-	}
-	next, err := step(old)
-	if err != nil || reflect.DeepEqual(old, next) {
-		return old, err
-	}
-	next.Version = old.Version + 1
-	m.jobs[id] = next
-	if next.Status != old.Status {
-		n, _ := batch.QueueNumber(id)
-		m.events[n] = append(m.events[n], strings.Join([]string{id, string(old.Status), string(next.Status)}, " "))
-	}
-	return next, nil
-}
-
-// Waiting implements Store.
-func (m *Memory) Waiting(_ context.Context, queueNumber, limit int) ([]batch.Job, error) {
-	jobs := m.inQueue(queueNumber, func(j batch.Job) bool { return j.IsWaiting() })
-	slices.SortStableFunc(jobs, func(a, b batch.Job) int {
-		return cmp.Compare(min(1, len(b.Attempts)), min(1, len(a.Attempts)))
-	})
-	return jobs[:min(limit, len(jobs))], nil
-}
-
-// Live implements Store.
-func (m *Memory) Live(_ context.Context, queueNumber int) ([]string, error) {
-	var out []string
-	for _, job := range m.inQueue(queueNumber, func(j batch.Job) bool { return j.Current != nil }) {
-		out = append(out, job.ID)
-	}
-	return out, nil
-}
-
-// Usage implements Store.
-func (m *Memory) Usage(_ context.Context, queueNumber int) (map[string]int64, error) {
-	out := map[string]int64{}
-	for _, job := range m.inQueue(queueNumber, func(j batch.Job) bool { return j.Current != nil }) {
-		out[job.Current.ComputeEnvironment] += job.Requests.MilliVCPU
-	}
-	return out, nil
-}
-
-// Events implements Store.
-func (m *Memory) Events(_ context.Context, queueNumber int) ([]string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Clone(m.events[queueNumber]), nil
 }

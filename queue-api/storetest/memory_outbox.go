@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storetest
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+var _ OutboxStore = (*Memory)(nil)
+
+// changed writes the outbox's entry for a change, if it has one.
+func (m *Memory) changed(old, next batch.Job) {
+	newlyBlocked := next.Status == batch.StatusRunnable && !next.BlockedAt.IsZero() && !next.BlockedAt.Equal(old.BlockedAt)
+	if next.Status == old.Status && !newlyBlocked {
+		return
+	}
+	q := queueOf(next.ID)
+	m.changes[q] = append(m.changes[q], batch.StatusChange{
+		Cursor: strconv.Itoa(len(m.changes[q]) + 1),
+		JobID:  next.ID, From: old.Status, To: next.Status, At: m.Now(), Reason: next.StatusReason,
+	})
+}
+
+// StatusChanges implements OutboxStore.
+func (m *Memory) StatusChanges(_ context.Context, queueNumber int, after string, limit int) ([]batch.StatusChange, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	from := 0
+	if after != "" {
+		n, err := strconv.Atoi(after)
+		if err != nil {
+			return nil, batch.Invalidf("cursor: not one of this outbox")
+		}
+		from = n
+	}
+	all := m.changes[queueNumber]
+	from = min(from, len(all))
+	return slices.Clone(all[from:min(from+limit, len(all))]), nil
+}
+
+// Events implements Store.
+func (m *Memory) Events(_ context.Context, queueNumber int) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []string
+	for _, c := range m.changes[queueNumber] {
+		out = append(out, strings.Join([]string{c.JobID, string(c.From), string(c.To)}, " "))
+	}
+	return out, nil
+}
+
+// DeliveryCursor implements OutboxStore.
+func (m *Memory) DeliveryCursor(_ context.Context, sink string, queueNumber int) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.cursors[cursorKey(sink, queueNumber)], nil
+}
+
+// SetDeliveryCursor implements OutboxStore.
+func (m *Memory) SetDeliveryCursor(_ context.Context, sink string, queueNumber int, cursor string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cursors[cursorKey(sink, queueNumber)] = cursor
+	return nil
+}
+
+func cursorKey(sink string, queueNumber int) string { return strconv.Itoa(queueNumber) + " " + sink }

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storetest
+
+import (
+	"context"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+var _ RetentionStore = (*Memory)(nil)
+
+// Prune implements RetentionStore.
+func (m *Memory) Prune(_ context.Context, queueNumber int) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := m.Now().Add(-m.Retention)
+	old := m.submitted(queueNumber, func(j batch.Job) bool { return j.Status.IsTerminal() && j.StoppedAt.Before(before) })
+	for _, job := range old {
+		m.forget(job.ID)
+		for i := range job.ArraySize {
+			m.forget(batch.ChildID(job.ID, i))
+		}
+		delete(m.recorded, job.ID)
+	}
+	return nil
+}
+
+func (m *Memory) forget(id string) {
+	delete(m.jobs, id)
+	delete(m.dependents, id)
+	delete(m.settled, id)
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+var _ ShareStore = (*Memory)(nil)
+
+func isRetried(j batch.Job) bool { return len(j.Attempts) > 0 }
+
+// waiting gives what waits, in the queue's order, of all shares. The caller holds mu.
+func (m *Memory) waiting(queueNumber int) []batch.Job {
+	jobs := m.runs(queueNumber, func(j batch.Job) bool { return j.IsWaiting() })
+	slices.SortStableFunc(jobs, func(a, b batch.Job) int {
+		return cmp.Or(cmp.Compare(b.SchedulingPriority, a.SchedulingPriority), cmp.Compare(min(1, len(b.Attempts)), min(1, len(a.Attempts))))
+	})
+	return jobs
+}
+
+func (m *Memory) waitingIn(queueNumber int, share string) []batch.Job {
+	return slices.DeleteFunc(m.waiting(queueNumber), func(j batch.Job) bool { return j.ShareIdentifier != share })
+}
+
+// Waiting implements Store.
+func (m *Memory) Waiting(_ context.Context, queueNumber, limit int) ([]batch.Job, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	jobs := m.waiting(queueNumber)
+	return jobs[:min(limit, len(jobs))], nil
+}
+
+// WaitingShares implements ShareStore.
+func (m *Memory) WaitingShares(_ context.Context, queueNumber int) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	shares := map[string]bool{}
+	for _, job := range m.waiting(queueNumber) {
+		shares[job.ShareIdentifier] = true
+	}
+	return slices.Sorted(maps.Keys(shares)), nil
+}
+
+// WaitingIn implements ShareStore. A page is as good as its moment: after is how many jobs were given before.
+func (m *Memory) WaitingIn(_ context.Context, queueNumber int, share, after string, limit int) ([]batch.Job, string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	from := 0
+	if after != "" {
+		n, err := strconv.Atoi(after)
+		if err != nil {
+			return nil, "", batch.Invalidf("nextToken: not a token of this list")
+		}
+		from = n
+	}
+	jobs := m.waitingIn(queueNumber, share)
+	from = min(from, len(jobs))
+	to := min(from+limit, len(jobs))
+	if to == len(jobs) {
+		return jobs[from:], "", nil
+	}
+	return jobs[from:to], strconv.Itoa(to), nil
+}
+
+// Position implements ShareStore.
+func (m *Memory) Position(_ context.Context, id string) (ahead, of int, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	job, err := m.find(id)
+	if err != nil || !job.IsWaiting() {
+		return 0, 0, batch.ErrNotFound
+	}
+	var entries []string
+	for _, j := range m.waitingIn(queueOf(id), job.ShareIdentifier) {
+		if e := entryOf(j); !slices.Contains(entries, e) {
+			entries = append(entries, e)
+		}
+	}
+	return slices.Index(entries, entryOf(job)), len(entries), nil
+}
+
+// entryOf names the entry of a queue in which a waiting job stands: the array for its children, but not for a retried one.
+func entryOf(job batch.Job) string {
+	ref, _ := batch.ParseJobID(job.ID)
+	if isRetried(job) {
+		return job.ID
+	}
+	return ref.Job
+}
+
+// ShareUsage implements ShareStore.
+func (m *Memory) ShareUsage(_ context.Context, queueNumber int) (map[string]int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[string]int64{}
+	for _, job := range m.runs(queueNumber, isLive) {
+		out[job.ShareIdentifier] += job.Requests.MilliVCPU
+	}
+	return out, nil
+}
+
+// Shares implements ShareStore.
+func (m *Memory) Shares(_ context.Context, queueNumber int) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.shares[queueNumber])), nil
+}
+
+// ForgetShare implements ShareStore.
+func (m *Memory) ForgetShare(_ context.Context, queueNumber int, share string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	busy := m.runs(queueNumber, func(j batch.Job) bool { return j.ShareIdentifier == share && (j.IsWaiting() || isLive(j)) })
+	if len(busy) == 0 {
+		delete(m.shares[queueNumber], share)
+	}
+	return nil
+}
+
+func (m *Memory) activate(queueNumber int, share string) {
+	if m.shares[queueNumber] == nil {
+		m.shares[queueNumber] = map[string]bool{}
+	}
+	m.shares[queueNumber][share] = true
+}
+
+// LoadShareLedger implements ShareStore.
+func (m *Memory) LoadShareLedger(_ context.Context, queueNumber int) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.ledgers[queueNumber]), nil
+}
+
+// SaveShareLedger implements ShareStore.
+func (m *Memory) SaveShareLedger(_ context.Context, queueNumber int, ledger []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ledgers[queueNumber] = slices.Clone(ledger)
+	return nil
+}
