@@ -10,9 +10,16 @@
 //	    │                ▲  │                │ │                  │ │
 //	    ▼                │  │                │ │                  │ └─────Ended──► FAILED
 //	 PENDING ────────────┘  │                │ └──Ended, a retry is due──┐  │
-//	    │                   │                │                     RUNNABLE◄┘
-//	    └─── Cancelled ─────┴── Ended ───────┴────────────────────────────────────► FAILED
+//	    │ DependencyEnded   │                │                     RUNNABLE◄┘
+//	    └─ Cancelled, ──────┴── Ended ───────┴────────────────────────────────────► FAILED
+//	       DependencyEnded
 //
-// The legal moves are the table moves; a test holds this text and the table together. An event of an attempt that has
-// ended already changes nothing: a repeat is harmless. Nothing leaves SUCCEEDED or FAILED.
+// An array's parent has children instead of attempts: it stays PENDING until ChildrenEnded makes it SUCCEEDED or FAILED.
+// Stopping it, or the failure of its dependency, sets Rest: all children that have no record of their own end with it.
+//
+// A multi-node job is one job with a pod a node. Events of its main node move the job; those of any other node change only
+// that node's part of the attempt. When the main node ends the attempt is over, and the other nodes are stopped.
+//
+// The legal moves are the tables moves and arrayMoves; a test holds this text and the tables together. An event of an
+// attempt that has ended already changes nothing: a repeat is harmless. Nothing leaves SUCCEEDED or FAILED.
 package lifecycle
