@@ -43,6 +43,16 @@ func (m *Memory) StatusChanges(_ context.Context, queueNumber int, after string,
 	return slices.Clone(all[from:min(from+limit, len(all))]), nil
 }
 
+// LastStatusChange implements OutboxStore.
+func (m *Memory) LastStatusChange(_ context.Context, queueNumber int) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.changes[queueNumber]) == 0 {
+		return "", nil
+	}
+	return strconv.Itoa(len(m.changes[queueNumber])), nil
+}
+
 // Events implements Store.
 func (m *Memory) Events(_ context.Context, queueNumber int) ([]string, error) {
 	m.mu.Lock()

@@ -113,6 +113,8 @@ type ConsumableStore interface {
 type OutboxStore interface {
 	// StatusChanges gives the changes after a cursor, oldest first; an empty cursor means from the oldest kept.
 	StatusChanges(ctx context.Context, queueNumber int, after string, limit int) ([]batch.StatusChange, error)
+	// LastStatusChange is the cursor of the newest change, empty if there is none: what follows it is new.
+	LastStatusChange(ctx context.Context, queueNumber int) (string, error)
 	// DeliveryCursor and SetDeliveryCursor remember how far a sink got; empty if it never got anything.
 	DeliveryCursor(ctx context.Context, sink string, queueNumber int) (string, error)
 	SetDeliveryCursor(ctx context.Context, sink string, queueNumber int, cursor string) error
