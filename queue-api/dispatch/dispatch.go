@@ -189,11 +189,11 @@ func (d *Dispatcher) budgets(ctx context.Context, environments []batch.ComputeEn
 
 // dispatchQueue admits what one queue may have now. It goes on after a full batch until the head does not fit.
 func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, environments map[string]batch.ComputeEnvironment, budgets map[string]*fairshare.Budget) error {
-	order := slices.SortedFunc(slices.Values(q.Environments), func(a, b batch.EnvironmentOrder) int {
+	environmentOrder := slices.SortedFunc(slices.Values(q.Environments), func(a, b batch.EnvironmentOrder) int {
 		return cmp.Compare(a.Order, b.Order)
 	})
 	var mine []*fairshare.Budget
-	for _, e := range order {
+	for _, e := range environmentOrder {
 		if b := budgets[e.Name]; b != nil {
 			mine = append(mine, b)
 		}
@@ -202,7 +202,11 @@ func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, enviro
 	if err != nil || len(jobs) == 0 {
 		return err
 	}
-	verdicts := fairshare.Admit(jobs, mine)
+	order := fairshare.NewFIFO(func(string, string, int) ([]batch.Job, string, error) { return jobs, "", nil })
+	verdicts, _, err := fairshare.Admit(order, mine, fairshare.Options{})
+	if err != nil {
+		return err
+	}
 	var group errgroup.Group // one job's trouble is not another's
 	group.SetLimit(d.cfg.Parallel)
 	admitted := 0

@@ -2,7 +2,13 @@
 
 package fairshare
 
-import "github.com/muster-batch/muster/queue-api/batch"
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
 
 // Reasons of a job at the head of a queue, AWS Batch's own words.
 const (
@@ -23,60 +29,132 @@ func (b *Budget) holds(milli int64) bool     { return b.Accepts && (b.Unlimited 
 func (b *Budget) couldHold(milli int64) bool { return b.Unlimited || b.MaxMilli >= milli }
 
 // Verdict is what becomes of one waiting job: the environment it is admitted to, else the reason that it is blocked, else
-// neither: it waits its turn.
+// what it is short of, else nothing: it waits its turn.
 type Verdict struct {
 	Job         batch.Job
 	Environment string
 	Blocked     string
+	Short       string // as Options.Take said
 }
 
-// Admit goes through the jobs in the queue's order and tries the environments in theirs. It takes what it gives out from
-// the budgets. Jobs behind the first that does not fit get no verdict.
-func Admit(jobs []batch.Job, budgets []*Budget) []Verdict {
-	verdicts := make([]Verdict, 0, len(jobs))
-	for _, job := range jobs {
-		v := Verdict{Job: job}
-		b := firstFit(job, budgets)
-		switch {
-		case b != nil:
-			b.Milli -= job.Requests.MilliVCPU
-			v.Environment = b.Name
-		case !anyAccepts(budgets):
-			v.Blocked = ReasonInvalidCEs
-			return append(verdicts, v)
-		case !anyCouldHold(job, budgets):
-			v.Blocked = ReasonMaxResource
-		default:
-			return append(verdicts, v)
+// Head is the job that holds up the jobs behind it.
+type Head struct {
+	JobID string    // empty if there is none
+	Since time.Time // when it first did
+}
+
+// Options tune Admit. The zero value is a strict head and no bounds.
+type Options struct {
+	// Limit is how many jobs are admitted at most; 0 is no bound.
+	Limit int
+	// Skips is how many jobs of a share are passed over at most: those that could never fit or are short. Default 1000.
+	Skips int
+	// Usable bounds what the queue may hold in all environments together; nil is no bound. See Policy.Usable.
+	Usable *Budget
+	// Take is asked for each job that an environment has room for, and gives it all else that it needs or tells what there is
+	// too little of. Nil means that jobs need nothing else.
+	Take func(job batch.Job) (short string)
+	// Backfill is how many jobs behind a head that does not fit are tried, while the head was held up for less than
+	// BackfillFor: what they take delays it, but not for ever. Default 0: the head is not overtaken.
+	Backfill    int
+	BackfillFor time.Duration
+	// Head is what the previous round gave.
+	Head Head
+	Now  time.Time
+}
+
+// Admit goes through a queue's jobs in their order and tries the environments in theirs. It takes what it gives out from
+// the budgets. The head that it gives is the first job that does not fit now, a multi-node job's nodes all together; the
+// jobs behind it get no verdict, those excepted that Options.Backfill lets through. A job that could never fit, or that is
+// short of something else, is told so and holds nobody up. After an error the verdicts so far stand.
+func Admit(order *Order, budgets []*Budget, opts Options) ([]Verdict, Head, error) {
+	a := admission{budgets: budgets, opts: opts}
+	a.opts.Skips = cmp.Or(opts.Skips, 1000)
+	for opts.Limit == 0 || a.admitted < opts.Limit {
+		job, ok, err := order.Next()
+		if err != nil || !ok {
+			return a.verdicts, a.head, err
 		}
-		verdicts = append(verdicts, v)
+		if a.head.JobID != "" {
+			a.tried++
+		}
+		v := a.judge(job)
+		a.verdicts = append(a.verdicts, v)
+		switch {
+		case v.Environment != "":
+			a.admitted++
+			order.admitted(job)
+		case v.Blocked == ReasonInvalidCEs:
+			return a.verdicts, a.head, nil
+		default:
+			order.skipped(a.opts.Skips)
+		}
+		if a.isOver() {
+			break
+		}
 	}
-	return verdicts
+	return a.verdicts, a.head, nil
 }
 
-func firstFit(job batch.Job, budgets []*Budget) *Budget {
-	for _, b := range budgets {
-		if b.holds(job.Requests.MilliVCPU) {
+// admission is one call of Admit.
+type admission struct {
+	budgets  []*Budget
+	opts     Options
+	verdicts []Verdict
+	head     Head
+	admitted int
+	tried    int // behind the head
+}
+
+// judge decides about one job, and makes it the head if it is the first that does not fit.
+func (a *admission) judge(job batch.Job) Verdict {
+	v := Verdict{Job: job}
+	milli := job.Requests.MilliVCPU
+	if b := a.firstFit(milli); b != nil {
+		if a.opts.Take != nil {
+			v.Short = a.opts.Take(job)
+		}
+		if v.Short == "" {
+			b.Milli -= milli
+			if a.opts.Usable != nil {
+				a.opts.Usable.Milli -= milli
+			}
+			v.Environment = b.Name
+		}
+		return v
+	}
+	switch {
+	case !slices.ContainsFunc(a.budgets, func(b *Budget) bool { return b.Accepts }):
+		v.Blocked = ReasonInvalidCEs
+	case !a.couldFit(milli):
+		v.Blocked = ReasonMaxResource
+	case a.head.JobID == "":
+		a.head = Head{JobID: job.ID, Since: a.opts.Now}
+		if a.opts.Head.JobID == job.ID {
+			a.head.Since = a.opts.Head.Since
+		}
+	}
+	return v
+}
+
+// isOver reports whether nothing behind the head may be tried any more.
+func (a *admission) isOver() bool {
+	return a.head.JobID != "" && (a.tried >= a.opts.Backfill || a.opts.Now.Sub(a.head.Since) >= a.opts.BackfillFor)
+}
+
+func (a *admission) firstFit(milli int64) *Budget {
+	if a.opts.Usable != nil && !a.opts.Usable.holds(milli) {
+		return nil
+	}
+	for _, b := range a.budgets {
+		if b.holds(milli) {
 			return b
 		}
 	}
 	return nil
 }
 
-func anyAccepts(budgets []*Budget) bool {
-	for _, b := range budgets {
-		if b.Accepts {
-			return true
-		}
-	}
-	return false
-}
-
-func anyCouldHold(job batch.Job, budgets []*Budget) bool {
-	for _, b := range budgets {
-		if b.couldHold(job.Requests.MilliVCPU) {
-			return true
-		}
-	}
-	return false
+func (a *admission) couldFit(milli int64) bool {
+	return (a.opts.Usable == nil || a.opts.Usable.couldHold(milli)) &&
+		slices.ContainsFunc(a.budgets, func(b *Budget) bool { return b.couldHold(milli) })
 }

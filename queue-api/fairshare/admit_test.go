@@ -15,6 +15,11 @@ func job(id string, milli int64) batch.Job {
 	return batch.Job{ID: id, Requests: batch.Requests{MilliVCPU: milli}}
 }
 
+// list is a FIFO queue of these jobs.
+func list(jobs ...batch.Job) *Order {
+	return NewFIFO(func(string, string, int) ([]batch.Job, string, error) { return jobs, "", nil })
+}
+
 func TestAdmit(t *testing.T) {
 	t.Parallel()
 	type verdict struct{ Job, Environment, Blocked string }
@@ -67,7 +72,11 @@ func TestAdmit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var got []verdict
-			for _, v := range Admit(tc.jobs, tc.budgets) {
+			verdicts, _, err := Admit(list(tc.jobs...), tc.budgets, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range verdicts {
 				got = append(got, verdict{v.Job.ID, v.Environment, v.Blocked})
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
@@ -89,7 +98,11 @@ func TestAdmitNeverExceedsABudget(t *testing.T) {
 			{Name: "x", Accepts: true, Milli: free["x"], MaxMilli: 16_000},
 			{Name: "y", Accepts: rapid.Bool().Draw(rt, "accepts"), Milli: free["y"], MaxMilli: 16_000},
 		}
-		for _, v := range Admit(jobs, budgets) {
+		verdicts, _, err := Admit(list(jobs...), budgets, Options{})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		for _, v := range verdicts {
 			if v.Environment != "" {
 				free[v.Environment] -= v.Job.Requests.MilliVCPU
 			}
