@@ -19,7 +19,7 @@ import (
 // Run holds a store to the rules. open gives an empty store.
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, Store){
+	run(t, open, map[string]func(*testing.T, Store){
 		"a name is taken once":                                    testCreateOnce,
 		"updates of one record by many writers all count":         testConcurrentUpdates,
 		"an update that fails changes nothing":                    testFailedUpdate,
@@ -37,9 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		"jobs are listed by status, latest first, page by page":   testListJobs,
 		"each change of status is one event":                      testEvents,
 		"submitting again what is stored already changes nothing": testSubmitTwice,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
-	}
+	})
 }
 
 var at = time.UnixMilli(1_700_000_000_123).UTC()
