@@ -179,7 +179,7 @@ func TestJobDetailKeepsWhatWasSubmitted(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		d := jobDetail(caller.Scope, kept(rt, job))
+		d := jobDetail(caller.Scope, kept(rt, job), t0)
 		same(rt, in, &awsapi.SubmitJobRequest{
 			JobName: d.JobName, JobQueue: new("q"), JobDefinition: new("d"), Parameters: d.Parameters, Tags: d.Tags,
 			PropagateTags: d.PropagateTags, Timeout: d.Timeout, RetryStrategy: d.RetryStrategy,

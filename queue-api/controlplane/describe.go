@@ -5,6 +5,8 @@ package controlplane
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"k8s.io/klog/v2"
 
@@ -13,24 +15,24 @@ import (
 	"github.com/muster-batch/muster/queue-api/podspec"
 )
 
-// DescribeJobs gives the jobs asked for, once each, in the order asked. AWS Batch: unknown ones are left out, be they
-// other than a job's id.
+// DescribeJobs gives the jobs asked for, once each, in the order asked: jobs, children of arrays and nodes of multi-node
+// jobs. AWS Batch: unknown ones are left out, be they other than a job's id.
 func (s *Service) DescribeJobs(ctx context.Context, call batch.Call, in *awsapi.DescribeJobsRequest) (*awsapi.DescribeJobsResponse, error) {
 	if len(in.Jobs) > maxDescribed {
 		return nil, batch.Invalidf("Maximum number of jobs supported is %d", maxDescribed)
 	}
 	out := &awsapi.DescribeJobsResponse{Jobs: []awsapi.JobDetail{}}
-	ids := uniqueJobIDs(in.Jobs)
-	if len(ids) == 0 {
-		return out, nil
-	}
-	jobs, err := s.jobs.Jobs(ctx, ids)
-	if err != nil {
+	refs := uniqueRefs(in.Jobs)
+	d := describer{Service: s, scope: call.Scope}
+	if err := d.load(ctx, refs); err != nil {
 		return nil, err
 	}
-	d := describer{Service: s, scope: call.Scope}
-	for i := range jobs {
-		detail, err := d.describe(ctx, &jobs[i])
+	for _, ref := range refs {
+		job, ok := d.jobs[recordID(ref)]
+		if !ok || ref.Node >= job.NumNodes {
+			continue
+		}
+		detail, err := d.describe(ctx, job, ref.Node)
 		if err != nil {
 			return nil, err
 		}
@@ -39,16 +41,16 @@ func (s *Service) DescribeJobs(ctx context.Context, call batch.Call, in *awsapi.
 	return out, nil
 }
 
-func uniqueJobIDs(asked []string) []string {
-	ids := make([]string, 0, len(asked))
-	seen := make(map[string]bool, len(asked))
-	for _, a := range asked {
-		if id, ok := jobID(a); ok && !seen[id] {
-			seen[id] = true
-			ids = append(ids, id)
+func uniqueRefs(asked []string) []batch.JobRef {
+	refs := make([]batch.JobRef, 0, len(asked))
+	seen := make(map[batch.JobRef]bool, len(asked))
+	for _, id := range asked {
+		if ref, ok := jobRef(id); ok && !seen[ref] {
+			seen[ref] = true
+			refs = append(refs, ref)
 		}
 	}
-	return ids
+	return refs
 }
 
 // A describer shows the jobs of one request and looks up once what they share.
@@ -56,14 +58,34 @@ type describer struct {
 	*Service
 
 	scope       batch.Scope
+	jobs        map[string]*batch.Job                        // by id, of what was asked for
+	reasons     map[string]string                            // why jobs without a stored reason do not run, by id
 	definitions map[batch.DefinitionRef]*batch.JobDefinition // nil: no longer kept
 	clusters    map[string]*string                           // ARNs by compute environment; nil: none known
 }
 
-// describe shows a job with its definition applied. A job outlives its definition's retention, and its definition a
-// change of rules: such a job is shown without what cannot be told any more.
-func (d *describer) describe(ctx context.Context, job *batch.Job) (awsapi.JobDetail, error) {
-	detail := jobDetail(d.scope, job)
+// load finds the jobs that are asked for, and why they do not run.
+func (d *describer) load(ctx context.Context, refs []batch.JobRef) (err error) {
+	ids := make([]string, 0, len(refs))
+	for _, ref := range refs {
+		if id := recordID(ref); !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	if d.jobs, err = d.found(ctx, ids); err != nil {
+		return err
+	}
+	d.reasons, err = d.Service.reasons(ctx, slices.Collect(maps.Values(d.jobs)))
+	return err
+}
+
+// describe shows a job, or the node of a job unless node is negative, with its definition applied. A job outlives its
+// definition's retention, and its definition a change of rules: such a job is shown without what cannot be told any more.
+func (d *describer) describe(ctx context.Context, job *batch.Job, node int) (awsapi.JobDetail, error) {
+	detail := jobDetail(d.scope, job, d.now())
+	if detail.StatusReason == nil {
+		detail.StatusReason = given(d.reasons[job.ID])
+	}
 	def, err := d.definition(ctx, job.Definition)
 	if err != nil {
 		return detail, err
@@ -71,7 +93,9 @@ func (d *describer) describe(ctx context.Context, job *batch.Job) (awsapi.JobDet
 	if def == nil {
 		return detail, nil
 	}
-	detail.SchedulingPriority = def.SchedulingPriority
+	if job.ShareIdentifier == "" {
+		detail.SchedulingPriority = def.SchedulingPriority
+	}
 	detail.PlatformCapabilities = orEmpty(def.PlatformCapabilities)
 	spec, err := podspec.Merge(*def, *job)
 	if err != nil {

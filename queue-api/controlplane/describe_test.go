@@ -45,6 +45,12 @@ const (
 	logStreamID = "d/default/11111111222233334444555555555555"
 )
 
+// What a job of the fixture's queue says while it waits, and once it is admitted.
+const (
+	waits      = `"statusReason":"Number 1 of 1 waiting in job queue q; needs 1 vCPU, 64 MiB; free: ce 8 of 8 vCPU (CREATING)."`
+	isAdmitted = `"statusReason":"Admitted to compute environment ce since 2026-01-02T03:04:05Z; pod ` + podName + ` waits for a node."`
+)
+
 // containerJob is what DescribeJobs shows of a job of definition d; more is what depends on what happened to it.
 func containerJob(id, container, more string) string {
 	return fmt.Sprintf(`{"jobs":[{"jobArn":"%[1]sjob/%[2]s","jobId":%[2]q,"jobName":"j","jobQueue":"%[1]sjob-queue/q","jobDefinition":"%[1]sjob-definition/d:1","createdAt":%[3]d,
@@ -70,11 +76,11 @@ func TestDescribeContainerJob(t *testing.T) {
 		container, more string
 	}{
 		"RUNNABLE": {
-			more: `,"status":"RUNNABLE","attempts":[]`,
+			more: `,"status":"RUNNABLE","attempts":[],` + waits,
 		},
 		"admitted is RUNNABLE still": {
 			events: []lifecycle.Event{admitted()},
-			more:   `,"status":"RUNNABLE","attempts":[]`,
+			more:   `,"status":"RUNNABLE","attempts":[],` + isAdmitted,
 		},
 		"blocked says why": {
 			events: []lifecycle.Event{lifecycle.Blocked{Reason: "CODE - why"}},
@@ -99,7 +105,7 @@ func TestDescribeContainerJob(t *testing.T) {
 			submit:    `"retryStrategy":{"attempts":2},"timeout":{"attemptDurationSeconds":60}`,
 			events:    []lifecycle.Event{admitted(), bound(), started(), ended(3, "Error"), admitted()},
 			container: logs + `,"exitCode":3`,
-			more: `,"status":"RUNNABLE","startedAt":` + startedAt + `,"retryStrategy":{"attempts":2,"evaluateOnExit":[]},"timeout":{"attemptDurationSeconds":60},
+			more: `,"status":"RUNNABLE",` + isAdmitted + `,"startedAt":` + startedAt + `,"retryStrategy":{"attempts":2,"evaluateOnExit":[]},"timeout":{"attemptDurationSeconds":60},
 				"attempts":[` + attempt(logs+`,"exitCode":3`, times+`,`+exited) + `]`,
 		},
 		"a lost host has no exit code": {
@@ -147,7 +153,7 @@ func TestDescribeEKSJob(t *testing.T) {
 		t.Helper()
 		wantJSON(t, want, ok(t, f.DescribeJobs, fmt.Sprintf(`{"jobs":[%q]}`, id)))
 	}
-	check(want("", "", `,"status":"RUNNABLE","eksAttempts":[]`))
+	check(want("", "", `,"status":"RUNNABLE","eksAttempts":[],`+waits))
 	f.step(t, id, admitted(), bound())
 	pod := `,"podName":"` + podName + `","nodeName":"node-1"`
 	check(want(pod, "", `,"status":"STARTING","eksAttempts":[]`))

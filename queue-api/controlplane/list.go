@@ -15,11 +15,11 @@ const (
 	maxListedFiltered = 100
 )
 
-// ListJobs gives the jobs of a queue, latest submitted first: those of one status, RUNNING unless another is named, or
-// those of any status that a filter lets through. No job has children yet, so the list of a job's children is empty.
+// ListJobs gives the jobs of a queue, latest submitted first, or the children of an array or the nodes of a multi-node job,
+// by index: those of one status, RUNNING unless another is named, or those jobs of a queue, of any status, that a filter
+// lets through. AWS Batch: filters do not apply to children and nodes.
 func (s *Service) ListJobs(ctx context.Context, call batch.Call, in *awsapi.ListJobsRequest) (*awsapi.ListJobsResponse, error) {
-	parent, err := listParent(in)
-	if err != nil {
+	if err := checkOneList(in); err != nil {
 		return nil, err
 	}
 	filter, err := parseFilter(in.Filters)
@@ -34,56 +34,34 @@ func (s *Service) ListJobs(ctx context.Context, call batch.Call, in *awsapi.List
 	if err != nil {
 		return nil, err
 	}
-	if parent != "" {
-		return s.listChildren(ctx, parent)
-	}
-	queue, err := s.findQueue(ctx, value(in.JobQueue))
-	if err != nil {
-		return nil, err
-	}
-	var jobs []batch.Job
+	var list []awsapi.JobSummary
 	var next *string
-	if filter == nil {
-		jobs, next, err = s.listStatus(ctx, &queue, listedStatus(in), in.NextToken, limit)
-	} else {
-		jobs, next, err = s.listFiltered(ctx, &queue, filter, in.NextToken, limit)
+	switch {
+	case value(in.ArrayJobId) != "":
+		list, next, err = s.listChildren(ctx, call.Scope, in, limit)
+	case value(in.MultiNodeJobId) != "":
+		list, next, err = s.listNodes(ctx, call.Scope, in, limit)
+	default:
+		list, next, err = s.listQueue(ctx, call.Scope, in, filter, limit)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &awsapi.ListJobsResponse{JobSummaryList: jobSummaries(call.Scope, jobs), NextToken: next}, nil
+	return &awsapi.ListJobsResponse{JobSummaryList: list, NextToken: next}, nil
 }
 
-// listParent checks that one list is asked for, and gives the job whose children it is, if any.
-func listParent(in *awsapi.ListJobsRequest) (string, error) {
-	var lists []string
+// checkOneList is AWS Batch's rule that one list is asked for.
+func checkOneList(in *awsapi.ListJobsRequest) error {
+	lists := 0
 	for _, id := range []*string{in.JobQueue, in.ArrayJobId, in.MultiNodeJobId} {
 		if value(id) != "" {
-			lists = append(lists, *id)
+			lists++
 		}
 	}
-	if len(lists) != 1 {
-		return "", batch.Invalidf("Exactly one of jobQueue, arrayJobId and multiNodeJobId must be specified")
+	if lists != 1 {
+		return batch.Invalidf("Exactly one of jobQueue, arrayJobId and multiNodeJobId must be specified")
 	}
-	if value(in.JobQueue) != "" {
-		return "", nil
-	}
-	return lists[0], nil
-}
-
-func (s *Service) listChildren(ctx context.Context, parent string) (*awsapi.ListJobsResponse, error) {
-	id, ok := jobID(parent)
-	if ok {
-		jobs, err := s.jobs.Jobs(ctx, []string{id})
-		if err != nil {
-			return nil, err
-		}
-		ok = len(jobs) > 0
-	}
-	if !ok {
-		return nil, batch.Invalidf("Job %s does not exist", clip(parent))
-	}
-	return &awsapi.ListJobsResponse{JobSummaryList: []awsapi.JobSummary{}}, nil
+	return nil
 }
 
 func listedStatus(in *awsapi.ListJobsRequest) batch.JobStatus {
@@ -91,6 +69,21 @@ func listedStatus(in *awsapi.ListJobsRequest) batch.JobStatus {
 		return batch.JobStatus(s)
 	}
 	return batch.StatusRunning
+}
+
+func (s *Service) listQueue(ctx context.Context, scope batch.Scope, in *awsapi.ListJobsRequest, filter *jobFilter, limit int) ([]awsapi.JobSummary, *string, error) {
+	queue, err := s.findQueue(ctx, value(in.JobQueue))
+	if err != nil {
+		return nil, nil, err
+	}
+	var jobs []batch.Job
+	var next *string
+	if filter == nil {
+		jobs, next, err = s.listStatus(ctx, &queue, listedStatus(in), in.NextToken, limit)
+	} else {
+		jobs, next, err = s.listFiltered(ctx, &queue, filter.inStatus(in.JobStatus), in.NextToken, limit)
+	}
+	return s.jobSummaries(scope, jobs), next, err
 }
 
 // listStatus gives a page of one status; the token is the store's.
@@ -108,10 +101,11 @@ func (s *Service) listStatus(ctx context.Context, queue *batch.JobQueue, status 
 	return jobs, next, err
 }
 
-func jobSummaries(scope batch.Scope, jobs []batch.Job) []awsapi.JobSummary {
+func (s *Service) jobSummaries(scope batch.Scope, jobs []batch.Job) []awsapi.JobSummary {
+	now := s.now()
 	out := make([]awsapi.JobSummary, len(jobs))
 	for i := range jobs {
-		out[i] = jobSummary(scope, &jobs[i])
+		out[i] = jobSummary(scope, &jobs[i], now)
 	}
 	return out
 }

@@ -3,7 +3,6 @@
 package controlplane
 
 import (
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +18,10 @@ type jobFilter struct {
 	matches func(*batch.Job) bool
 	// oldest ends the walk: no match was created before it.
 	oldest time.Time
+	// statuses are those to look through.
+	statuses []batch.JobStatus
+	// takesStatus says that jobStatus narrows statuses. AWS Batch: all filters but SHARE_IDENTIFIER ignore it.
+	takesStatus bool
 }
 
 // parseFilter reads the one filter that there may be; nil means none. AWS Batch: names of filters are case-sensitive.
@@ -33,21 +36,32 @@ func parseFilter(filters []awsapi.KeyValuesPair) (*jobFilter, error) {
 	if len(values) == 0 {
 		return nil, batch.Invalidf("filters[0].values must have at least one value")
 	}
-	f := &jobFilter{list: listID(append([]string{name}, values...)...)}
+	f := &jobFilter{list: listID(append([]string{name}, values...)...), statuses: batch.JobStatuses[:]}
 	switch name {
 	case "JOB_NAME":
 		f.matches = matchAny(values, nameMatcher)
 	case "JOB_DEFINITION":
 		f.matches = matchAny(values, definitionMatcher)
-	case "SHARE_IDENTIFIER": // no queue has a scheduling policy yet, so no job has a share
-		f.matches = func(*batch.Job) bool { return false }
-		f.oldest = time.UnixMilli(math.MaxInt64)
+	case "SHARE_IDENTIFIER":
+		f.matches = func(j *batch.Job) bool { return slices.Contains(values, j.ShareIdentifier) }
+		f.takesStatus = true
 	case "BEFORE_CREATED_AT", "AFTER_CREATED_AT":
 		return f, f.byTime(name, values)
 	default:
 		return nil, batch.Invalidf("filters[0].name must be one of JOB_NAME, JOB_DEFINITION, BEFORE_CREATED_AT, AFTER_CREATED_AT, SHARE_IDENTIFIER")
 	}
 	return f, nil
+}
+
+// inStatus narrows the filter to the status that the request names, if that means anything.
+func (f *jobFilter) inStatus(status *string) *jobFilter {
+	if !f.takesStatus || value(status) == "" {
+		return f
+	}
+	narrow := *f
+	narrow.statuses = []batch.JobStatus{batch.JobStatus(*status)}
+	narrow.list = listID(f.list, *status)
+	return &narrow
 }
 
 // byTime reads milliseconds since the epoch as text.

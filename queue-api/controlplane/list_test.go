@@ -78,7 +78,7 @@ func TestListJobs(t *testing.T) {
 		"JOB_DEFINITION, ARN of a queue":    {filter("JOB_DEFINITION", "arn:aws:batch:r:1:job-queue/d"), ""},
 		"BEFORE_CREATED_AT":                 {filter("BEFORE_CREATED_AT", ms(2*time.Second)), "beta-1 Alpha"},
 		"AFTER_CREATED_AT":                  {filter("AFTER_CREATED_AT", ms(2*time.Second)), "delta gamma"},
-		"SHARE_IDENTIFIER: there are none":  {filter("SHARE_IDENTIFIER", "s"), ""},
+		"SHARE_IDENTIFIER, in no share":     {filter("SHARE_IDENTIFIER", "s"), ""},
 		"jobStatus is ignored with filters": {strings.Replace(filter("JOB_NAME", "*"), "{", `{"jobStatus":"RUNNING",`, 1), "delta gamma beta-2 beta-1 Alpha"},
 		"a filter, page by page":            {strings.Replace(filter("JOB_NAME", "*"), "{", `{"maxResults":2,`, 1), "delta gamma beta-2 beta-1 Alpha"},
 	}
@@ -99,7 +99,7 @@ func TestListJobsShowsASummary(t *testing.T) {
 	out := reply(t, f.ListJobs, `{"jobQueue":"q","jobStatus":"FAILED"}`)
 	id := *out.JobSummaryList[0].JobId
 	wantJSON(t, fmt.Sprintf(`{"jobSummaryList":[{"jobArn":"%[1]sjob/%[2]s","jobId":%[2]q,"jobName":"beta-2","createdAt":%[3]d,"startedAt":%[4]d,"stoppedAt":%[3]d,"status":"FAILED",
-		"statusReason":"Essential container in task exited","container":{"exitCode":7},"jobDefinition":"%[1]sjob-definition/dd:1"}]}`,
+		"statusReason":"Essential container in task exited","container":{"exitCode":7},"capacityUsage":[{"capacityUnit":"cpu","quantity":1}],"jobDefinition":"%[1]sjob-definition/dd:1"}]}`,
 		arnBase, id, t0.UnixMilli()+2000, t0.UnixMilli()+1000), ok(t, f.ListJobs, `{"jobQueue":"q","jobStatus":"FAILED"}`))
 	wantJSON(t, `{"jobSummaryList":[]}`, ok(t, f.ListJobs, fmt.Sprintf(`{"arrayJobId":%q}`, id)))
 	wantJSON(t, `{"jobSummaryList":[]}`, ok(t, f.ListJobs, fmt.Sprintf(`{"multiNodeJobId":%q,"jobQueue":""}`, id)))

@@ -21,7 +21,7 @@ func (s *Service) listFiltered(ctx context.Context, queue *batch.JobQueue, filte
 	if err != nil {
 		return nil, nil, err
 	}
-	w := newWalk(s.jobs, queue.Number, from)
+	w := newWalk(s.jobs, queue.Number, filter.statuses, from)
 	var found []batch.Job
 	for range s.cfg.MaxListScan {
 		job, err := w.next(ctx)
@@ -42,7 +42,7 @@ func (s *Service) listFiltered(ctx context.Context, queue *batch.JobQueue, filte
 	return found, next, err
 }
 
-// A walk visits a queue's jobs of every status, latest created first, and can be taken up again from its position. It
+// A walk visits a queue's jobs of some statuses, latest created first, and can be taken up again from its position. It
 // visits every job that keeps its status once; one that changes it meanwhile may, rarely, be visited twice.
 type walk struct {
 	jobs     JobStore
@@ -83,12 +83,12 @@ type stream struct {
 	loaded bool        // whether there is a current page
 }
 
-func newWalk(jobs JobStore, queue int, from walkPosition) *walk {
+func newWalk(jobs JobStore, queue int, statuses []batch.JobStatus, from walkPosition) *walk {
 	w := &walk{jobs: jobs, queue: queue, position: from}
 	if w.position.Statuses == nil {
 		w.position.Statuses = map[batch.JobStatus]statusPosition{}
 	}
-	for _, status := range batch.JobStatuses {
+	for _, status := range statuses {
 		w.streams = append(w.streams, stream{status: status, after: w.position.Statuses[status].After})
 	}
 	return w

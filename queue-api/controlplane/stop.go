@@ -11,7 +11,8 @@ import (
 	"github.com/muster-batch/muster/queue-api/lifecycle"
 )
 
-// CancelJob fails a job that has not reached STARTING. AWS Batch: it succeeds for any other job too, and does nothing.
+// CancelJob fails a job that has not reached STARTING. AWS Batch: it succeeds for any other job too, and does nothing; of
+// an array it fails the children that have not reached STARTING.
 func (s *Service) CancelJob(ctx context.Context, _ batch.Call, in *awsapi.CancelJobRequest) (*awsapi.CancelJobResponse, error) {
 	if err := checkReason(in.Reason); err != nil {
 		return nil, err
@@ -22,7 +23,8 @@ func (s *Service) CancelJob(ctx context.Context, _ batch.Call, in *awsapi.Cancel
 	return &awsapi.CancelJobResponse{}, nil
 }
 
-// TerminateJob fails a job wherever it is. AWS Batch: it succeeds for finished and unknown jobs too, and does nothing.
+// TerminateJob fails a job wherever it is, an array with all its children, a multi-node job with all its nodes. AWS Batch:
+// it succeeds for finished and unknown jobs too, and does nothing.
 func (s *Service) TerminateJob(ctx context.Context, _ batch.Call, in *awsapi.TerminateJobRequest) (*awsapi.TerminateJobResponse, error) {
 	if err := checkReason(in.Reason); err != nil {
 		return nil, err
@@ -33,14 +35,14 @@ func (s *Service) TerminateJob(ctx context.Context, _ batch.Call, in *awsapi.Ter
 	return &awsapi.TerminateJobResponse{}, nil
 }
 
-// stop steps the job that an id or ARN means. What it asks of the cluster is the leader's to do, which the store tells
-// that the job changed.
+// stop steps the job that an id or ARN means; a node means its job. What it asks of the cluster, and of an array's children,
+// is the leader's to do, which the store tells that the job changed.
 func (s *Service) stop(ctx context.Context, id string, ev lifecycle.Event) error {
-	id, ok := jobID(id)
+	ref, ok := jobRef(id)
 	if !ok {
 		return nil
 	}
-	_, err := s.jobs.Transition(ctx, id, func(job batch.Job) (batch.Job, error) {
+	_, err := s.jobs.Transition(ctx, recordID(ref), func(job batch.Job) (batch.Job, error) {
 		next, _, err := lifecycle.Step(job, ev, s.now())
 		return next, err
 	})
@@ -50,12 +52,20 @@ func (s *Service) stop(ctx context.Context, id string, ev lifecycle.Event) error
 	return err
 }
 
-// jobID reads a job's id or ARN; ok is false for what cannot be a job's.
-func jobID(idOrARN string) (id string, ok bool) {
-	id, ok = batch.NameFromARN(batch.ARNJob, idOrARN)
+// jobRef reads the id or ARN of a job, of an array's child or of a node; ok is false for what cannot be one.
+func jobRef(idOrARN string) (ref batch.JobRef, ok bool) {
+	id, ok := batch.NameFromARN(batch.ARNJob, idOrARN)
 	if !ok {
-		return "", false
+		return ref, false
 	}
-	_, err := batch.QueueNumber(id)
-	return id, err == nil
+	ref, err := batch.ParseJobID(id)
+	return ref, err == nil
+}
+
+// recordID is the id of the record that has what ref means: a node's is its job's.
+func recordID(ref batch.JobRef) string {
+	if ref.Child >= 0 {
+		return batch.ChildID(ref.Job, ref.Child)
+	}
+	return ref.Job
 }

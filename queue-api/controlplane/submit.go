@@ -3,6 +3,7 @@
 package controlplane
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,17 +15,13 @@ import (
 	"github.com/muster-batch/muster/queue-api/podspec"
 )
 
-// SubmitJob stores a job, RUNNABLE since nothing can hold it back yet. It asks the store three times: for the queue, for
-// the definition, and to keep the job.
+// SubmitJob stores a job: RUNNABLE, or PENDING if it waits for others. AWS Batch: an array is PENDING until its children
+// have ended. A request is checked as a whole before anything is stored.
 func (s *Service) SubmitJob(ctx context.Context, call batch.Call, in *awsapi.SubmitJobRequest) (*awsapi.SubmitJobResponse, error) {
-	if err := checkSubmission(in); err != nil {
+	if err := s.checkSubmission(in); err != nil {
 		return nil, err
 	}
-	queue, err := s.openQueue(ctx, value(in.JobQueue))
-	if err != nil {
-		return nil, err
-	}
-	def, err := s.activeDefinition(ctx, value(in.JobDefinition))
+	queue, def, err := s.target(ctx, value(in.JobQueue), value(in.JobDefinition))
 	if err != nil {
 		return nil, err
 	}
@@ -32,11 +29,13 @@ func (s *Service) SubmitJob(ctx context.Context, call batch.Call, in *awsapi.Sub
 	if err != nil {
 		return nil, err
 	}
-	job, err = s.jobs.Submit(ctx, queue.Number, job)
-	if errors.Is(err, batch.ErrNotFound) { // deleted since it was looked up
-		return nil, noQueue(value(in.JobQueue))
+	if err := s.checkConsumables(ctx, job.Consumables); err != nil {
+		return nil, err
 	}
-	if err != nil {
+	if err := s.checkDependencies(ctx, &job); err != nil {
+		return nil, err
+	}
+	if job, err = s.store(ctx, &queue, job); err != nil {
 		return nil, err
 	}
 	return &awsapi.SubmitJobResponse{
@@ -44,6 +43,27 @@ func (s *Service) SubmitJob(ctx context.Context, call batch.Call, in *awsapi.Sub
 		JobName: &job.Name,
 		JobId:   &job.ID,
 	}, nil
+}
+
+// store keeps a job that passed every check.
+func (s *Service) store(ctx context.Context, queue *batch.JobQueue, job batch.Job) (batch.Job, error) {
+	ended, err := s.register(ctx, &job)
+	if err != nil {
+		return job, err
+	}
+	if job.IsArray() || len(job.Unmet) > 0 {
+		job.Status = batch.StatusPending
+	}
+	job, err = s.jobs.Submit(ctx, queue.Number, job)
+	switch {
+	case errors.Is(err, batch.ErrNotFound): // deleted since it was looked up
+		return job, noQueue(queue.Name)
+	case errors.Is(err, batch.ErrLimit):
+		return job, batch.Invalidf("shareIdentifier: JobQueue %s has as many active shares as there may be, which is 500", queue.Name)
+	case err != nil:
+		return job, err
+	}
+	return job, s.settle(ctx, ended)
 }
 
 // newJobID makes the job's id. A retry of the same call by the same caller gets the same one.
@@ -84,19 +104,30 @@ func (s *Service) openQueue(ctx context.Context, id string) (batch.JobQueue, err
 	return queue, nil
 }
 
+// target finds the queue that takes the job and the definition that it runs.
+func (s *Service) target(ctx context.Context, queueID, definitionID string) (batch.JobQueue, batch.JobDefinition, error) {
+	queue, err := s.openQueue(ctx, queueID)
+	if err != nil {
+		return queue, batch.JobDefinition{}, err
+	}
+	def, err := s.activeDefinition(ctx, definitionID)
+	return queue, def, err
+}
+
 // newJob makes the record and checks that a pod can be made of it.
 func (s *Service) newJob(call batch.Call, in *awsapi.SubmitJobRequest, queue *batch.JobQueue, def *batch.JobDefinition) (batch.Job, error) {
 	job := batch.Job{
-		Name:          value(in.JobName),
-		Queue:         queue.Name,
-		Definition:    def.Ref(),
-		CreatedAt:     s.now(),
-		Parameters:    merged(def.Parameters, in.Parameters),
-		Tags:          in.Tags,
-		RetryStrategy: def.RetryStrategy,
-		Timeout:       def.Timeout,
-		PropagateTags: def.PropagateTags,
-		Status:        batch.StatusRunnable,
+		Name:            value(in.JobName),
+		Queue:           queue.Name,
+		Definition:      def.Ref(),
+		CreatedAt:       s.now(),
+		Parameters:      merged(def.Parameters, in.Parameters),
+		Tags:            in.Tags,
+		RetryStrategy:   def.RetryStrategy,
+		Timeout:         def.Timeout,
+		PropagateTags:   def.PropagateTags,
+		ShareIdentifier: value(in.ShareIdentifier),
+		Status:          batch.StatusRunnable,
 	}
 	if in.RetryStrategy != nil {
 		job.RetryStrategy = retryFrom(in.RetryStrategy)
@@ -107,21 +138,55 @@ func (s *Service) newJob(call batch.Call, in *awsapi.SubmitJobRequest, queue *ba
 	if in.PropagateTags != nil {
 		job.PropagateTags = in.PropagateTags
 	}
-	var err error
-	if job.ContainerOverrides, err = rawOf(in.ContainerOverrides); err != nil {
+	if queue.SchedulingPolicy != "" { // AWS Batch: a FIFO queue knows no priorities
+		job.SchedulingPriority = value(cmp.Or(in.SchedulingPriorityOverride, def.SchedulingPriority))
+	}
+	if in.ArrayProperties != nil {
+		job.ArraySize = value(in.ArrayProperties.Size)
+	}
+	if err := checkShare(job.ShareIdentifier, queue); err != nil {
 		return job, err
 	}
-	if job.EKSOverrides, err = rawOf(in.EksPropertiesOverride); err != nil {
+	if err := keepOverrides(&job, in); err != nil {
 		return job, err
 	}
-	if err = s.checkSubmissionSize(in, &job); err != nil {
+	if err := s.checkSubmissionSize(in, &job); err != nil {
 		return job, err
 	}
+	return job, s.complete(call, &job, in, queue, def)
+}
+
+// keepOverrides keeps the overrides as sent.
+func keepOverrides(job *batch.Job, in *awsapi.SubmitJobRequest) error {
+	switch { // podspec knows neither
+	case !isEmpty(in.NodeOverrides):
+		return refused("nodeOverrides")
+	case in.EcsPropertiesOverride != nil && len(in.EcsPropertiesOverride.TaskProperties) > 0:
+		return refused("ecsPropertiesOverride")
+	}
+	var errs [4]error
+	job.ContainerOverrides, errs[0] = rawOf(in.ContainerOverrides)
+	job.EKSOverrides, errs[1] = rawOf(in.EksPropertiesOverride)
+	if o := in.EcsPropertiesOverride; o != nil && len(o.TaskProperties) > 0 {
+		job.ECSOverrides, errs[2] = rawOf(o)
+	}
+	job.NodeOverrides, errs[3] = rawOf(in.NodeOverrides)
+	return errors.Join(errs[:]...)
+}
+
+// complete adds what the job's definition says of it, and what others it needs.
+func (s *Service) complete(call batch.Call, job *batch.Job, in *awsapi.SubmitJobRequest, queue *batch.JobQueue, def *batch.JobDefinition) (err error) {
 	if job.ID, err = newJobID(call, queue.Number); err != nil {
-		return job, fmt.Errorf("make job id: %w", err)
+		return fmt.Errorf("make job id: %w", err)
 	}
-	job.Requests, err = requests(def, &job)
-	return job, err
+	if job.DependsOn, err = dependenciesOf(in, job.ArraySize); err != nil {
+		return err
+	}
+	if job.Consumables, err = consumablesOf(in, def); err != nil {
+		return err
+	}
+	job.Requests, err = requests(def, job)
+	return err
 }
 
 // requests merges the job with its definition and gives what it asks for.

@@ -73,9 +73,9 @@ func FuzzIdentifiers(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, id string) {
-		if got, ok := jobID(id); ok {
-			if _, err := batch.QueueNumber(got); err != nil {
-				t.Errorf("%q is a job id of no queue", got)
+		if ref, ok := jobRef(id); ok {
+			if _, err := batch.QueueNumber(recordID(ref)); err != nil {
+				t.Errorf("%q is a job id of no queue", recordID(ref))
 			}
 		}
 		_, err1 := fx.DescribeJobs(t.Context(), caller, &awsapi.DescribeJobsRequest{Jobs: []string{id}})
