@@ -25,7 +25,9 @@ type Budget struct {
 	MaxMilli  int64 // thousandths of a vCPU in all
 }
 
-func (b *Budget) holds(milli int64) bool     { return b.Accepts && (b.Unlimited || b.Milli >= milli) }
+// Holds reports whether the environment takes a job of so many thousandths of a vCPU now.
+func (b *Budget) Holds(milli int64) bool { return b.Accepts && (b.Unlimited || b.Milli >= milli) }
+
 func (b *Budget) couldHold(milli int64) bool { return b.Unlimited || b.MaxMilli >= milli }
 
 // Verdict is what becomes of one waiting job: the environment it is admitted to, else the reason that it is blocked, else
@@ -51,6 +53,9 @@ type Options struct {
 	Skips int
 	// Usable bounds what the queue may hold in all environments together; nil is no bound. See Policy.Usable.
 	Usable *Budget
+	// Places are the budgets that a job may use, of those that Admit was given and in their order; if it may use none, reason
+	// says why, and the job is blocked for it. Nil means that every job may use all.
+	Places func(job batch.Job, all []*Budget) (may []*Budget, reason string)
 	// Take is asked for each job that an environment has room for, and gives it all else that it needs or tells what there is
 	// too little of. Nil means that jobs need nothing else.
 	Take func(job batch.Job) (short string)
@@ -84,7 +89,7 @@ func Admit(order *Order, budgets []*Budget, opts Options) ([]Verdict, Head, erro
 		case v.Environment != "":
 			a.admitted++
 			order.admitted(job)
-		case v.Blocked == ReasonInvalidCEs:
+		case !anyAccepts(a.budgets):
 			return a.verdicts, a.head, nil
 		default:
 			order.skipped(a.opts.Skips)
@@ -109,24 +114,19 @@ type admission struct {
 // judge decides about one job, and makes it the head if it is the first that does not fit.
 func (a *admission) judge(job batch.Job) Verdict {
 	v := Verdict{Job: job}
-	milli := job.Requests.MilliVCPU
-	if b := a.firstFit(milli); b != nil {
-		if a.opts.Take != nil {
-			v.Short = a.opts.Take(job)
+	milli, budgets := job.Requests.MilliVCPU, a.budgets
+	if a.opts.Places != nil {
+		if budgets, v.Blocked = a.opts.Places(job, budgets); v.Blocked != "" {
+			return v
 		}
-		if v.Short == "" {
-			b.Milli -= milli
-			if a.opts.Usable != nil {
-				a.opts.Usable.Milli -= milli
-			}
-			v.Environment = b.Name
-		}
-		return v
 	}
+	b := a.firstFit(milli, budgets)
 	switch {
-	case !slices.ContainsFunc(a.budgets, func(b *Budget) bool { return b.Accepts }):
+	case b != nil:
+		a.give(b, &v)
+	case !anyAccepts(budgets):
 		v.Blocked = ReasonInvalidCEs
-	case !a.couldFit(milli):
+	case !a.couldFit(milli, budgets):
 		v.Blocked = ReasonMaxResource
 	case a.head.JobID == "":
 		a.head = Head{JobID: job.ID, Since: a.opts.Now}
@@ -137,24 +137,43 @@ func (a *admission) judge(job batch.Job) Verdict {
 	return v
 }
 
+// give admits the job to the environment, unless it is short of something else.
+func (a *admission) give(b *Budget, v *Verdict) {
+	if a.opts.Take != nil {
+		v.Short = a.opts.Take(v.Job)
+	}
+	if v.Short != "" {
+		return
+	}
+	v.Environment = b.Name
+	b.Milli -= v.Job.Requests.MilliVCPU
+	if a.opts.Usable != nil {
+		a.opts.Usable.Milli -= v.Job.Requests.MilliVCPU
+	}
+}
+
 // isOver reports whether nothing behind the head may be tried any more.
 func (a *admission) isOver() bool {
 	return a.head.JobID != "" && (a.tried >= a.opts.Backfill || a.opts.Now.Sub(a.head.Since) >= a.opts.BackfillFor)
 }
 
-func (a *admission) firstFit(milli int64) *Budget {
-	if a.opts.Usable != nil && !a.opts.Usable.holds(milli) {
+func (a *admission) firstFit(milli int64, budgets []*Budget) *Budget {
+	if a.opts.Usable != nil && !a.opts.Usable.Holds(milli) {
 		return nil
 	}
-	for _, b := range a.budgets {
-		if b.holds(milli) {
+	for _, b := range budgets {
+		if b.Holds(milli) {
 			return b
 		}
 	}
 	return nil
 }
 
-func (a *admission) couldFit(milli int64) bool {
+func (a *admission) couldFit(milli int64, budgets []*Budget) bool {
 	return (a.opts.Usable == nil || a.opts.Usable.couldHold(milli)) &&
-		slices.ContainsFunc(a.budgets, func(b *Budget) bool { return b.couldHold(milli) })
+		slices.ContainsFunc(budgets, func(b *Budget) bool { return b.couldHold(milli) })
+}
+
+func anyAccepts(budgets []*Budget) bool {
+	return slices.ContainsFunc(budgets, func(b *Budget) bool { return b.Accepts })
 }

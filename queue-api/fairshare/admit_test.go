@@ -112,3 +112,30 @@ func TestAdmitNeverExceedsABudget(t *testing.T) {
 		}
 	})
 }
+
+func TestAdmitToTheEnvironmentsThatAJobMayUse(t *testing.T) {
+	t.Parallel()
+	x, y := &Budget{Name: "x", Accepts: true, Milli: 4000, MaxMilli: 4000}, &Budget{Name: "y", Milli: 4000, MaxMilli: 4000}
+	jobs := []batch.Job{job("nowhere", 1000), job("only-y", 1000), job("any", 1000)}
+	order := NewFIFO(func(string, string, int) ([]batch.Job, string, error) { return jobs, "", nil })
+	verdicts, _, err := Admit(order, []*Budget{x, y}, Options{Places: func(j batch.Job, all []*Budget) ([]*Budget, string) {
+		switch j.ID {
+		case "nowhere":
+			return nil, "no place"
+		case "only-y":
+			return all[1:], ""
+		default:
+			return all, ""
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range verdicts {
+		got = append(got, v.Environment+v.Blocked)
+	}
+	if diff := cmp.Diff([]string{"no place", ReasonInvalidCEs, "x"}, got); diff != "" {
+		t.Errorf("verdicts mismatch (-want +got):\n%s", diff)
+	}
+}
