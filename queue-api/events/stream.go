@@ -28,6 +28,8 @@ type StreamConfig struct {
 	Poll time.Duration
 	// Heartbeat is the time between two comments on a silent stream, which keep proxies from closing it. Default 15 s.
 	Heartbeat time.Duration
+	// Done ends all streams when it is closed, so that a server can stop.
+	Done <-chan struct{}
 	// Clock times polls. Default the real one.
 	Clock clock.WithTicker
 }
@@ -76,6 +78,7 @@ func (s *Stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
+	_ = sub.control.SetReadDeadline(time.Time{}) // the server's own would end the stream
 	if err := sub.run(r.Context()); err != nil && r.Context().Err() == nil {
 		klog.FromContext(r.Context()).V(2).Info("Event stream ended", "reason", err.Error())
 	}
@@ -164,6 +167,8 @@ func (s *subscriber) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-s.cfg.Done:
+			return nil
 		case <-ticker.C():
 		}
 	}
