@@ -25,7 +25,27 @@ type scenario struct {
 	Cites string `json:"cites"`
 	// Clients that know all the operations and members used; none means all. Debian's are some years old.
 	Clients []string `json:"clients,omitempty"`
-	Steps   []step   `json:"steps"`
+	// Site makes a compute environment and a FIFO queue first, both named $name.
+	Site  bool   `json:"site,omitempty"`
+	Steps []step `json:"steps"`
+}
+
+// site are the steps of a scenario's Site.
+var site = []step{
+	{Call: "CreateComputeEnvironment", Input: map[string]any{
+		"computeEnvironmentName": "$name", "type": "MANAGED", "computeResources": map[string]any{
+			"type": "EC2", "minvCpus": 0, "maxvCpus": 16, "instanceTypes": []any{"c5.xlarge"}, "subnets": []any{"subnet-0123456789abcdef0"},
+			"securityGroupIds": []any{"sg-0123456789abcdef0"}, "instanceRole": "ecsInstanceRole",
+		},
+	}},
+	{Call: "DescribeComputeEnvironments", Input: map[string]any{"computeEnvironments": []any{"$name"}},
+		Until: map[string]any{"computeEnvironments": []any{map[string]any{"status": "VALID"}}}},
+	{Call: "CreateJobQueue", Input: map[string]any{
+		"jobQueueName": "$name", "priority": 1,
+		"computeEnvironmentOrder": []any{map[string]any{"order": 1, "computeEnvironment": "$name"}},
+	}},
+	{Call: "DescribeJobQueues", Input: map[string]any{"jobQueues": []any{"$name"}},
+		Until: map[string]any{"jobQueues": []any{map[string]any{"status": "VALID", "state": "ENABLED"}}}},
 }
 
 // step is one call. In strings of Input, Want, Error and Until, $name is the scenario's own name on this client, $region the
@@ -61,6 +81,9 @@ func loadScenarios(t *testing.T) map[string]scenario {
 		var s scenario
 		if err := yaml.UnmarshalStrict(text, &s); err != nil {
 			t.Fatalf("%s: %v", file, err)
+		}
+		if s.Site {
+			s.Steps = slices.Concat(site, s.Steps)
 		}
 		all[strings.TrimSuffix(filepath.Base(file), ".yaml")] = s
 	}

@@ -41,6 +41,8 @@ func ClientPackages() []Package {
 	return []Package{
 		{"awscli", func() bool { return isFile("/usr/bin/aws") || isFile("/usr/local/bin/aws") }},
 		{"python3-boto3", func() bool { return isFile("/usr/lib/python3/dist-packages/boto3/__init__.py") }},
+		{"nodejs", inPath("node")},
+		{"npm", inPath("npm")},
 	}
 }
 
