@@ -47,7 +47,7 @@ generate: ## Generate code again.
 ##@ Testing
 
 .PHONY: test
-test: test-integration e2e ## Run every test: unit, integration and, on a local cluster, end to end.
+test: test-integration test-clients e2e ## Run every test: unit, integration and, on local clusters, clients and end to end.
 
 .PHONY: test-unit
 test-unit: ## Run the unit tests.
@@ -66,6 +66,10 @@ test-integration: test-tools ## Run the unit tests and those against a real Redi
 .PHONY: e2e
 e2e: test-tools ## Run the end-to-end tests, each step of which is one of AWS's own clients.
 	go test -tags $(GOTAGS),e2e -timeout 30m -count 1 -v ./hack/e2e/...
+
+.PHONY: test-clients
+test-clients: test-tools ## Play the same scenarios through four of AWS's clients.
+	go test -tags $(GOTAGS),e2e -timeout 20m -count 1 -v ./hack/clients/...
 
 # What the tests run: Debian's Redis, container runtime and AWS clients, and the built Kubernetes.
 .PHONY: test-tools

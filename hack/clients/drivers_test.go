@@ -47,7 +47,7 @@ var drivers = map[string]func(*testing.T) driver{
 func environment() []string {
 	return []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + os.TempDir(), "AWS_PAGER=", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
-		"AWS_DEFAULT_REGION=" + region, "AWS_REGION=" + region, "AWS_EC2_METADATA_DISABLED=true", "MUSTER_ENDPOINT=" + endpoint,
+		"AWS_DEFAULT_REGION=" + region, "AWS_REGION=" + region, "AWS_EC2_METADATA_DISABLED=true", "NODE_NO_WARNINGS=1", "MUSTER_ENDPOINT=" + endpoint,
 	}
 }
 
