@@ -27,3 +27,8 @@ func TestMemory(t *testing.T) {
 		return m
 	})
 }
+
+func TestModel(t *testing.T) {
+	t.Parallel()
+	RunModel(t, 1, 50, openMemory)
+}

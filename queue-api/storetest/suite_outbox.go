@@ -17,11 +17,12 @@ func RunOutbox(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
 	run(t, open, map[string]func(*testing.T, outboxStore){
 		"each change of status is one entry with its reason":      testStatusChanges,
+		"what follows the newest entry is new":                    testLastStatusChange,
 		"entries are read on from a cursor":                       testStatusChangePages,
 		"a newly blocked job is an entry, its words are not":      testBlockedEntry,
 		"children have entries, those without a record have none": testChildEntries,
 		"a sink's cursor is remembered, by sink and queue":        testDeliveryCursor,
-		"entries are dated": testEntriesAreDated,
+		"entries are dated":                                       testEntriesAreDated,
 	})
 }
 
@@ -88,6 +89,18 @@ func testStatusChangePages(t *testing.T, s outboxStore) {
 	late := submit(t, s, q)
 	wantChanges(t, statusChanges(t, s, q, after, 2), []batch.StatusChange{{JobID: late.ID, To: batch.StatusRunnable}})
 	wantChanges(t, statusChanges(t, s, q, got[3].Cursor, 1), want[4:])
+}
+
+func testLastStatusChange(t *testing.T, s outboxStore) {
+	t.Helper()
+	q := newQueue(t, s)
+	for range 3 {
+		last, err := s.LastStatusChange(t.Context(), q.Number)
+		wantErr(t, err, nil)
+		wantChanges(t, statusChanges(t, s, q, last, 10), nil)
+		job := submit(t, s, q)
+		wantChanges(t, statusChanges(t, s, q, last, 10), []batch.StatusChange{{JobID: job.ID, To: batch.StatusRunnable}})
+	}
 }
 
 func testBlockedEntry(t *testing.T, s outboxStore) {

@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/lifecycle"
+)
+
+// RunModel does the same random things to a store and to Memory and compares what they say: rounds times as many sequences
+// as -rapid.checks says (100 unless told), each of so many steps. open gives an empty store.
+func RunModel(t *testing.T, rounds, steps int, open func(t *testing.T) Store) {
+	t.Helper()
+	for round := range rounds {
+		t.Run("round "+strconv.Itoa(round), func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) {
+				m := newModel(rt, open(t))
+				for range steps {
+					op := rapid.SampledFrom(modelOps).Draw(rt, "op")
+					op.do(m)
+				}
+				m.compareAll()
+			})
+		})
+	}
+}
+
+// wideStore is what the model test asks of.
+type wideStore interface {
+	Store
+	ArrayStore
+	DependencyStore
+	ShareStore
+	ConsumableStore
+	OutboxStore
+}
+
+// model holds a store against Memory.
+type model struct {
+	*rapid.T
+	ctx    context.Context
+	stores [2]wideStore // Memory first
+	queues []batch.JobQueue
+	jobs   []batch.Job // as submitted, arrays as one
+}
+
+type modelOp struct {
+	name string
+	do   func(*model)
+}
+
+func (op modelOp) String() string { return op.name }
+
+// modelOps has the more frequent ones more often.
+var modelOps = []modelOp{
+	{"submit a job", func(m *model) { m.submit(0) }},
+	{"submit an array", func(m *model) { m.submit(m.size()) }},
+	{"submit what waits", (*model).submitDependent},
+	{"submit again", (*model).submitAgain},
+	{"transition", (*model).transition},
+	{"transition", (*model).transition},
+	{"transition", (*model).transition},
+	{"transition a child", (*model).transitionChild},
+	{"transition a child", (*model).transitionChild},
+	{"live on", (*model).liveOn},
+	{"live on", (*model).liveOn},
+	{"change tags", (*model).changeTags},
+	{"list", (*model).list},
+	{"list children", (*model).listChildren},
+	{"page through a share", (*model).waitingIn},
+	{"position", (*model).position},
+	{"forget a share", (*model).forgetShare},
+	{"settle", (*model).settle},
+	{"unsettle", (*model).unsettle},
+	{"remove a dependent", (*model).removeDependent},
+	{"take", (*model).take},
+	{"give back", (*model).giveBack},
+}
+
+func newModel(rt *rapid.T, s Store) *model {
+	store, ok := s.(wideStore)
+	if !ok {
+		rt.Fatal("the store lacks methods")
+	}
+	m := &model{T: rt, ctx: rt.Context(), stores: [2]wideStore{NewMemory(), store}}
+	for _, name := range []string{"q", "r"} {
+		q := same(m, "queue", func(s wideStore) (batch.JobQueue, error) {
+			return s.CreateQueue(m.ctx, batch.JobQueue{Name: name})
+		})
+		m.queues = append(m.queues, q)
+	}
+	for i, kind := range []string{batch.Replenishable, batch.NonReplenishable} {
+		m.both("resource", func(s wideStore) error {
+			return s.CreateConsumable(m.ctx, batch.ConsumableResource{Name: strconv.Itoa(i), Type: kind, TotalQuantity: 5, CreatedAt: at})
+		})
+	}
+	return m
+}
+
+// same asks both stores, compares the answers and gives Memory's.
+func same[T any](m *model, what string, ask func(wideStore) (T, error)) T {
+	want, wantErr := ask(m.stores[0])
+	got, gotErr := ask(m.stores[1])
+	if !sameError(wantErr, gotErr) {
+		m.Fatalf("%s: error %v, want %v", what, gotErr, wantErr)
+	}
+	if reflect.DeepEqual(want, got) {
+		return want // much sooner than cmp says so
+	}
+	if diff := cmp.Diff(want, got, modelOptions...); diff != "" {
+		m.Fatalf("%s: mismatch (-want +got):\n%s", what, diff)
+	}
+	return want
+}
+
+// sameJobs is same for jobs. Versions of arrays and children are a store's own affair.
+func sameJobs(m *model, what string, ask func(wideStore) ([]batch.Job, error)) {
+	same(m, what, func(s wideStore) ([]batch.Job, error) {
+		jobs, err := ask(s)
+		for i := range jobs {
+			if jobs[i].ArraySize > 0 {
+				jobs[i].Version = 0
+			}
+		}
+		return jobs, err
+	})
+}
+
+func sameJob(m *model, what string, ask func(wideStore) (batch.Job, error)) {
+	sameJobs(m, what, func(s wideStore) ([]batch.Job, error) {
+		job, err := ask(s)
+		return []batch.Job{job}, err
+	})
+}
+
+var modelOptions = []cmp.Option{
+	cmpopts.EquateEmpty(),
+	cmpopts.IgnoreFields(batch.StatusChange{}, "Cursor", "At"),
+	cmpopts.IgnoreFields(batch.Settled{}, "Mark"),
+}
+
+func sameError(a, b error) bool {
+	for _, sentinel := range []error{batch.ErrNotFound, batch.ErrExists, batch.ErrLimit, lifecycle.ErrIllegalTransition} {
+		if errors.Is(a, sentinel) != errors.Is(b, sentinel) {
+			return false
+		}
+	}
+	return (a == nil) == (b == nil)
+}
+
+func (m *model) both(what string, do func(wideStore) error) {
+	same(m, what, func(s wideStore) (bool, error) { return true, do(s) })
+}
+
+func (m *model) size() int             { return rapid.IntRange(1, 4).Draw(m.T, "size") }
+func (m *model) queue() batch.JobQueue { return rapid.SampledFrom(m.queues).Draw(m.T, "queue") }
+func (m *model) share() string         { return rapid.SampledFrom([]string{"", "a", "b"}).Draw(m.T, "share") }
+func (m *model) limit() int            { return rapid.IntRange(1, 4).Draw(m.T, "limit") }
+func (m *model) fresh(q batch.JobQueue) string {
+	return batch.DeriveJobID(q.Number, strconv.Itoa(len(m.jobs)))
+}
+
+// job draws a job that was submitted; ok is false while there is none.
+func (m *model) job(keep func(batch.Job) bool) (job batch.Job, ok bool) {
+	var some []batch.Job
+	for _, j := range m.jobs {
+		if keep(j) {
+			some = append(some, j)
+		}
+	}
+	if len(some) == 0 {
+		return batch.Job{}, false
+	}
+	return rapid.SampledFrom(some).Draw(m.T, "job"), true
+}
+
+func anyJob(batch.Job) bool     { return true }
+func isArray(j batch.Job) bool  { return j.IsArray() }
+func isSingle(j batch.Job) bool { return !j.IsArray() }
+
+// anyID draws the id of a job, array or child.
+func (m *model) anyID() string {
+	job, ok := m.job(anyJob)
+	switch {
+	case !ok:
+		return batch.DeriveJobID(m.queues[0].Number, "none")
+	case job.IsArray() && rapid.Bool().Draw(m.T, "child"):
+		return batch.ChildID(job.ID, rapid.IntRange(0, job.ArraySize).Draw(m.T, "index"))
+	default:
+		return job.ID
+	}
+}
+
+func (m *model) newJob(size int) (batch.Job, batch.JobQueue) {
+	q := m.queue()
+	job := batch.Job{
+		ID: m.fresh(q), Name: "n", Queue: q.Name, Definition: batch.DefinitionRef{Name: "d", Revision: 1}, CreatedAt: at,
+		RetryStrategy: &batch.RetryStrategy{Attempts: 3}, Requests: batch.Requests{MilliVCPU: 250}, Status: batch.StatusRunnable,
+		ShareIdentifier: m.share(), SchedulingPriority: rapid.IntRange(0, 2).Draw(m.T, "priority"), ArraySize: size,
+	}
+	if size > 0 {
+		job.Status = batch.StatusPending
+	}
+	if rapid.Bool().Draw(m.T, "consumes") {
+		job.Consumables = []batch.ConsumableRequirement{{Name: "0", Quantity: 2}, {Name: "1", Quantity: 1}}
+	}
+	return job, q
+}
+
+func (m *model) store(job batch.Job, q batch.JobQueue) {
+	sameJob(m, "submit", func(s wideStore) (batch.Job, error) { return s.Submit(m.ctx, q.Number, job) })
+	m.jobs = append(m.jobs, job)
+}
+
+func (m *model) submit(size int) {
+	job, q := m.newJob(size)
+	if size > 1 && rapid.Bool().Draw(m.T, "sequential") {
+		job.DependsOn = []batch.Dependency{{Type: batch.DependencySequential}}
+	}
+	m.store(job, q)
+}
+
+func (m *model) submitAgain() {
+	if job, ok := m.job(anyJob); ok {
+		sameJob(m, "submit again", func(s wideStore) (batch.Job, error) {
+			n, err := batch.QueueNumber(job.ID)
+			if err != nil {
+				return job, err
+			}
+			return s.Submit(m.ctx, n, job)
+		})
+	}
+}
+
+// submitDependent submits a job or array that waits, in the order that SubmitJob has.
+func (m *model) submitDependent() {
+	job, q := m.newJob(rapid.SampledFrom([]int{0, 2, 3}).Draw(m.T, "size"))
+	if other, ok := m.job(func(j batch.Job) bool { return j.ArraySize == job.ArraySize && job.ArraySize > 0 }); ok {
+		m.register(other.ID, batch.Dependent{ID: job.ID, Type: batch.DependencyNToN})
+		job.DependsOn = append(job.DependsOn, batch.Dependency{JobID: other.ID, Type: batch.DependencyNToN})
+	}
+	for range rapid.IntRange(0, 2).Draw(m.T, "plain") {
+		on := m.anyID()
+		if other, ok := m.register(on, batch.Dependent{ID: job.ID}); ok {
+			job.DependsOn = append(job.DependsOn, batch.Dependency{JobID: on})
+			if other.Status != batch.StatusSucceeded {
+				job.Unmet = append(job.Unmet, on)
+			}
+		}
+	}
+	if len(job.Unmet) > 0 {
+		job.Status = batch.StatusPending
+	}
+	m.store(job, q)
+}
+
+func (m *model) register(on string, dependent batch.Dependent) (batch.Job, bool) {
+	sameJob(m, "add dependent", func(s wideStore) (batch.Job, error) { return s.AddDependent(m.ctx, on, dependent) })
+	job, err := m.stores[0].Job(m.ctx, on)
+	return job, err == nil
+}
+
+func (m *model) transition() {
+	if job, ok := m.job(anyJob); ok {
+		m.step(job.ID, m.event)
+	}
+}
+
+func (m *model) transitionChild() {
+	if array, ok := m.job(isArray); ok {
+		m.step(batch.ChildID(array.ID, rapid.IntRange(0, array.ArraySize).Draw(m.T, "index")), m.event)
+	}
+}
+
+// liveOn takes a job or child one step further on its way.
+func (m *model) liveOn() {
+	m.step(m.anyID(), func(job batch.Job) lifecycle.Event {
+		n := len(job.Attempts) + 1
+		switch job.Status {
+		case batch.StatusPending:
+			return m.dependencyEnded(job)
+		case batch.StatusRunnable:
+			if job.Current == nil {
+				return lifecycle.Admitted{ComputeEnvironment: "ce", PodName: "p"}
+			}
+			return lifecycle.Bound{Attempt: n, NodeName: "n"}
+		case batch.StatusStarting:
+			return lifecycle.Started{Attempt: n, At: at}
+		case batch.StatusSubmitted, batch.StatusRunning, batch.StatusSucceeded, batch.StatusFailed:
+		}
+		return lifecycle.Ended{Attempt: n, Succeeded: rapid.Bool().Draw(m.T, "succeeded")}
+	})
+}
+
+// step lets an event happen to a job in both stores, the same in both.
+func (m *model) step(id string, event func(batch.Job) lifecycle.Event) {
+	job, err := m.stores[0].Job(m.ctx, id)
+	if err != nil {
+		job = batch.Job{}
+	}
+	ev := event(job)
+	sameJob(m, fmt.Sprintf("%T of %s", ev, id), func(s wideStore) (batch.Job, error) {
+		return s.Transition(m.ctx, id, func(j batch.Job) (batch.Job, error) {
+			next, _, err := lifecycle.Step(j, ev, at)
+			return next, err
+		})
+	})
+}
+
+// event draws any event, fit for the job or not.
+func (m *model) event(job batch.Job) lifecycle.Event {
+	n := len(job.Attempts) + rapid.IntRange(0, 1).Draw(m.T, "attempt")
+	return rapid.SampledFrom([]lifecycle.Event{
+		lifecycle.Cancelled{Reason: "c"},
+		lifecycle.Terminated{Reason: "t"},
+		lifecycle.Blocked{Reason: rapid.SampledFrom([]string{"", "CAPACITY:X - y", "CAPACITY:X - z", "OTHER - y"}).Draw(m.T, "blocked")},
+		lifecycle.Admitted{ComputeEnvironment: "ce", PodName: "p"},
+		lifecycle.Withdrawn{Attempt: n},
+		lifecycle.Bound{Attempt: n, NodeName: "n"},
+		lifecycle.Started{Attempt: n, At: at},
+		lifecycle.TimedOut{Attempt: n},
+		lifecycle.Rejected{Attempt: n, Reason: "r"},
+		lifecycle.StartFailed{Attempt: n, Reason: "CannotPullContainerError: x"},
+		lifecycle.Ended{Attempt: n, Succeeded: true, StatusReason: lifecycle.ReasonExited},
+		lifecycle.Ended{Attempt: n, StatusReason: lifecycle.ReasonExited},
+		lifecycle.ChildrenEnded{},
+		m.dependencyEnded(job),
+	}).Draw(m.T, "event")
+}
+
+// dependencyEnded draws the end of something that the job waits for. A child hears of it only once its array waits for
+// nothing.
+func (m *model) dependencyEnded(job batch.Job) lifecycle.Event {
+	ev := lifecycle.DependencyEnded{Succeeded: rapid.Bool().Draw(m.T, "succeeded")}
+	if job.IsChild() {
+		ref, err := batch.ParseJobID(job.ID)
+		if err != nil {
+			m.Fatal(err)
+		}
+		array, err := m.stores[0].Job(m.ctx, ref.Job)
+		if err != nil || len(array.Unmet) > 0 {
+			return lifecycle.ChildrenEnded{} // changes nothing
+		}
+	}
+	if len(job.Unmet) > 0 {
+		ev.JobID = rapid.SampledFrom(job.Unmet).Draw(m.T, "met")
+	}
+	return ev
+}
+
+func (m *model) changeTags() {
+	if job, ok := m.job(anyJob); ok {
+		tags := map[string]string{"k": rapid.SampledFrom([]string{"v", "w"}).Draw(m.T, "tag")}
+		sameJob(m, "tags", func(s wideStore) (batch.Job, error) {
+			return s.Transition(m.ctx, job.ID, func(j batch.Job) (batch.Job, error) { j.Tags = tags; return j, nil })
+		})
+	}
+}
+
+func (m *model) list() {
+	m.compareList(m.queue(), rapid.SampledFrom(batch.JobStatuses[:]).Draw(m.T, "status"), m.limit())
+}
+
+func (m *model) compareList(q batch.JobQueue, of batch.JobStatus, limit int) {
+	sameJobs(m, "list", func(s wideStore) ([]batch.Job, error) {
+		return pages(func(after string) ([]batch.Job, string, error) { return s.ListJobs(m.ctx, q.Number, of, after, limit) })
+	})
+}
+
+// pages gives all jobs of all pages.
+func pages(page func(after string) ([]batch.Job, string, error)) ([]batch.Job, error) {
+	var out []batch.Job
+	for after := ""; ; {
+		jobs, next, err := page(after)
+		out = append(out, jobs...)
+		if err != nil || next == "" {
+			return out, err
+		}
+		after = next
+	}
+}
+
+func (m *model) listChildren() {
+	if job, ok := m.job(anyJob); ok {
+		of := rapid.SampledFrom(append([]batch.JobStatus{""}, batch.JobStatuses[:]...)).Draw(m.T, "status")
+		m.compareChildren(job.ID, of, m.limit())
+	}
+}
+
+func (m *model) compareChildren(id string, of batch.JobStatus, limit int) {
+	sameJobs(m, "children of "+id, func(s wideStore) ([]batch.Job, error) {
+		var out []batch.Job
+		for from := 0; from >= 0; {
+			jobs, next, err := s.ListChildren(m.ctx, id, of, from, limit)
+			if err != nil {
+				return nil, err
+			}
+			out, from = append(out, jobs...), next
+		}
+		return out, nil
+	})
+}
+
+func (m *model) waitingIn() { m.compareWaitingIn(m.queue(), m.share(), m.limit()) }
+
+func (m *model) compareWaitingIn(q batch.JobQueue, share string, limit int) {
+	sameJobs(m, "waiting in "+share, func(s wideStore) ([]batch.Job, error) {
+		return pages(func(after string) ([]batch.Job, string, error) {
+			return s.WaitingIn(m.ctx, q.Number, share, after, limit)
+		})
+	})
+}
+
+func (m *model) position() {
+	id := m.anyID()
+	same(m, "position of "+id, func(s wideStore) ([2]int, error) {
+		ahead, of, err := s.Position(m.ctx, id)
+		return [2]int{ahead, of}, err
+	})
+}
+
+func (m *model) forgetShare() {
+	q, share := m.queue(), m.share()
+	m.both("forget share", func(s wideStore) error { return s.ForgetShare(m.ctx, q.Number, share) })
+}
+
+func (m *model) settle() {
+	id := m.anyID()
+	m.both("settle", func(s wideStore) error { return s.Settle(m.ctx, id) })
+}
+
+// unsettle forgets the mark of one id in both stores.
+func (m *model) unsettle() {
+	q := m.queue()
+	marks := same(m, "settled", func(s wideStore) ([]batch.Settled, error) { return m.settled(s, q) })
+	if len(marks) == 0 {
+		return
+	}
+	i := rapid.IntRange(0, len(marks)-1).Draw(m.T, "mark")
+	m.both("unsettle", func(s wideStore) error {
+		marks, err := m.settled(s, q)
+		if err != nil {
+			return err
+		}
+		return s.Unsettle(m.ctx, marks[i])
+	})
+}
+
+// settled gives the marks by id: one transition may set several, in no order among themselves.
+func (m *model) settled(s wideStore, q batch.JobQueue) ([]batch.Settled, error) {
+	marks, err := s.Settled(m.ctx, q.Number, 0, 1000)
+	slices.SortFunc(marks, func(a, b batch.Settled) int { return strings.Compare(a.ID, b.ID) })
+	return marks, err
+}
+
+func (m *model) removeDependent() {
+	on := m.anyID()
+	all := m.compareDependents(on)
+	if len(all) == 0 {
+		return
+	}
+	gone := rapid.SampledFrom(all).Draw(m.T, "dependent")
+	m.both("remove dependent", func(s wideStore) error { return s.RemoveDependent(m.ctx, on, gone) })
+}
+
+func (m *model) compareDependents(on string) []batch.Dependent {
+	return same(m, "dependents of "+on, func(s wideStore) ([]batch.Dependent, error) { return s.Dependents(m.ctx, on) })
+}
+
+func (m *model) take() {
+	job, ok := m.job(isSingle)
+	if !ok {
+		return
+	}
+	wants := []batch.ConsumableRequirement{
+		{Name: rapid.SampledFrom([]string{"0", "none"}).Draw(m.T, "resource"), Quantity: 2}, {Name: "1", Quantity: 1},
+	}
+	same(m, "take", func(s wideStore) (string, error) {
+		return s.TakeConsumables(m.ctx, batch.AttemptID(job.ID, 1), wants)
+	})
+}
+
+func (m *model) giveBack() {
+	job, ok := m.job(isSingle)
+	if !ok {
+		return
+	}
+	spent := rapid.Bool().Draw(m.T, "spent")
+	m.both("give back", func(s wideStore) error { return s.ReturnConsumables(m.ctx, batch.AttemptID(job.ID, 1), spent) })
+}
+
+// compareAll compares all that the stores know.
+func (m *model) compareAll() {
+	for _, q := range m.queues {
+		for _, of := range batch.JobStatuses {
+			m.compareList(q, of, 3)
+		}
+		shares := same(m, "shares", func(s wideStore) ([]string, error) { return s.Shares(m.ctx, q.Number) })
+		same(m, "waiting shares", func(s wideStore) ([]string, error) { return s.WaitingShares(m.ctx, q.Number) })
+		for _, share := range shares {
+			m.compareWaitingIn(q, share, 3)
+		}
+		same(m, "usage", func(s wideStore) (map[string]int64, error) { return s.Usage(m.ctx, q.Number) })
+		same(m, "share usage", func(s wideStore) (map[string]int64, error) { return s.ShareUsage(m.ctx, q.Number) })
+		same(m, "live", func(s wideStore) ([]string, error) {
+			live, err := s.Live(m.ctx, q.Number)
+			slices.Sort(live)
+			return live, err
+		})
+		same(m, "settled", func(s wideStore) ([]batch.Settled, error) { return m.settled(s, q) })
+		same(m, "changes", func(s wideStore) ([]batch.StatusChange, error) { return s.StatusChanges(m.ctx, q.Number, "", 1000) })
+		sameJobs(m, "consumers", func(s wideStore) ([]batch.Job, error) {
+			return pages(func(after string) ([]batch.Job, string, error) {
+				return s.ListConsumers(m.ctx, q.Number, "1", after, 3)
+			})
+		})
+	}
+	for _, job := range m.jobs {
+		sameJob(m, "job", func(s wideStore) (batch.Job, error) { return s.Job(m.ctx, job.ID) })
+		m.compareDependents(job.ID)
+		m.compareChildren(job.ID, "", 3)
+	}
+	same(m, "holders", func(s wideStore) ([]string, error) { return s.ConsumableHolders(m.ctx) })
+	same(m, "consumables", func(s wideStore) ([]batch.ConsumableResource, error) { return s.Consumables(m.ctx) })
+}
