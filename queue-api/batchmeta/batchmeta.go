@@ -36,6 +36,10 @@ const (
 	GangSize = "muster.sh/gang-size"
 	// GangMin is a pod annotation (writer: podspec or a user): how many members must start together; absent means GangSize.
 	GangMin = "muster.sh/gang-min"
+	// NonEssential is a pod annotation (writer: podspec; reader: podwatch): the containers, by name, separated by commas,
+	// that the job does not depend on. The attempt is over when one of the others has ended, and their exit codes alone
+	// decide; absent means that every container must end, and all count.
+	NonEssential = "muster.sh/non-essential"
 	// Rank is a pod annotation (writer: dispatch): the order in which the queue admitted the pod, a decimal number of
 	// fixed width, so that lexical and numeric order agree. The QueueSort plugin's key; lower goes first.
 	Rank = "muster.sh/rank"

@@ -21,7 +21,7 @@ func (s *Service) RegisterJobDefinition(ctx context.Context, call batch.Call, in
 	if err != nil {
 		return nil, err
 	}
-	if err := podspec.ValidateDefinition(def); err != nil {
+	if err := podspec.ValidateDefinition(def, s.podOptions()); err != nil {
 		return nil, err
 	}
 	if def, err = s.definitions.RegisterDefinition(ctx, def); err != nil {
@@ -32,6 +32,13 @@ func (s *Service) RegisterJobDefinition(ctx context.Context, call batch.Call, in
 		JobDefinitionArn:  new(call.ARN(batch.ARNJobDefinition, def.Ref().String())),
 		Revision:          &def.Revision,
 	}, nil
+}
+
+// podOptions are what definitions are checked against.
+func (s *Service) podOptions() podspec.Options {
+	opts := s.cfg.Pod
+	opts.MaxNodes = s.cfg.MaxNodes
+	return opts
 }
 
 // DeregisterJobDefinition makes one revision INACTIVE: it takes no more jobs and stays readable. AWS Batch: jobs under way

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/queue-api/podspec"
 )
 
 // Config are the limits of a Service. The zero value is AWS Batch's.
@@ -26,6 +28,8 @@ type Config struct {
 	MaxDependencies int
 	// MaxNodes bounds the nodes of a multi-node job. 0 means 1,000, AWS Batch's limit.
 	MaxNodes int
+	// Pod says what definitions may name that only AWS has: roles, file systems.
+	Pod podspec.Options
 }
 
 // withDefaults fills in what is zero.

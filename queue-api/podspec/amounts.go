@@ -102,11 +102,15 @@ func containerAmounts(at *field.Path, vcpus, memory *int, list []awsapi.Resource
 		}
 		seen[kind] = true
 		if rule, ok := a.read(kind, value); !ok {
-			return a, batch.Invalidf("Value %s for type %s in resourceRequirement is not valid. Please provide a numeric value. %s %s",
-				clip(value), clip(kind), item.Child("value"), rule)
+			return a, notNumeric(item.Child("value"), kind, value, rule)
 		}
 	}
 	return a, nil
+}
+
+func notNumeric(at *field.Path, kind, value, rule string) error {
+	return batch.Invalidf("Value %s for type %s in resourceRequirement is not valid. Please provide a numeric value. %s %s",
+		clip(value), clip(kind), at, rule)
 }
 
 // read takes over one resource requirement.

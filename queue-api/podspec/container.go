@@ -3,43 +3,98 @@
 package podspec
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 )
 
-const sharedMemoryPath = "/dev/shm"
+// task is what containerProperties and ecsProperties have in common: a task of one container or of several. The first is
+// written as the second, so that both become pods in one place.
+type task struct {
+	*awsapi.EcsTaskProperties
 
-// newContainerPod maps ECS-style properties to a pod of one container.
-func newContainerPod(p *awsapi.ContainerProperties, opts Options) (*corev1.Pod, error) {
-	a, err := containerAmounts(field.NewPath("containerProperties"), p.Vcpus, p.Memory, p.ResourceRequirements)
-	if err != nil {
-		return nil, err
+	at *field.Path // of the properties
+	// vcpus and memory are containerProperties' deprecated members; nil in ecsProperties.
+	vcpus, memory *int
+	fargate       bool
+	isContainer   bool // of containerProperties, whose members stand side by side with the task's
+}
+
+// task is the part of a Spec that is not eksProperties; at is where its properties stand.
+func (s Spec) task(at *field.Path) task {
+	if s.Container == nil {
+		return task{EcsTaskProperties: s.ECS, at: at, fargate: s.Fargate}
 	}
-	c := corev1.Container{
-		Name:      defaultContainerName,
-		Image:     ptr.Deref(p.Image, ""),
-		Args:      literals(p.Command),
-		Resources: a.requirements(),
+	p := s.Container
+	t := task{at: at, vcpus: p.Vcpus, memory: p.Memory, fargate: s.Fargate, isContainer: true, EcsTaskProperties: &awsapi.EcsTaskProperties{
+		Containers: []awsapi.TaskContainerProperties{{
+			Command:                p.Command,
+			Environment:            p.Environment,
+			Image:                  p.Image,
+			LinuxParameters:        p.LinuxParameters,
+			LogConfiguration:       p.LogConfiguration,
+			MountPoints:            p.MountPoints,
+			Privileged:             p.Privileged,
+			ReadonlyRootFilesystem: p.ReadonlyRootFilesystem,
+			RepositoryCredentials:  p.RepositoryCredentials,
+			ResourceRequirements:   p.ResourceRequirements,
+			Secrets:                p.Secrets,
+			Ulimits:                p.Ulimits,
+			User:                   p.User,
+		}},
+		EphemeralStorage:     p.EphemeralStorage,
+		ExecutionRoleArn:     p.ExecutionRoleArn,
+		TaskRoleArn:          p.JobRoleArn,
+		NetworkConfiguration: p.NetworkConfiguration,
+		RuntimePlatform:      p.RuntimePlatform,
+		Volumes:              p.Volumes,
+		EnableExecuteCommand: p.EnableExecuteCommand,
+	}}
+	if p.FargatePlatformConfiguration != nil {
+		t.PlatformVersion = p.FargatePlatformConfiguration.PlatformVersion
 	}
-	for _, e := range p.Environment {
-		c.Env = append(c.Env, corev1.EnvVar{Name: ptr.Deref(e.Name, ""), Value: literal(ptr.Deref(e.Value, ""))})
+	return t
+}
+
+// containerAt is where a container's own members stand.
+func (t *task) containerAt(i int) *field.Path {
+	if t.isContainer {
+		return t.at
 	}
-	if c.SecurityContext, err = containerSecurity(p); err != nil {
-		return nil, err
+	return t.at.Child("containers").Index(i)
+}
+
+// amounts are what the task's containers ask for, in order.
+func (t *task) amounts() ([]amounts, error) {
+	list := make([]amounts, len(t.Containers))
+	for i := range t.Containers {
+		var err error
+		at, requirements := t.containerAt(i), t.Containers[i].ResourceRequirements
+		if list[i], err = containerAmounts(at, t.vcpus, t.memory, requirements); err != nil {
+			return nil, err
+		}
+		if err := t.validateSpelling(at.Child("resourceRequirements"), requirements); err != nil {
+			return nil, err
+		}
 	}
-	pod := &corev1.Pod{}
-	pod.Spec.Volumes, c.VolumeMounts = containerMounts(p)
-	pod.Spec.Containers = []corev1.Container{c}
-	setNetwork(&pod.Spec, nil, nil, opts)
-	return pod, nil
+	return list, nil
+}
+
+// validateSpelling refuses 1.0 where 1 is meant. AWS Batch: likewise on EC2; a quarter, which it does not have there, is as
+// good as on EKS here.
+func (t *task) validateSpelling(at *field.Path, list []awsapi.ResourceRequirement) error {
+	for i := range list {
+		value := ptr.Deref(list[i].Value, "")
+		whole, fraction, found := strings.Cut(value, ".")
+		if found && !t.fargate && strings.Trim(fraction, "0") == "" {
+			return notNumeric(at.Index(i).Child("value"), ptr.Deref(list[i].Type, ""), value, "must be written as "+whole)
+		}
+	}
+	return nil
 }
 
 // literal keeps Kubernetes from expanding s, which ECS would not do: there $(NAME) and $$ reach the process as they are.
@@ -64,62 +119,4 @@ func literals(list []string) []string {
 		out = append(out, literal(s))
 	}
 	return out
-}
-
-// containerSecurity is nil when the properties leave everything to the image.
-func containerSecurity(p *awsapi.ContainerProperties) (*corev1.SecurityContext, error) {
-	uid, gid, err := parseUser(ptr.Deref(p.User, ""))
-	if err != nil {
-		return nil, err
-	}
-	sc := corev1.SecurityContext{
-		RunAsUser: uid, RunAsGroup: gid, Privileged: p.Privileged, ReadOnlyRootFilesystem: p.ReadonlyRootFilesystem,
-	}
-	if sc == (corev1.SecurityContext{}) {
-		return nil, nil
-	}
-	return &sc, nil
-}
-
-// containerMounts gives the pod's volumes names of their own: ECS allows names that Kubernetes does not.
-func containerMounts(p *awsapi.ContainerProperties) (volumes []corev1.Volume, mounts []corev1.VolumeMount) {
-	names := map[string]string{}
-	for i, v := range p.Volumes {
-		name := "volume-" + strconv.Itoa(i)
-		names[ptr.Deref(v.Name, "")] = name
-		volumes = append(volumes, corev1.Volume{Name: name, VolumeSource: hostVolume(v)})
-	}
-	for _, m := range p.MountPoints {
-		mounts = append(mounts, corev1.VolumeMount{
-			Name: names[ptr.Deref(m.SourceVolume, "")], MountPath: ptr.Deref(m.ContainerPath, ""),
-			ReadOnly: ptr.Deref(m.ReadOnly, false),
-		})
-	}
-	inMemory := func(name, path string, mib int) {
-		volumes = append(volumes, corev1.Volume{Name: name, VolumeSource: memoryVolume(mib)})
-		mounts = append(mounts, corev1.VolumeMount{Name: name, MountPath: path})
-	}
-	if p.LinuxParameters == nil {
-		return volumes, mounts
-	}
-	if size := ptr.Deref(p.LinuxParameters.SharedMemorySize, 0); size > 0 {
-		inMemory("shared-memory", sharedMemoryPath, size)
-	}
-	for i, t := range p.LinuxParameters.Tmpfs {
-		inMemory("tmpfs-"+strconv.Itoa(i), ptr.Deref(t.ContainerPath, ""), ptr.Deref(t.Size, 0))
-	}
-	return volumes, mounts
-}
-
-func hostVolume(v awsapi.Volume) corev1.VolumeSource {
-	if source := sourcePath(v); source != "" {
-		return corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: source}}
-	}
-	return corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}
-}
-
-func memoryVolume(mib int) corev1.VolumeSource {
-	return corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{
-		Medium: corev1.StorageMediumMemory, SizeLimit: resource.NewQuantity(int64(mib)<<20, resource.BinarySI),
-	}}
 }

@@ -4,6 +4,7 @@ package podspec
 
 import (
 	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -13,14 +14,13 @@ import (
 )
 
 // newEKSPod maps pod properties, which are a part of Kubernetes' own, to a pod.
-func newEKSPod(p *awsapi.EksPodProperties, opts Options) (*corev1.Pod, error) {
+func newEKSPod(p *awsapi.EksPodProperties, at *field.Path, opts Options) (*corev1.Pod, error) {
 	pod := &corev1.Pod{}
 	if p.Metadata != nil {
 		pod.Labels = maps.Clone(p.Metadata.Labels)
 		pod.Annotations = maps.Clone(p.Metadata.Annotations)
 	}
 	var err error
-	at := podPropertiesPath()
 	if pod.Spec.InitContainers, err = eksContainers(at.Child("initContainers"), p.InitContainers); err != nil {
 		return nil, err
 	}
@@ -51,8 +51,8 @@ func eksContainers(at *field.Path, list []awsapi.EksContainer) ([]corev1.Contain
 			Name:            containerName(p.Name),
 			Image:           ptr.Deref(p.Image, ""),
 			ImagePullPolicy: corev1.PullPolicy(ptr.Deref(p.ImagePullPolicy, "")),
-			Command:         p.Command,
-			Args:            p.Args,
+			Command:         slices.Clone(p.Command),
+			Args:            slices.Clone(p.Args),
 			Resources:       a.requirements(),
 			SecurityContext: eksSecurity(p.SecurityContext),
 		}

@@ -36,7 +36,7 @@ func FuzzPod(f *testing.F) {
 		d.Job.Parameters = map[string]string{parameter: value}
 		in := d.input()
 		sent := bytes.Clone(properties)
-		if refused(t, ValidateDefinition(in.Definition)) {
+		if refused(t, ValidateDefinition(in.Definition, testOptions)) {
 			_, _ = Pod(in, testOptions) // must not panic, whatever it says
 			return
 		}

@@ -84,7 +84,7 @@ func TestGolden(t *testing.T) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			in := readDocument(t, file).input()
-			if err := ValidateDefinition(in.Definition); err != nil {
+			if err := ValidateDefinition(in.Definition, testOptions); err != nil {
 				t.Fatalf("ValidateDefinition: %v", err)
 			}
 			spec, err := Merge(in.Definition, in.Job)

@@ -4,6 +4,7 @@ package podspec
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
@@ -15,10 +16,16 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-// Spec is a job definition's properties with a job's overrides and parameters applied; exactly one field is set.
+// Spec is a job definition's properties with a job's overrides and parameters applied; exactly one of Container, EKS, ECS
+// and Nodes is set.
 type Spec struct {
 	Container *awsapi.ContainerProperties
 	EKS       *awsapi.EksPodProperties
+	ECS       *awsapi.EcsTaskProperties
+	Nodes     *awsapi.NodeProperties
+	Fargate   bool // the definition is for Fargate
+	// InstanceType is what a node of a multi-node job must run on; empty means any.
+	InstanceType string
 }
 
 // Merge applies a job to its definition. It returns a *batch.Error (ClientException) when the overrides do not match the
@@ -28,38 +35,118 @@ func Merge(def batch.JobDefinition, job batch.Job) (Spec, error) {
 	if err != nil {
 		return Spec{}, err
 	}
-	if spec.Container != nil {
-		err = mergeContainer(spec.Container, job)
+	if err := refuseOtherOverrides(spec, job); err != nil {
+		return Spec{}, err
+	}
+	if spec.Nodes != nil {
+		err = mergeNodes(&spec, job.NodeOverrides)
 	} else {
-		err = mergePod(spec.EKS, job)
+		err = mergeOne(spec, job)
 	}
 	if err != nil {
 		return Spec{}, err
 	}
+	for _, s := range spec.distinct() {
+		if err := s.substitute(job.Parameters); err != nil {
+			return Spec{}, err
+		}
+	}
 	return spec, nil
 }
 
-// maxOverridesLength is AWS Batch's bound on containerOverrides, in characters.
-const maxOverridesLength = 8192
+// properties names what the definition has.
+func (s Spec) properties() string {
+	switch {
+	case s.Container != nil:
+		return "containerProperties"
+	case s.ECS != nil:
+		return "ecsProperties"
+	case s.EKS != nil:
+		return "eksProperties"
+	}
+	return "nodeProperties"
+}
 
-func mergeContainer(p *awsapi.ContainerProperties, job batch.Job) error {
-	if asksForMore(job.EKSOverrides) {
-		return mismatch("eksPropertiesOverride", job.Definition, "containerProperties")
+// path says where the properties stand: in the definition itself, or in a node range.
+func (s Spec) path(nodeRange *field.Path) *field.Path {
+	switch {
+	case s.ECS != nil:
+		return nodeRange.Child("ecsProperties", "taskProperties").Index(0)
+	case s.EKS != nil:
+		return nodeRange.Child("eksProperties", "podProperties")
+	case nodeRange != nil:
+		return nodeRange.Child("container")
 	}
-	if asksForMore(job.ContainerOverrides) {
+	return nodeRange.Child(s.properties())
+}
+
+// refuseOtherOverrides refuses overrides for another kind of definition.
+func refuseOtherOverrides(spec Spec, job batch.Job) error {
+	for _, o := range [...]struct {
+		name, properties string
+		doc              json.RawMessage
+	}{
+		{"containerOverrides", "containerProperties", job.ContainerOverrides},
+		{"ecsPropertiesOverride", "ecsProperties", job.ECSOverrides},
+		{"eksPropertiesOverride", "eksProperties", job.EKSOverrides},
+		{"nodeOverrides", "nodeProperties", job.NodeOverrides},
+	} {
+		if have := spec.properties(); have != o.properties && asksForMore(o.doc) {
+			return batch.Invalidf("%s: does not apply to job definition %s, which has %s", o.name, job.Definition, have)
+		}
+	}
+	return nil
+}
+
+// mergeOne applies a job to a definition of one pod.
+func mergeOne(spec Spec, job batch.Job) error {
+	var o overrides
+	var err error
+	switch {
+	case spec.Container != nil && asksForMore(job.ContainerOverrides):
 		if tooLong(job.ContainerOverrides) {
-			return batch.Invalidf("Container Overrides length must be at most %d", maxOverridesLength)
+			return errTooLong()
 		}
-		o, err := decode[awsapi.ContainerOverrides]("containerOverrides", job.ContainerOverrides)
-		if err != nil {
-			return err
+		o.container, err = decode[awsapi.ContainerOverrides]("containerOverrides", job.ContainerOverrides)
+		if err == nil {
+			err = refuseInstanceType(field.NewPath("containerOverrides"), o.container.InstanceType)
 		}
-		if err := validateOverrides(o); err != nil {
-			return err
-		}
-		overrideContainer(p, o)
+	case spec.ECS != nil && asksForMore(job.ECSOverrides):
+		o.ecs, err = decode[awsapi.EcsPropertiesOverride]("ecsPropertiesOverride", job.ECSOverrides)
+	case spec.EKS != nil && asksForMore(job.EKSOverrides):
+		o.eks, err = decode[awsapi.EksPropertiesOverride]("eksPropertiesOverride", job.EKSOverrides)
 	}
-	return substitute(p.Command, job.Parameters)
+	if err != nil {
+		return err
+	}
+	return spec.override(nil, o)
+}
+
+// overrides are those of one pod; nil is not given.
+type overrides struct {
+	container *awsapi.ContainerOverrides
+	ecs       *awsapi.EcsPropertiesOverride
+	eks       *awsapi.EksPropertiesOverride
+}
+
+// override applies the overrides of the spec's own kind; at is where they stand.
+func (s Spec) override(at *field.Path, o overrides) error {
+	switch {
+	case s.Container != nil && o.container != nil:
+		return mergeContainer(at.Child("containerOverrides"), s.Container, o.container)
+	case s.ECS != nil && o.ecs != nil:
+		return mergeTask(at.Child("ecsPropertiesOverride", "taskProperties"), s.ECS, o.ecs.TaskProperties)
+	case s.EKS != nil && o.eks != nil:
+		return overridePod(at.Child("eksPropertiesOverride", "podProperties"), s.EKS, o.eks.PodProperties)
+	}
+	return nil
+}
+
+// MaxOverridesLength is AWS Batch's bound on containerOverrides, in characters.
+const MaxOverridesLength = 8192
+
+func errTooLong() error {
+	return batch.Invalidf("Container Overrides length must be at most %d", MaxOverridesLength)
 }
 
 // asksForMore reports whether overrides say anything; null and {} fit any definition.
@@ -68,41 +155,26 @@ func asksForMore(overrides json.RawMessage) bool {
 	return len(overrides) > 0 && (json.Unmarshal(overrides, &members) != nil || len(members) > 0)
 }
 
-func mismatch(overrides string, ref batch.DefinitionRef, properties string) error {
-	return batch.Invalidf("%s: does not apply to job definition %s, which has %s", overrides, ref, properties)
-}
-
 // tooLong measures without the white space between tokens.
 func tooLong(overrides json.RawMessage) bool {
-	if len(overrides) <= maxOverridesLength {
+	if len(overrides) <= MaxOverridesLength {
 		return false
 	}
 	var b bytes.Buffer
-	return json.Compact(&b, overrides) == nil && utf8.RuneCount(b.Bytes()) > maxOverridesLength
+	return json.Compact(&b, overrides) == nil && utf8.RuneCount(b.Bytes()) > MaxOverridesLength
 }
 
-func validateOverrides(o *awsapi.ContainerOverrides) error {
-	at := field.NewPath("containerOverrides")
-	if err := refuseInstanceType(at, o.InstanceType); err != nil {
+// mergeContainer follows AWS Batch: command replaces, environment merges by name and requirements by type. The deprecated
+// vcpus and memory override each other only; a requirement in the list still goes before them.
+func mergeContainer(at *field.Path, p *awsapi.ContainerProperties, o *awsapi.ContainerOverrides) error {
+	_, amountsErr := containerAmounts(at, o.Vcpus, o.Memory, o.ResourceRequirements)
+	if err := cmp.Or(
+		amountsErr,
+		validateCommandOverride(at.Child("command"), o.Command),
+		validateEnvironment(at.Child("environment"), o.Environment, p.Secrets),
+	); err != nil {
 		return err
 	}
-	if _, err := containerAmounts(at, o.Vcpus, o.Memory, o.ResourceRequirements); err != nil {
-		return err
-	}
-	for i, s := range o.Command {
-		if s == "" {
-			return invalid(at.Child("command").Index(i), "must not be an empty string")
-		}
-	}
-	if err := validateTexts(at.Child("command"), o.Command); err != nil {
-		return err
-	}
-	return validateEnvironment(at.Child("environment"), o.Environment)
-}
-
-// overrideContainer follows AWS Batch: command replaces, environment merges by name and requirements by type. The
-// deprecated vcpus and memory override each other only; a requirement in the list still goes before them.
-func overrideContainer(p *awsapi.ContainerProperties, o *awsapi.ContainerOverrides) {
 	if len(o.Command) > 0 {
 		p.Command = o.Command
 	}
@@ -112,9 +184,89 @@ func overrideContainer(p *awsapi.ContainerProperties, o *awsapi.ContainerOverrid
 	if o.Memory != nil {
 		p.Memory = o.Memory
 	}
-	p.Environment = mergeBy(p.Environment, o.Environment, func(e awsapi.KeyValuePair) *string { return e.Name })
-	p.ResourceRequirements = mergeBy(p.ResourceRequirements, o.ResourceRequirements,
-		func(r awsapi.ResourceRequirement) *string { return r.Type })
+	if ptr.Deref(o.InstanceType, "") != "" {
+		p.InstanceType = o.InstanceType
+	}
+	p.Environment = mergeEnvironment(p.Environment, o.Environment)
+	p.ResourceRequirements = mergeRequirements(p.ResourceRequirements, o.ResourceRequirements)
+	return nil
+}
+
+func validateCommandOverride(at *field.Path, command []string) error {
+	for i, s := range command {
+		if s == "" {
+			return invalid(at.Index(i), "must not be an empty string")
+		}
+	}
+	return validateTexts(at, command)
+}
+
+func mergeEnvironment(base, over []awsapi.KeyValuePair) []awsapi.KeyValuePair {
+	return mergeBy(base, over, func(e awsapi.KeyValuePair) *string { return e.Name })
+}
+
+func mergeRequirements(base, over []awsapi.ResourceRequirement) []awsapi.ResourceRequirement {
+	return mergeBy(base, over, func(r awsapi.ResourceRequirement) *string { return r.Type })
+}
+
+// mergeTask finds each override's container by name; only a single container needs none.
+func mergeTask(at *field.Path, p *awsapi.EcsTaskProperties, tasks []awsapi.TaskPropertiesOverride) error {
+	if len(tasks) == 0 {
+		return nil
+	}
+	if len(tasks) > 1 {
+		return invalid(at, "must have exactly 1 member")
+	}
+	at = at.Index(0).Child("containers")
+	done := map[*awsapi.TaskContainerProperties]bool{}
+	for i := range tasks[0].Containers {
+		o, item := &tasks[0].Containers[i], at.Index(i)
+		c, err := overriddenContainer(item.Child("name"), p.Containers, o.Name, func(c *awsapi.TaskContainerProperties) *string { return c.Name }, TaskContainerName)
+		if err != nil {
+			return err
+		}
+		if done[c] {
+			return invalid(item.Child("name"), "%s is overridden twice", quote(TaskContainerName(c.Name)))
+		}
+		done[c] = true
+		if err := mergeTaskContainer(item, c, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mergeTaskContainer(at *field.Path, c *awsapi.TaskContainerProperties, o *awsapi.TaskContainerOverrides) error {
+	_, amountsErr := containerAmounts(at, nil, nil, o.ResourceRequirements)
+	if err := cmp.Or(
+		amountsErr,
+		validateCommandOverride(at.Child("command"), o.Command),
+		validateEnvironment(at.Child("environment"), o.Environment, c.Secrets),
+	); err != nil {
+		return err
+	}
+	if len(o.Command) > 0 {
+		c.Command = o.Command
+	}
+	c.Environment = mergeEnvironment(c.Environment, o.Environment)
+	c.ResourceRequirements = mergeRequirements(c.ResourceRequirements, o.ResourceRequirements)
+	return nil
+}
+
+// overriddenContainer finds the container that an override is for.
+func overriddenContainer[T any](at *field.Path, list []T, name *string, nameOf func(*T) *string, inPod func(*string) string) (*T, error) {
+	if ptr.Deref(name, "") == "" {
+		if len(list) != 1 {
+			return nil, invalid(at, "is required unless the job definition has exactly one such container")
+		}
+		return &list[0], nil
+	}
+	for i := range list {
+		if inPod(nameOf(&list[i])) == inPod(name) {
+			return &list[i], nil
+		}
+	}
+	return nil, invalid(at, "the job definition has no such container with the name %s", quote(*name))
 }
 
 // mergeBy puts each item of over in the place of base's item of the same key, or at the end.
@@ -136,6 +288,27 @@ func mergeBy[T any](base, over []T, key func(T) *string) []T {
 		}
 	}
 	return merged
+}
+
+// substitute puts parameters into every command of a pod.
+func (s Spec) substitute(parameters map[string]string) error {
+	var errs []error
+	if s.Container != nil {
+		errs = append(errs, substitute(s.Container.Command, parameters))
+	}
+	if s.ECS != nil {
+		for i := range s.ECS.Containers {
+			errs = append(errs, substitute(s.ECS.Containers[i].Command, parameters))
+		}
+	}
+	if s.EKS != nil {
+		for _, list := range [...][]awsapi.EksContainer{s.EKS.InitContainers, s.EKS.Containers} {
+			for i := range list {
+				errs = append(errs, substitute(list[i].Command, parameters), substitute(list[i].Args, parameters))
+			}
+		}
+	}
+	return cmp.Or(errs...)
 }
 
 // substitute replaces elements that are Ref::name, as a whole, by the parameter of that name. Unknown ones stay as they

@@ -10,7 +10,6 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
-	"github.com/muster-batch/muster/queue-api/batch"
 )
 
 // defaultContainerName is what a container without a name is called in its pod.
@@ -24,37 +23,10 @@ func containerName(name *string) string {
 	return defaultContainerName
 }
 
-func mergePod(p *awsapi.EksPodProperties, job batch.Job) error {
-	if asksForMore(job.ContainerOverrides) {
-		return mismatch("containerOverrides", job.Definition, "eksProperties")
-	}
-	if asksForMore(job.EKSOverrides) {
-		o, err := decode[awsapi.EksPropertiesOverride]("eksPropertiesOverride", job.EKSOverrides)
-		if err != nil {
-			return err
-		}
-		if err := overridePod(p, o.PodProperties); err != nil {
-			return err
-		}
-	}
-	for _, list := range [...][]awsapi.EksContainer{p.InitContainers, p.Containers} {
-		for i := range list {
-			if err := cmp.Or(
-				substitute(list[i].Command, job.Parameters),
-				substitute(list[i].Args, job.Parameters),
-			); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func overridePod(p *awsapi.EksPodProperties, o *awsapi.EksPodPropertiesOverride) error {
+func overridePod(at *field.Path, p *awsapi.EksPodProperties, o *awsapi.EksPodPropertiesOverride) error {
 	if o == nil {
 		return nil
 	}
-	at := field.NewPath("eksPropertiesOverride", "podProperties")
 	if err := cmp.Or(
 		overrideContainers(at.Child("initContainers"), p.InitContainers, o.InitContainers),
 		overrideContainers(at.Child("containers"), p.Containers, o.Containers),
@@ -71,7 +43,7 @@ func overrideContainers(at *field.Path, list []awsapi.EksContainer, overrides []
 	done := map[*awsapi.EksContainer]bool{}
 	for i := range overrides {
 		o := &overrides[i]
-		c, err := overridden(at.Index(i).Child("name"), list, o.Name)
+		c, err := overriddenContainer(at.Index(i).Child("name"), list, o.Name, func(c *awsapi.EksContainer) *string { return c.Name }, containerName)
 		if err != nil {
 			return err
 		}
@@ -85,21 +57,6 @@ func overrideContainers(at *field.Path, list []awsapi.EksContainer, overrides []
 		overrideEKSContainer(c, o)
 	}
 	return nil
-}
-
-func overridden(at *field.Path, list []awsapi.EksContainer, name *string) (*awsapi.EksContainer, error) {
-	if ptr.Deref(name, "") == "" {
-		if len(list) != 1 {
-			return nil, invalid(at, "is required unless the job definition has exactly one such container")
-		}
-		return &list[0], nil
-	}
-	for i := range list {
-		if containerName(list[i].Name) == containerName(name) {
-			return &list[i], nil
-		}
-	}
-	return nil, invalid(at, "the job definition has no such container with the name %s", quote(*name))
 }
 
 func validateEKSOverride(at *field.Path, o *awsapi.EksContainerOverride) error {

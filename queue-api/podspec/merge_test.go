@@ -50,7 +50,7 @@ func TestMergeRefuses(t *testing.T) {
 		"resources":                    {pod("", ""), eks(`"containers":[{"resources":{"limits":{"cpu":"1m"}}}]`), override + "containers[0].resources.limits[cpu]: "},
 		"reserved label":               {pod("", ""), eks(`"metadata":{"labels":{"k8s.io/a":"b"}}`), override + "metadata.labels: "},
 		"namespace":                    {pod("", ""), eks(`"metadata":{"namespace":"kube-public"}`), override + "metadata.namespace: "},
-		"a definition that went wrong": {batch.JobDefinition{Type: "container"}, batch.Job{}, "exactly one of containerProperties and eksProperties"},
+		"a definition that went wrong": {batch.JobDefinition{Type: "container"}, batch.Job{}, "exactly one of containerProperties, ecsProperties and eksProperties"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

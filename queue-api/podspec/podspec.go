@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -21,31 +23,59 @@ import (
 // gracePeriodSeconds lies between SIGTERM and SIGKILL. AWS Batch: 30 seconds.
 const gracePeriodSeconds = 30
 
-// Options are the server's own defaults.
+// Options are the server's own defaults, and how it translates what only AWS knows. The zero value translates nothing.
 type Options struct {
 	Namespace   string // of pods whose definition and compute environment name none
 	HostNetwork bool   // of pods whose definition does not say; AWS Batch: true
+	// ServiceAccounts are the service accounts that stand for jobRoleArn and taskRoleArn, by ARN, by the role's name (what
+	// follows the last slash) or, for any other role, by "*". The service account is one of the pod's namespace. A role that
+	// has none is echoed, no more: its pod has the namespace's default account and no token.
+	ServiceAccounts map[string]string
+	// FileSystems are the volumes that stand for Amazon EFS, by access point id or file system id.
+	FileSystems map[string]FileSystem
+	// MaxNodes bounds the nodes of a definition. 0 means 1,000, AWS Batch's limit.
+	MaxNodes int
 }
 
-// Input is all that one attempt's pod is made of.
+// Input is all that one attempt's pods are made of.
 type Input struct {
-	Job         batch.Job
+	Job         batch.Job // a single job, a child of an array, or a multi-node job
 	Definition  batch.JobDefinition
 	Environment batch.ComputeEnvironment
 	Attempt     int    // from 1
-	Rank        string // see batchmeta.Rank
+	Rank        string // see batchmeta.Rank; the same for every node of a gang
 }
 
-// PodName names the pod of a job's attempt: always the same for the same attempt, never the same for two. Like AWS Batch's
-// it carries a name-based (version 3) UUID.
-func PodName(jobID string, attempt int) string {
+// PodName names the pod of a job's attempt: always the same for the same attempt, never the same for two. A child's job id
+// is "id:index", a node's is batch.NodeID. Like AWS Batch's it carries a name-based (version 3) UUID.
+func PodName(jobID string, attempt int) string { return "aws-batch." + attemptUUID(jobID, attempt) }
+
+// GangName is what the pods of a multi-node job's attempt share: the value of their label batchmeta.Gang, and the name of
+// the ConfigMap, in their namespace, that gives the other nodes the main node's address under MainAddressKey.
+func GangName(jobID string, attempt int) string { return "muster-gang." + attemptUUID(jobID, attempt) }
+
+// MainAddressKey is the key of the main node's IPv4 address in the ConfigMap GangName. The other nodes' containers take it
+// as AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS: the kubelet does not start them before it is there.
+const MainAddressKey = "address"
+
+func attemptUUID(jobID string, attempt int) string {
 	name := "muster.sh/" + jobID + "/" + strconv.Itoa(attempt)
-	return "aws-batch." + uuid.NewMD5(uuid.NameSpaceURL, []byte(name)).String()
+	return uuid.NewMD5(uuid.NameSpaceURL, []byte(name)).String()
 }
 
-// Pod makes the pod of one attempt. It returns a *batch.Error when Merge or Spec.Requests would, and any other error only
-// for an input that cannot come from the control plane.
+// Pod makes the pod of one attempt of a job that has only one; see Pods.
 func Pod(in Input, opts Options) (*corev1.Pod, error) {
+	pods, err := Pods(in, opts)
+	if err != nil {
+		return nil, err
+	}
+	return pods[0], nil
+}
+
+// Pods makes the pods of one attempt: one, or as many as a multi-node job has nodes, by node index. It returns a
+// *batch.Error when Merge or Spec.Requests would or when the server translates no longer what the definition names, and any
+// other error only for an input that cannot come from the control plane.
+func Pods(in Input, opts Options) ([]*corev1.Pod, error) {
 	if in.Environment.UUID == "" {
 		return nil, fmt.Errorf("make pod of job %s: compute environment %q has no uuid", in.Job.ID, in.Environment.Name)
 	}
@@ -56,39 +86,108 @@ func Pod(in Input, opts Options) (*corev1.Pod, error) {
 	if _, err := spec.Requests(); err != nil {
 		return nil, err
 	}
-	pod, err := newPod(spec, opts)
+	ns := Namespace(spec, in.Environment, opts)
+	if ns == "" {
+		return nil, errors.New("make pod: no namespace in definition, compute environment or options")
+	}
+	members := members(in, spec)
+	pods := make([]*corev1.Pod, len(members))
+	for i, m := range members {
+		if pods[i], err = makePod(in, m, ns, opts); err != nil {
+			return nil, err
+		}
+	}
+	return pods, nil
+}
+
+// member is one pod of an attempt: the job itself, or a node of it.
+type member struct {
+	id   string // of the job, child or node
+	spec Spec
+	at   *field.Path // of the spec's properties
+	gang *gang       // nil unless it is a node
+}
+
+// gang is what a node knows of the others.
+type gang struct {
+	name              string
+	size, main, index int
+}
+
+func members(in Input, spec Spec) []member {
+	if spec.Nodes == nil {
+		return []member{{id: in.Job.ID, spec: spec, at: spec.path(nil)}}
+	}
+	list := make([]member, spec.NumNodes())
+	name := GangName(in.Job.ID, in.Attempt)
+	for i := range list {
+		node, at := spec.node(i)
+		list[i] = member{id: batch.NodeID(in.Job.ID, i), spec: node, at: at, gang: &gang{
+			name: name, size: len(list), main: *spec.Nodes.MainNode, index: i,
+		}}
+	}
+	return list
+}
+
+func makePod(in Input, m member, namespace string, opts Options) (*corev1.Pod, error) {
+	pod, err := newPod(m.spec, m.at, opts)
 	if err != nil {
 		return nil, err
 	}
-	if pod.Namespace = namespace(spec, in.Environment, opts); pod.Namespace == "" {
-		return nil, errors.New("make pod: no namespace in definition, compute environment or options")
-	}
-	pod.Name = PodName(in.Job.ID, in.Attempt)
+	pod.Namespace = namespace
+	pod.Name = PodName(m.id, in.Attempt)
 	pod.Finalizers = []string{batchmeta.Tracking}
-	finishSpec(&pod.Spec, in)
-	if err := finishMeta(&pod.ObjectMeta, &pod.Spec, in); err != nil {
-		return nil, fmt.Errorf("make pod of job %s: %w", in.Job.ID, err)
+	finishSpec(&pod.Spec, in, m)
+	if err := finishMeta(&pod.ObjectMeta, &pod.Spec, in, m); err != nil {
+		return nil, fmt.Errorf("make pod of job %s: %w", m.id, err)
 	}
 	return pod, nil
 }
 
 // newPod holds what the definition and its overrides say.
-func newPod(spec Spec, opts Options) (*corev1.Pod, error) {
-	if spec.Container != nil {
-		return newContainerPod(spec.Container, opts)
+func newPod(spec Spec, at *field.Path, opts Options) (*corev1.Pod, error) {
+	var pod *corev1.Pod
+	var err error
+	if spec.EKS != nil {
+		pod, err = newEKSPod(spec.EKS, at, opts)
+	} else {
+		pod, err = newTaskPod(spec.task(at), opts)
 	}
-	return newEKSPod(spec.EKS, opts)
+	if err != nil {
+		return nil, err
+	}
+	if spec.InstanceType != "" {
+		selectNodes(&pod.Spec, corev1.LabelInstanceTypeStable, spec.InstanceType)
+	}
+	return pod, nil
 }
 
-func namespace(spec Spec, environment batch.ComputeEnvironment, opts Options) string {
-	var own, shared string
-	if spec.EKS != nil && spec.EKS.Metadata != nil {
-		own = ptr.Deref(spec.EKS.Metadata.Namespace, "")
+func selectNodes(spec *corev1.PodSpec, label, value string) {
+	if spec.NodeSelector == nil {
+		spec.NodeSelector = map[string]string{}
 	}
+	spec.NodeSelector[label] = value
+}
+
+// Namespace is where the pods of a job live in a compute environment: where the definition says, else the environment, else
+// the server.
+func Namespace(spec Spec, environment batch.ComputeEnvironment, opts Options) string {
+	if spec.Nodes != nil {
+		spec, _ = spec.node(0) // all nodes have the same
+	}
+	var shared string
 	if environment.EKS != nil {
 		shared = environment.EKS.Namespace
 	}
-	return cmp.Or(own, shared, opts.Namespace)
+	return cmp.Or(spec.namespace(), shared, opts.Namespace)
+}
+
+// namespace is the one that the definition or its overrides name; empty if they do not.
+func (s Spec) namespace() string {
+	if s.EKS == nil || s.EKS.Metadata == nil {
+		return ""
+	}
+	return ptr.Deref(s.EKS.Metadata.Namespace, "")
 }
 
 // setNetwork writes what AWS Batch does: the host's network unless told otherwise, and a DNS policy that goes with it.
@@ -105,17 +204,19 @@ func setNetwork(spec *corev1.PodSpec, hostNetwork *bool, dnsPolicy *string, opts
 }
 
 // finishSpec adds what every pod has, whatever its definition.
-func finishSpec(spec *corev1.PodSpec, in Input) {
+func finishSpec(spec *corev1.PodSpec, in Input, m member) {
 	spec.SchedulerName = batchmeta.SchedulerName
 	spec.RestartPolicy = corev1.RestartPolicyNever // a retry is a pod of its own
-	spec.TerminationGracePeriodSeconds = ptr.To[int64](gracePeriodSeconds)
-	spec.NodeSelector = map[string]string{batchmeta.ComputeEnvironmentUUID: in.Environment.UUID}
+	if spec.TerminationGracePeriodSeconds == nil {
+		spec.TerminationGracePeriodSeconds = ptr.To[int64](gracePeriodSeconds)
+	}
+	selectNodes(spec, batchmeta.ComputeEnvironmentUUID, in.Environment.UUID)
 	spec.Tolerations = []corev1.Toleration{{Key: batchmeta.BatchNode, Operator: corev1.TolerationOpExists}}
 	spec.EnableServiceLinks = new(false)
 	if spec.ServiceAccountName == "" {
 		spec.AutomountServiceAccountToken = new(false)
 	}
-	env := batchEnv(in)
+	env := batchEnv(in, m)
 	for i := range spec.InitContainers {
 		spec.InitContainers[i].Env = slices.Concat(env, spec.InitContainers[i].Env)
 	}
@@ -124,22 +225,9 @@ func finishSpec(spec *corev1.PodSpec, in Input) {
 	}
 }
 
-// batchEnv is AWS Batch's own environment, in its order. It goes first, so that a definition's variables may refer to it.
-func batchEnv(in Input) []corev1.EnvVar {
-	return []corev1.EnvVar{
-		{Name: "AWS_BATCH_JOB_KUBERNETES_NODE_UID", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{
-			APIVersion: "v1", FieldPath: "metadata.annotations['" + batchmeta.NodeUID + "']",
-		}}},
-		{Name: "AWS_BATCH_JOB_ID", Value: in.Job.ID},
-		{Name: "AWS_BATCH_JQ_NAME", Value: in.Job.Queue},
-		{Name: "AWS_BATCH_JOB_ATTEMPT", Value: strconv.Itoa(in.Attempt)},
-		{Name: "AWS_BATCH_CE_NAME", Value: in.Environment.Name},
-	}
-}
-
 // finishMeta adds labels and annotations to the definition's own; the spec must be complete, since its shape is a label.
-func finishMeta(meta *metav1.ObjectMeta, spec *corev1.PodSpec, in Input) error {
-	record, err := writeRecord(in)
+func finishMeta(meta *metav1.ObjectMeta, spec *corev1.PodSpec, in Input, m member) error {
+	record, err := writeRecord(in, m)
 	if err != nil {
 		return err
 	}
@@ -150,9 +238,23 @@ func finishMeta(meta *metav1.ObjectMeta, spec *corev1.PodSpec, in Input) error {
 	metav1.SetMetaDataAnnotation(meta, batchmeta.Rank, in.Rank)
 	metav1.SetMetaDataAnnotation(meta, batchmeta.Job, record)
 	metav1.SetMetaDataLabel(meta, batchmeta.ComputeEnvironmentUUID, in.Environment.UUID)
-	metav1.SetMetaDataLabel(meta, batchmeta.JobID, in.Job.ID)
+	metav1.SetMetaDataLabel(meta, batchmeta.JobID, parentID(in.Job.ID))
 	metav1.SetMetaDataLabel(meta, batchmeta.JobQueue, QueueLabel(in.Job.Queue))
 	metav1.SetMetaDataLabel(meta, batchmeta.Attempt, strconv.Itoa(in.Attempt))
 	metav1.SetMetaDataLabel(meta, batchmeta.Shape, shape)
+	if in.Job.IsChild() {
+		metav1.SetMetaDataLabel(meta, batchmeta.ArrayIndex, strconv.Itoa(*in.Job.ArrayIndex))
+	}
+	if m.gang != nil {
+		metav1.SetMetaDataLabel(meta, batchmeta.NodeIndex, strconv.Itoa(m.gang.index))
+		metav1.SetMetaDataLabel(meta, batchmeta.Gang, m.gang.name)
+		metav1.SetMetaDataAnnotation(meta, batchmeta.GangSize, strconv.Itoa(m.gang.size))
+	}
 	return nil
+}
+
+// parentID leaves the index of an array's child away, whose colon no label may have.
+func parentID(jobID string) string {
+	parent, _, _ := strings.Cut(jobID, ":")
+	return parent
 }

@@ -174,7 +174,7 @@ func TestRecordIsBounded(t *testing.T) {
 	t.Parallel()
 	in := readDocument(t, "testdata/container-minimal/input.json").input()
 	in.Job.Parameters = map[string]string{"a": strings.Repeat("b", maxRecordBytes)}
-	text, err := writeRecord(in)
+	text, err := writeRecord(in, member{})
 	if err != nil || len(text) > maxRecordBytes {
 		t.Fatalf("got %d bytes, %v", len(text), err)
 	}

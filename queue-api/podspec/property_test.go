@@ -25,7 +25,7 @@ func TestWhatIsAcceptedBecomesAPod(t *testing.T) {
 		}
 		d.Job.Parameters = map[string]string{"a": drawWord(r), "": "b"}
 		in := d.input()
-		if refused(t, ValidateDefinition(in.Definition)) {
+		if refused(t, ValidateDefinition(in.Definition, testOptions)) {
 			return
 		}
 		spec, err := Merge(in.Definition, in.Job)

@@ -25,7 +25,10 @@ type Record struct {
 	Job         batch.Job // only what never changes
 	Environment string    // name of the compute environment
 	Attempt     int
-	// Partial means that parameters, tags and overrides were too large to keep.
+	// Node is the index of the pod's node; nil unless the job is a multi-node one.
+	Node *int
+	// Partial means that parameters, tags, dependencies and overrides were too large to keep, or that the pod is of a node
+	// other than the main one.
 	Partial bool
 }
 
@@ -37,6 +40,7 @@ type wireRecord struct {
 	Queue              string            `json:"queue"`
 	Definition         string            `json:"definition"`
 	Attempt            int               `json:"attempt"`
+	Node               *int              `json:"node,omitzero"`
 	Environment        string            `json:"environment"`
 	CreatedAt          int64             `json:"createdAt"` // milliseconds since the epoch
 	Requests           wireRequests      `json:"requests"`
@@ -47,6 +51,16 @@ type wireRecord struct {
 	Tags               map[string]string `json:"tags,omitzero"`
 	ContainerOverrides json.RawMessage   `json:"containerOverrides,omitempty"`
 	EKSOverrides       json.RawMessage   `json:"eksPropertiesOverride,omitempty"`
+	ECSOverrides       json.RawMessage   `json:"ecsPropertiesOverride,omitempty"`
+	NodeOverrides      json.RawMessage   `json:"nodeOverrides,omitempty"`
+	ShareIdentifier    string            `json:"shareIdentifier,omitzero"`
+	SchedulingPriority int               `json:"schedulingPriority,omitzero"`
+	DependsOn          []wireDependency  `json:"dependsOn,omitzero"`
+	Consumables        []wireConsumable  `json:"consumables,omitzero"`
+	ArraySize          int               `json:"arraySize,omitzero"`
+	ArrayIndex         *int              `json:"arrayIndex,omitzero"`
+	NumNodes           int               `json:"numNodes,omitzero"`
+	MainNode           int               `json:"mainNode,omitzero"`
 	Partial            bool              `json:"partial,omitzero"`
 }
 
@@ -56,6 +70,14 @@ type (
 		MilliVCPU int64 `json:"milliVcpu"`
 		MemoryMiB int64 `json:"memoryMiB"`
 		GPU       int64 `json:"gpu,omitzero"`
+	}
+	wireDependency struct {
+		JobID string               `json:"jobId,omitzero"`
+		Type  batch.DependencyType `json:"type,omitzero"`
+	}
+	wireConsumable struct {
+		Name     string `json:"name"`
+		Quantity int64  `json:"quantity"`
 	}
 	wireRetry struct {
 		Attempts       int        `json:"attempts"`
@@ -69,7 +91,7 @@ type (
 	}
 )
 
-func writeRecord(in Input) (string, error) {
+func writeRecord(in Input, m member) (string, error) {
 	w := wireRecord{
 		Version: recordVersion, ID: in.Job.ID, Name: in.Job.Name, Queue: in.Job.Queue,
 		Definition: in.Job.Definition.String(), Attempt: in.Attempt, Environment: in.Environment.Name,
@@ -77,14 +99,35 @@ func writeRecord(in Input) (string, error) {
 		TimeoutSeconds: int64(in.Job.Timeout / time.Second), PropagateTags: in.Job.PropagateTags,
 		Parameters: in.Job.Parameters, Tags: in.Job.Tags,
 		ContainerOverrides: in.Job.ContainerOverrides, EKSOverrides: in.Job.EKSOverrides,
+		ECSOverrides: in.Job.ECSOverrides, NodeOverrides: in.Job.NodeOverrides,
+		ShareIdentifier: in.Job.ShareIdentifier, SchedulingPriority: in.Job.SchedulingPriority,
+		ArraySize: in.Job.ArraySize, ArrayIndex: in.Job.ArrayIndex, NumNodes: in.Job.NumNodes, MainNode: in.Job.MainNode,
+	}
+	for _, d := range in.Job.DependsOn {
+		w.DependsOn = append(w.DependsOn, wireDependency(d))
+	}
+	for _, c := range in.Job.Consumables {
+		w.Consumables = append(w.Consumables, wireConsumable(c))
+	}
+	if m.gang != nil {
+		w.Node = &m.gang.index
+		if m.gang.index != m.gang.main { // one node keeps it all; a thousand copies would be a burden
+			return marshalRecord(w.partial())
+		}
 	}
 	text, err := marshalRecord(w)
 	if err != nil || len(text) <= maxRecordBytes {
 		return text, err
 	}
+	return marshalRecord(w.partial())
+}
+
+// partial leaves out what may be large.
+func (w wireRecord) partial() wireRecord {
 	w.Partial = true
-	w.Parameters, w.Tags, w.ContainerOverrides, w.EKSOverrides = nil, nil, nil, nil
-	return marshalRecord(w)
+	w.Parameters, w.Tags, w.DependsOn = nil, nil, nil
+	w.ContainerOverrides, w.EKSOverrides, w.ECSOverrides, w.NodeOverrides = nil, nil, nil, nil
+	return w
 }
 
 // marshalRecord leaves <, > and & alone: escaped they are six times as long.
@@ -136,13 +179,23 @@ func ReadRecord(annotation string) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("read job record: definition %q: %w", w.Definition, err)
 	}
-	return Record{
+	r := Record{
 		Job: batch.Job{
 			ID: w.ID, Name: w.Name, Queue: w.Queue, Definition: ref, CreatedAt: time.UnixMilli(w.CreatedAt).UTC(),
 			Parameters: w.Parameters, Tags: w.Tags, ContainerOverrides: w.ContainerOverrides, EKSOverrides: w.EKSOverrides,
 			RetryStrategy: w.RetryStrategy.strategy(), Timeout: time.Duration(w.TimeoutSeconds) * time.Second,
 			PropagateTags: w.PropagateTags, Requests: batch.Requests(w.Requests),
+			ECSOverrides: w.ECSOverrides, NodeOverrides: w.NodeOverrides,
+			ShareIdentifier: w.ShareIdentifier, SchedulingPriority: w.SchedulingPriority,
+			ArraySize: w.ArraySize, ArrayIndex: w.ArrayIndex, NumNodes: w.NumNodes, MainNode: w.MainNode,
 		},
-		Environment: w.Environment, Attempt: w.Attempt, Partial: w.Partial,
-	}, nil
+		Environment: w.Environment, Attempt: w.Attempt, Node: w.Node, Partial: w.Partial,
+	}
+	for _, d := range w.DependsOn {
+		r.Job.DependsOn = append(r.Job.DependsOn, batch.Dependency(d))
+	}
+	for _, c := range w.Consumables {
+		r.Job.Consumables = append(r.Job.Consumables, batch.ConsumableRequirement(c))
+	}
+	return r, nil
 }

@@ -21,10 +21,7 @@ import (
 // maxContainers bounds containers and init containers. AWS Batch: 10 of each.
 const maxContainers = 10
 
-func podPropertiesPath() *field.Path { return field.NewPath("eksProperties", "podProperties") }
-
-func validatePod(p *awsapi.EksPodProperties) error {
-	at := podPropertiesPath()
+func validatePod(at *field.Path, p *awsapi.EksPodProperties) error {
 	volumes, err := validateEKSVolumes(at.Child("volumes"), p.Volumes)
 	if err != nil {
 		return err

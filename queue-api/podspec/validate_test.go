@@ -52,7 +52,7 @@ func TestValidateDefinitionAccepts(t *testing.T) {
 		"no vCPU or memory yet":      container(`,"vcpus":0,"memory":0`),
 		"null members":               container(`,"user":null,"command":null,"linuxParameters":null`),
 		"ECS volume names":           container(`,"volumes":[{"name":"_tmp.A"}],"mountPoints":[{"sourceVolume":"_tmp.A","containerPath":"/tmp"}]`),
-		"vCPU as clients write it":   container(`,"resourceRequirements":[{"type":"VCPU","value":"2.0"},{"type":"MEMORY","value":"4"},{"type":"GPU","value":"0"}]`),
+		"vCPU as clients write it":   container(`,"resourceRequirements":[{"type":"VCPU","value":"2.5"},{"type":"MEMORY","value":"4"},{"type":"GPU","value":"0"}]`),
 		"the largest uid":            container(`,"user":"2147483647:0"`),
 		"documented name Default":    pod(`,"name":"Default"`, ""),
 		"labels of other domains":    pod("", `,"metadata":{"labels":{"app.kubernetes.io/name":"a"},"annotations":{"example.com/Aa":"b"}}`),
@@ -63,7 +63,7 @@ func TestValidateDefinitionAccepts(t *testing.T) {
 	for name, def := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if err := ValidateDefinition(def); err != nil {
+			if err := ValidateDefinition(def, testOptions); err != nil {
 				t.Error(err)
 			}
 		})
@@ -76,11 +76,6 @@ func TestValidateDefinitionRefusesContainers(t *testing.T) {
 	cases := map[string]struct {
 		members, want string
 	}{
-		"secrets":                   {`,"secrets":[{"name":"A","valueFrom":"b"}]`, "containerProperties.secrets is not supported by this server"},
-		"repository credentials":    {`,"repositoryCredentials":{"credentialsParameter":"a"}`, "containerProperties.repositoryCredentials is not supported by this server"},
-		"devices":                   {`,"linuxParameters":{"devices":[{"hostPath":"/dev/fuse"}]}`, "containerProperties.linuxParameters.devices is not supported by this server"},
-		"efs":                       {`,"volumes":[{"name":"a","efsVolumeConfiguration":{"fileSystemId":"fs-1"}}]`, "containerProperties.volumes[0].efsVolumeConfiguration is not supported by this server"},
-		"s3files":                   {`,"volumes":[{"name":"a","s3filesVolumeConfiguration":{"fileSystemArn":"a"}}]`, "containerProperties.volumes[0].s3filesVolumeConfiguration is not supported by this server"},
 		"instance type":             {`,"instanceType":"c5.large"`, "containerProperties.instanceType: applies to multi-node"},
 		"no image":                  {`,"image":""`, "containerProperties.image: is required"},
 		"long image":                {`,"image":"` + long + `"`, "containerProperties.image: must have at most 255 characters"},
@@ -124,7 +119,7 @@ func TestValidateDefinitionRefusesContainers(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wantRefusal(t, ValidateDefinition(container(tc.members)), tc.want)
+			wantRefusal(t, ValidateDefinition(container(tc.members), testOptions), tc.want)
 		})
 	}
 }
@@ -203,19 +198,19 @@ func TestValidateDefinitionRefusesPods(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wantRefusal(t, ValidateDefinition(tc.def), tc.want)
+			wantRefusal(t, ValidateDefinition(tc.def, testOptions), tc.want)
 		})
 	}
 }
 
 func TestValidateDefinitionWantsOneKindOfProperties(t *testing.T) {
 	t.Parallel()
-	const both = "exactly one of containerProperties and eksProperties must be given"
+	const both = "exactly one of containerProperties, ecsProperties and eksProperties must be given"
 	cases := map[string]struct {
 		def  batch.JobDefinition
 		want string
 	}{
-		"multi-node":          {batch.JobDefinition{Type: "multinode"}, `type: "multinode" is not supported by this server`},
+		"multi-node":          {batch.JobDefinition{Type: "multinode"}, "nodeProperties and no other properties must be given when type is multinode"},
 		"neither":             {batch.JobDefinition{Type: "container"}, both},
 		"null":                {batch.JobDefinition{Type: "container", ContainerProperties: json.RawMessage("null")}, both},
 		"both":                {batch.JobDefinition{Type: "container", ContainerProperties: json.RawMessage("{}"), EKSProperties: json.RawMessage("{}")}, both},
@@ -229,7 +224,7 @@ func TestValidateDefinitionWantsOneKindOfProperties(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wantRefusal(t, ValidateDefinition(tc.def), tc.want)
+			wantRefusal(t, ValidateDefinition(tc.def, testOptions), tc.want)
 		})
 	}
 }
