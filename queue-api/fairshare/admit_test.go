@@ -15,11 +15,6 @@ func job(id string, milli int64) batch.Job {
 	return batch.Job{ID: id, Requests: batch.Requests{MilliVCPU: milli}}
 }
 
-// list is a FIFO queue of these jobs.
-func list(jobs ...batch.Job) *Order {
-	return NewFIFO(func(string, string, int) ([]batch.Job, string, error) { return jobs, "", nil })
-}
-
 func TestAdmit(t *testing.T) {
 	t.Parallel()
 	type verdict struct{ Job, Environment, Blocked string }
