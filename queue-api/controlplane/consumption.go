@@ -76,7 +76,7 @@ func consumablesOf(in *awsapi.SubmitJobRequest, def *batch.JobDefinition) ([]bat
 func (s *Service) checkConsumables(ctx context.Context, list []batch.ConsumableRequirement) error {
 	for _, r := range list {
 		if _, err := s.consumers.Consumable(ctx, r.Name); errors.Is(err, batch.ErrNotFound) {
-			return noConsumable(r.Name)
+			return unknownConsumable(r.Name)
 		} else if err != nil {
 			return err
 		}
@@ -84,12 +84,12 @@ func (s *Service) checkConsumables(ctx context.Context, list []batch.ConsumableR
 	return nil
 }
 
-func noConsumable(id string) error {
+func unknownConsumable(id string) error {
 	return batch.Invalidf("ConsumableResource %s does not exist", clip(id))
 }
 
-// consumableDetail shows what a job takes; nothing is absent.
-func consumableDetail(scope batch.Scope, list []batch.ConsumableRequirement) *awsapi.ConsumableResourceProperties {
+// consumptionDetail shows what a job takes; nothing is absent.
+func consumptionDetail(scope batch.Scope, list []batch.ConsumableRequirement) *awsapi.ConsumableResourceProperties {
 	if len(list) == 0 {
 		return nil
 	}

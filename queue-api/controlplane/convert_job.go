@@ -36,7 +36,7 @@ func jobDetail(scope batch.Scope, job *batch.Job, now time.Time) awsapi.JobDetai
 		IsCancelled:          stopped(job, batch.StopCancelled),
 		IsTerminated:         stopped(job, batch.StopTerminated),
 
-		ConsumableResourceProperties: consumableDetail(scope, job.Consumables),
+		ConsumableResourceProperties: consumptionDetail(scope, job.Consumables),
 	}
 	if job.ShareIdentifier != "" {
 		d.SchedulingPriority = &job.SchedulingPriority

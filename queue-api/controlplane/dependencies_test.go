@@ -23,6 +23,14 @@ func (f *fixture) job(tb testing.TB, id string) batch.Job {
 	return job
 }
 
+// otherID is an id of the same queue that no job has.
+func otherID(id string) string {
+	if strings.HasSuffix(id, "0") {
+		return id[:35] + "1"
+	}
+	return id[:35] + "0"
+}
+
 // submitWith submits a job to queue q with more members.
 func (f *fixture) submitWith(tb testing.TB, more string) string {
 	tb.Helper()
@@ -188,7 +196,7 @@ func TestSubmitJobThatCannotDepend(t *testing.T) {
 	f := newBusyFixture(t)
 	single := f.submitWith(t, `"tags":{}`)
 	array := f.submitWith(t, `"arrayProperties":{"size":3}`)
-	unknown := "00001" + single[5:35] + "0"
+	unknown := otherID(single)
 	nToN := func(id string) string { return fmt.Sprintf(`{"jobId":%q,"type":"N_TO_N"}`, id) }
 	const three = `,"arrayProperties":{"size":3}`
 	cases := map[string]struct{ more, want string }{

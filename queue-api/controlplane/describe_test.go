@@ -194,7 +194,7 @@ func TestDescribeJobsFindsWhatThereIs(t *testing.T) {
 	f := newBusyFixture(t)
 	id1 := f.submit(t, `{"jobName":"j1","jobQueue":"q","jobDefinition":"d"}`)
 	id2 := f.submit(t, `{"jobName":"j2","jobQueue":"q","jobDefinition":"e"}`)
-	unknown := "00001" + id1[5:35] + "0"
+	unknown := otherID(id1)
 	out := reply(t, f.DescribeJobs, fmt.Sprintf(`{"jobs":[%[2]q,"%[3]s","arn:aws:batch:r:1:job/%[1]s",%[2]q,"","x","%[1]s:0","%[1]s#0","arn:aws:batch:r:1:job-queue/%[1]s"]}`, id1, id2, unknown))
 	if len(out.Jobs) != 2 || *out.Jobs[0].JobId != id2 || *out.Jobs[1].JobId != id1 {
 		t.Errorf("got %+v", out.Jobs)

@@ -5,6 +5,7 @@ package controlplane
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
@@ -26,10 +27,10 @@ func (s *Service) ListJobsByConsumableResource(ctx context.Context, call batch.C
 	id := value(in.ConsumableResource)
 	name, ok := batch.NameFromARN(batch.ARNConsumableResource, id)
 	if !ok {
-		return nil, noConsumable(id)
+		return nil, unknownConsumable(id)
 	}
 	if _, err := s.consumers.Consumable(ctx, name); errors.Is(err, batch.ErrNotFound) {
-		return nil, noConsumable(id)
+		return nil, unknownConsumable(id)
 	} else if err != nil {
 		return nil, err
 	}
@@ -62,24 +63,37 @@ type consumerPosition struct {
 func parseConsumerFilters(filters []awsapi.KeyValuesPair) (matches func(*batch.Job) bool, list string, err error) {
 	var all []func(*batch.Job) bool
 	var parts []string
-	for _, f := range filters {
-		name, values := value(f.Name), f.Values
+	for i, f := range filters {
+		path, name, values := fmt.Sprintf("filters[%d]", i), value(f.Name), f.Values
 		if len(values) == 0 {
-			return nil, "", batch.Invalidf("filters: %s must have at least one value", clip(name))
+			return nil, "", batch.Invalidf("%s.values must have at least one value", path)
 		}
 		parts = append(append(parts, name), values...)
 		switch name {
 		case "JOB_NAME":
 			all = append(all, matchAny(values, nameMatcher))
 		case "JOB_STATUS":
+			for _, v := range values {
+				if err := checkOneOf(path+".values", &v, statusNames()); err != nil {
+					return nil, "", err
+				}
+			}
 			all = append(all, func(j *batch.Job) bool { return slices.Contains(values, string(j.Status)) })
 		default:
-			return nil, "", batch.Invalidf("filters: name must be one of JOB_STATUS, JOB_NAME")
+			return nil, "", batch.Invalidf("%s.name must be one of JOB_STATUS, JOB_NAME", path)
 		}
 	}
 	return func(j *batch.Job) bool {
 		return !slices.ContainsFunc(all, func(m func(*batch.Job) bool) bool { return !m(j) })
 	}, listID(parts...), nil
+}
+
+func statusNames() []string {
+	names := make([]string, len(batch.JobStatuses))
+	for i, s := range batch.JobStatuses {
+		names[i] = string(s)
+	}
+	return names
 }
 
 // listConsumers gives a page of the jobs that match, and where the next one begins.
@@ -130,7 +144,7 @@ func consumerSummary(scope batch.Scope, job *batch.Job, resource string) awsapi.
 		CreatedAt:        millis(job.CreatedAt),
 		Quantity:         new(int64(0)),
 
-		ConsumableResourceProperties: consumableDetail(scope, job.Consumables),
+		ConsumableResourceProperties: consumptionDetail(scope, job.Consumables),
 	}
 	for _, r := range job.Consumables {
 		if r.Name == resource {
