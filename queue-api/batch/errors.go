@@ -10,7 +10,9 @@ import (
 // Sentinels that every store returns, wrapped or bare.
 var (
 	ErrNotFound = errors.New("not found")
-	ErrExists   = errors.New("already exists")
+	// ErrQueueNotFound is ErrNotFound where something else might be missing, too.
+	ErrQueueNotFound = fmt.Errorf("job queue %w", ErrNotFound)
+	ErrExists        = errors.New("already exists")
 	// ErrConflict means that another writer won; load again and retry.
 	ErrConflict = errors.New("changed by another writer")
 	// ErrLimit means that a bound of the store's own is reached, such as the active shares of a queue.

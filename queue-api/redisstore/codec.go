@@ -4,7 +4,6 @@ package redisstore
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -12,91 +11,120 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-// codecVersion is in every job record; a reader refuses what it does not know.
-const codecVersion = 1
+// Fields of a job's record. Names are short and values are too, so that Redis keeps the record of a plain waiting job in one
+// piece: there may be a million of them. A child's record has a mutable part and a version only.
+const (
+	fieldDigest    = "d" // of the spec
+	fieldName      = "a"
+	fieldCreated   = "t" // ms
+	fieldDependsOn = "w" // JSON, absent when there is none
+	fieldMutable   = "m"
+	fieldVersion   = "v"
+	fieldCounts    = "c" // an array's, absent while no child has a record
+	fieldSize      = "s" // an array's
+	fieldOpen      = "o" // an array's: its children without a record may run
+	fieldNext      = "x" // an array's: no child before that one waits without having been tried; absent means 0
+	fieldOrder     = "n"
+)
 
-// submitted is the part of a job's record that never changes. Names are short: there may be a million of them.
-type submitted struct {
-	Codec      int                  `json:"c"`
-	Name       string               `json:"n"`
-	Queue      string               `json:"q"`
-	Definition string               `json:"d"`
-	Revision   int                  `json:"r"`
-	CreatedAt  int64                `json:"t"`
-	Parameters map[string]string    `json:"p,omitempty"`
-	Tags       map[string]string    `json:"g,omitempty"`
-	Container  json.RawMessage      `json:"oc,omitempty"`
-	EKS        json.RawMessage      `json:"oe,omitempty"`
-	Retry      *batch.RetryStrategy `json:"rs,omitempty"`
-	TimeoutMs  int64                `json:"to,omitempty"`
-	Propagate  *bool                `json:"pt,omitempty"`
-	MilliVCPU  int64                `json:"vc"`
-	MemoryMiB  int64                `json:"me"`
-	GPU        int64                `json:"gp,omitempty"`
+// jobFields are what a record is read by.
+var jobFields = []string{fieldDigest, fieldName, fieldCreated, fieldDependsOn, fieldMutable, fieldVersion, fieldCounts}
+
+// record is a job's record as it is stored, without its spec.
+type record struct {
+	digest, name, created, dependsOn, mutable, version, counts string
 }
 
-// mutable is the part that transitions write.
+// parseRecord reads the reply to a request for jobFields; ok is false if there is no record.
+func parseRecord(fields []any) (r record, ok bool) {
+	if len(fields) != len(jobFields) || fields[5] == nil {
+		return r, false
+	}
+	for i, into := range []*string{&r.digest, &r.name, &r.created, &r.dependsOn, &r.mutable, &r.version, &r.counts} {
+		*into, _ = fields[i].(string)
+	}
+	return r, true
+}
+
+// job joins a record and its spec.
+func (r record) job(id shortID, s *spec) (batch.Job, error) {
+	created, err := strconv.ParseInt(r.created, 10, 64)
+	if err != nil {
+		return batch.Job{}, fmt.Errorf("decode job %s: %w", id, err)
+	}
+	job := s.job()
+	job.ID, job.Name, job.CreatedAt = id.String(), r.name, fromMillis(created)
+	if r.dependsOn != "" {
+		if err := json.Unmarshal([]byte(r.dependsOn), &job.DependsOn); err != nil {
+			return batch.Job{}, fmt.Errorf("decode job %s: %w", id, err)
+		}
+	}
+	if err := r.change(&job); err != nil {
+		return batch.Job{}, err
+	}
+	if job.IsArray() {
+		job.Children = children(&job, r.counts)
+	}
+	return job, nil
+}
+
+// change overlays what transitions write.
+func (r record) change(job *batch.Job) error {
+	status, m, err := decodeMutable(r.mutable)
+	if err != nil {
+		return fmt.Errorf("decode job %s: %w", job.ID, err)
+	}
+	if job.Version, err = strconv.ParseInt(r.version, 10, 64); err != nil {
+		return fmt.Errorf("decode job %s: %w", job.ID, err)
+	}
+	job.Status, job.StatusReason = status, m.Reason
+	job.StartedAt, job.StoppedAt, job.BlockedAt = fromMillis(m.StartedAt), fromMillis(m.StoppedAt), fromMillis(m.BlockedAt)
+	job.Current, job.Attempts, job.Stop, job.Unmet, job.Rest = m.Current, m.Attempts, m.Stop, m.Unmet, m.Rest
+	return nil
+}
+
+// mutable is the part that transitions write, after the letter of the status. A plain job has the letter only.
 type mutable struct {
-	Status    batch.JobStatus `json:"s"`
 	Reason    string          `json:"r,omitempty"`
 	StartedAt int64           `json:"b,omitempty"`
 	StoppedAt int64           `json:"e,omitempty"`
 	Current   *batch.Attempt  `json:"c,omitempty"`
 	Attempts  []batch.Attempt `json:"a,omitempty"`
 	Stop      *batch.Stop     `json:"x,omitempty"`
+	Unmet     []string        `json:"u,omitempty"`
+	BlockedAt int64           `json:"k,omitempty"`
+	Rest      *batch.Rest     `json:"z,omitempty"`
 }
 
-func encodeSubmitted(j batch.Job) ([]byte, error) {
-	return json.Marshal(submitted{
-		Codec: codecVersion, Name: j.Name, Queue: j.Queue, Definition: j.Definition.Name, Revision: j.Definition.Revision,
-		CreatedAt: toMillis(j.CreatedAt), Parameters: j.Parameters, Tags: j.Tags, Container: j.ContainerOverrides, EKS: j.EKSOverrides,
-		Retry: j.RetryStrategy, TimeoutMs: j.Timeout.Milliseconds(), Propagate: j.PropagateTags,
-		MilliVCPU: j.Requests.MilliVCPU, MemoryMiB: j.Requests.MemoryMiB, GPU: j.Requests.GPU,
+func encodeMutable(j *batch.Job) (string, error) {
+	encoded, err := json.Marshal(mutable{
+		Reason: j.StatusReason, StartedAt: toMillis(j.StartedAt), StoppedAt: toMillis(j.StoppedAt), Current: j.Current,
+		Attempts: j.Attempts, Stop: j.Stop, Unmet: j.Unmet, BlockedAt: toMillis(j.BlockedAt), Rest: j.Rest,
 	})
-}
-
-func encodeMutable(j batch.Job) ([]byte, error) {
-	return json.Marshal(mutable{
-		Status: j.Status, Reason: j.StatusReason, StartedAt: toMillis(j.StartedAt), StoppedAt: toMillis(j.StoppedAt),
-		Current: j.Current, Attempts: j.Attempts, Stop: j.Stop,
-	})
-}
-
-var errUnknownCodec = errors.New("record of an unknown version")
-
-// decodeJob joins the fields s, m and v of a job's hash.
-func decodeJob(id string, fields []any) (batch.Job, error) {
-	s, ok1 := fields[0].(string)
-	m, ok2 := fields[1].(string)
-	v, ok3 := fields[2].(string)
-	if !ok1 || !ok2 || !ok3 {
-		return batch.Job{}, batch.ErrNotFound
-	}
-	var sub submitted
-	var mut mutable
-	if err := errors.Join(json.Unmarshal([]byte(s), &sub), json.Unmarshal([]byte(m), &mut)); err != nil {
-		return batch.Job{}, fmt.Errorf("decode job %s: %w", id, err)
-	}
-	if sub.Codec != codecVersion {
-		return batch.Job{}, fmt.Errorf("decode job %s: version %d: %w", id, sub.Codec, errUnknownCodec)
-	}
-	version, err := strconv.ParseInt(v, 10, 64)
 	if err != nil {
-		return batch.Job{}, fmt.Errorf("decode job %s: %w", id, err)
+		return "", fmt.Errorf("encode job %s: %w", j.ID, err)
 	}
-	return join(id, sub, mut, version), nil
+	letter := letterOf(j.Status)
+	if len(encoded) == len("{}") {
+		return letter, nil
+	}
+	return letter + string(encoded), nil
 }
 
-func join(id string, s submitted, m mutable, version int64) batch.Job {
-	return batch.Job{
-		ID: id, Name: s.Name, Queue: s.Queue, Definition: batch.DefinitionRef{Name: s.Definition, Revision: s.Revision},
-		CreatedAt: fromMillis(s.CreatedAt), Parameters: s.Parameters, Tags: s.Tags,
-		ContainerOverrides: s.Container, EKSOverrides: s.EKS, RetryStrategy: s.Retry,
-		Timeout: time.Duration(s.TimeoutMs) * time.Millisecond, PropagateTags: s.Propagate,
-		Requests: batch.Requests{MilliVCPU: s.MilliVCPU, MemoryMiB: s.MemoryMiB, GPU: s.GPU},
-		Status:   m.Status, StatusReason: m.Reason, StartedAt: fromMillis(m.StartedAt), StoppedAt: fromMillis(m.StoppedAt),
-		Current: m.Current, Attempts: m.Attempts, Stop: m.Stop, Version: version,
+func decodeMutable(s string) (batch.JobStatus, mutable, error) {
+	var m mutable
+	if s == "" {
+		return "", m, errUnknownLetter
 	}
+	status, ok := statusOf[s[0]]
+	if !ok {
+		return "", m, errUnknownLetter
+	}
+	if len(s) == 1 {
+		return status, m, nil
+	}
+	err := json.Unmarshal([]byte(s[1:]), &m)
+	return status, m, err
 }
 
 // toMillis and fromMillis keep the zero time zero.
@@ -112,4 +140,29 @@ func fromMillis(ms int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(ms).UTC()
+}
+
+// blockedAnew reports whether a RUNNABLE job is now blocked for another reason than before.
+func blockedAnew(old, next *batch.Job) bool {
+	return next.Status == batch.StatusRunnable && !next.BlockedAt.IsZero() && !next.BlockedAt.Equal(old.BlockedAt)
+}
+
+// place is where a job stands in its share, but for the order of its submission, which is added: by priority, then retried
+// ones first. It is exact in a double: an order is less than 1<<38, a priority at most 9999.
+func place(priority int, retried bool) string {
+	first := int64(1 << 38)
+	if retried {
+		first = 0
+	}
+	return strconv.FormatInt(int64(maxPriority-min(max(priority, 0), maxPriority))<<39+first, 10)
+}
+
+// maxPriority is AWS Batch's.
+const maxPriority = 9999
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

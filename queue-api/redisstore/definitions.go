@@ -18,10 +18,9 @@ import (
 
 // RegisterDefinition implements storetest.Store.
 func (s *Store) RegisterDefinition(ctx context.Context, d batch.JobDefinition) (batch.JobDefinition, error) {
-	d.Revision, d.Status = 0, "" // the field's name and the set of active revisions say these
-	encoded, err := json.Marshal(d)
+	encoded, err := encodeDefinition(d)
 	if err != nil {
-		return batch.JobDefinition{}, fmt.Errorf("encode definition %s: %w", d.Name, err)
+		return batch.JobDefinition{}, err
 	}
 	keys := []string{revisions, definitionKey(d.Name), activeKey(d.Name)}
 	v, err := s.run(ctx, s.scripts.register, keys, d.Name, encoded)
@@ -117,4 +116,43 @@ func (s *Store) DeregisterDefinition(ctx context.Context, ref batch.DefinitionRe
 		return batch.ErrNotFound
 	}
 	return err
+}
+
+// UpdateDefinition implements storetest.TagStore.
+func (s *Store) UpdateDefinition(ctx context.Context, ref batch.DefinitionRef, change func(*batch.JobDefinition) error) (batch.JobDefinition, error) {
+	for range casAttempts {
+		_, stored, err := s.loadRevision(ctx, ref)
+		if err != nil {
+			return batch.JobDefinition{}, err
+		}
+		now, err := s.Definition(ctx, ref)
+		if err != nil {
+			return batch.JobDefinition{}, err
+		}
+		changed := now
+		if err := change(&changed); err != nil {
+			return batch.JobDefinition{}, err
+		}
+		now.Tags = changed.Tags
+		encoded, err := encodeDefinition(now)
+		if err != nil {
+			return batch.JobDefinition{}, err
+		}
+		ok, err := s.compareAndSet(ctx, definitionKey(ref.Name), strconv.Itoa(ref.Revision), stored, string(encoded))
+		if err != nil || ok {
+			s.targets.definitions.Remove(ref)
+			return now, err
+		}
+	}
+	return batch.JobDefinition{}, batch.ErrConflict
+}
+
+// encodeDefinition leaves out what the field's name and the set of active revisions say.
+func encodeDefinition(d batch.JobDefinition) ([]byte, error) {
+	d.Revision, d.Status = 0, ""
+	encoded, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("encode definition %s: %w", d.Name, err)
+	}
+	return encoded, nil
 }

@@ -4,10 +4,9 @@ package redisstore
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
-	"strconv"
 
 	"github.com/redis/go-redis/v9"
 
@@ -16,75 +15,136 @@ import (
 
 // Submit implements storetest.Store.
 func (s *Store) Submit(ctx context.Context, queueNumber int, job batch.Job) (batch.Job, error) {
-	sub, err := encodeSubmitted(job)
-	if err != nil {
-		return batch.Job{}, fmt.Errorf("encode job %s: %w", job.ID, err)
-	}
-	mut, err := encodeMutable(job)
-	if err != nil {
-		return batch.Job{}, fmt.Errorf("encode job %s: %w", job.ID, err)
-	}
-	q := slotOf(queueNumber)
-	keys := []string{q.job(job.ID), q.status(job.Status), q.waiting(), q.order(), q.events(), q.closed()}
-	v, err := s.run(ctx, s.scripts.submit, keys, job.ID, sub, mut, string(job.Status), flag(job.IsWaiting()),
-		s.clock.Now().UnixMilli(), s.eventsKept,
-		changes, Change{Queue: queueNumber}.String())
+	at, err := locate(job.ID)
 	if err != nil {
 		return batch.Job{}, err
 	}
-	id, ok := v.(string)
-	if !ok {
+	digest, encoded, err := encodeSpec(&job)
+	if err != nil {
+		return batch.Job{}, err
+	}
+	fields, err := newRecord(&job, digest)
+	if err != nil {
+		return batch.Job{}, err
+	}
+	where, entry := "", at.id
+	if isOpen(&job) {
+		entry = at.id.arrayEntry()
+	}
+	if job.IsWaiting() || isOpen(&job) {
+		where = place(job.SchedulingPriority, false)
+	}
+	keys := []string{
+		at.record(), at.status(job.Status), at.waiting(job.ShareIdentifier), at.waitingShares(), at.activeShares(), at.order(),
+		at.events(), at.closed(), at.slot.specs(), at.specReferences(), at.settled(), at.marks(),
+	}
+	for _, c := range job.Consumables {
+		keys = append(keys, at.consumers(c.Name))
+	}
+	args := append([]any{
+		string(at.id), letterOf(job.Status), where, string(entry), job.ShareIdentifier, digest, encoded,
+		flag(job.IsArray() && job.HasOwnDependencies()), s.clock.Now().UnixMilli(), s.maxShares, s.eventsKept,
+		changes, Change{Queue: queueNumber}.String(),
+	}, fields...)
+	outcome, err := s.run(ctx, s.scripts.submit, keys, args...)
+	if err != nil {
+		return batch.Job{}, err
+	}
+	switch outcome {
+	case "ok":
+		job.Version = 1
+		if job.IsArray() {
+			job.Children = children(&job, "")
+		}
+		return job, nil
+	case "exists":
+		return s.Job(ctx, job.ID)
+	case "limit":
+		return batch.Job{}, batch.ErrLimit
+	default:
 		return batch.Job{}, batch.ErrNotFound
 	}
-	if id == "" {
-		return s.Job(ctx, job.ID)
-	}
-	job.Version = 1
-	return job, nil
 }
 
-func flag(b bool) int {
-	if b {
-		return 1
+// newRecord gives the fields of a new job's record and their values.
+func newRecord(job *batch.Job, digest string) ([]any, error) {
+	mutable, err := encodeMutable(job)
+	if err != nil {
+		return nil, err
 	}
-	return 0
+	fields := []any{
+		fieldDigest, digest, fieldName, job.Name, fieldCreated, toMillis(job.CreatedAt), fieldMutable, mutable, fieldVersion, 1,
+	}
+	if len(job.DependsOn) > 0 {
+		dependsOn, err := json.Marshal(job.DependsOn)
+		if err != nil {
+			return nil, fmt.Errorf("encode job %s: %w", job.ID, err)
+		}
+		fields = append(fields, fieldDependsOn, dependsOn)
+	}
+	if job.IsArray() {
+		fields = append(fields, fieldSize, job.ArraySize)
+	}
+	if isOpen(job) {
+		fields = append(fields, fieldOpen, 1)
+	}
+	return fields, nil
 }
 
 // Job implements storetest.Store.
 func (s *Store) Job(ctx context.Context, id string) (batch.Job, error) {
-	q, err := slotOfJob(id)
+	jobs, err := s.Jobs(ctx, []string{id})
 	if err != nil {
 		return batch.Job{}, err
 	}
-	fields, err := s.client.HMGet(ctx, q.job(id), "s", "m", "v").Result()
-	if err != nil {
-		return batch.Job{}, wrap(err)
+	if len(jobs) == 0 {
+		return batch.Job{}, batch.ErrNotFound
 	}
-	return decodeJob(id, fields)
+	return jobs[0], nil
 }
 
-// Jobs implements storetest.Store.
+// readAttempts bounds how often jobs are read again whose spec changed between two round trips.
+const readAttempts = 5
+
+// Jobs implements storetest.Store. It takes one round trip when the specs are known here, else two.
 func (s *Store) Jobs(ctx context.Context, ids []string) ([]batch.Job, error) {
-	pipe := s.client.Pipeline()
-	replies := make(map[string]*redis.SliceCmd, len(ids))
+	at := make([]address, 0, len(ids))
 	for _, id := range ids {
-		if q, err := slotOfJob(id); err == nil {
-			replies[id] = pipe.HMGet(ctx, q.job(id), "s", "m", "v")
+		if a, err := locate(id); err == nil {
+			at = append(at, a)
 		}
 	}
-	if len(replies) == 0 {
+	return s.read(ctx, at)
+}
+
+// read loads jobs, arrays and children; those that are not there are left out.
+func (s *Store) read(ctx context.Context, at []address) ([]batch.Job, error) {
+	if len(at) == 0 {
 		return nil, nil
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	var err error
+	for range readAttempts {
+		var jobs []batch.Job
+		jobs, err = s.readOnce(ctx, at)
+		if !errors.Is(err, errNoSpec) {
+			return jobs, err
+		}
+	}
+	return nil, err
+}
+
+func (s *Store) readOnce(ctx context.Context, at []address) ([]batch.Job, error) {
+	r := s.newReads(at)
+	if _, err := r.pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, wrap(err)
 	}
-	var out []batch.Job
-	for _, id := range ids {
-		reply, ok := replies[id]
-		if !ok {
-			continue
-		}
-		job, err := decodeJob(id, reply.Val())
+	specs, err := s.loadSpecs(ctx, r.digests(at))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]batch.Job, 0, len(at))
+	for _, a := range at {
+		job, err := r.decode(a, specs)
 		if errors.Is(err, batch.ErrNotFound) {
 			continue
 		}
@@ -96,97 +156,86 @@ func (s *Store) Jobs(ctx context.Context, ids []string) ([]batch.Job, error) {
 	return out, nil
 }
 
-// Transition implements storetest.Store.
-func (s *Store) Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error) {
-	for range casAttempts {
-		old, err := s.Job(ctx, id)
-		if err != nil {
-			return batch.Job{}, err
-		}
-		next, err := step(old)
-		if err != nil || reflect.DeepEqual(old, next) {
-			return old, err
-		}
-		outcome, err := s.write(ctx, old, next)
-		if err != nil {
-			return old, err
-		}
-		switch outcome {
-		case "ok":
-			next.Version = old.Version + 1
-			return next, nil
-		case "stale":
-			return old, batch.ErrStaleEpoch
-		case "missing":
-			return batch.Job{}, batch.ErrNotFound
-		}
-	}
-	return batch.Job{}, fmt.Errorf("job %s: %w", id, batch.ErrConflict)
+// reads are what a pipeline fetches to make jobs of their addresses.
+type reads struct {
+	pipe     redis.Pipeliner
+	records  map[address]*redis.SliceCmd  // of jobs, arrays and children
+	letters  map[address]*redis.StringCmd // of children, in their array's string
+	children bool
 }
 
-// write runs the transition script for the difference between two states of a job.
-func (s *Store) write(ctx context.Context, old, next batch.Job) (any, error) {
-	q, err := slotOfJob(next.ID)
-	if err != nil {
-		return nil, err
+func (s *Store) newReads(at []address) *reads {
+	r := &reads{records: make(map[address]*redis.SliceCmd, len(at)), letters: map[address]*redis.StringCmd{}, pipe: s.client.Pipeline()}
+	for _, a := range at {
+		if a.id.isChild() {
+			// A child, its letter and its array must be of one moment.
+			r.pipe = s.client.TxPipeline()
+			break
+		}
 	}
-	mut, err := encodeMutable(next)
-	if err != nil {
-		return nil, fmt.Errorf("encode job %s: %w", next.ID, err)
+	ctx := context.Background() // commands are only collected here
+	for _, a := range at {
+		if _, ok := r.records[a]; ok {
+			continue
+		}
+		r.records[a] = r.pipe.HMGet(ctx, a.record(), jobFields...)
+		if !a.id.isChild() {
+			continue
+		}
+		array := address{slot: a.slot, id: a.id.job()}
+		r.letters[a] = r.pipe.GetRange(ctx, a.children(array.id), int64(a.id.index()), int64(a.id.index()))
+		if _, ok := r.records[array]; !ok {
+			r.records[array] = r.pipe.HMGet(ctx, array.record(), jobFields...)
+		}
 	}
-	retention := 0
-	if next.Status.IsTerminal() {
-		retention = int(s.retention.Seconds())
-	}
-	environment, milli := charge(old, next)
-	keys := []string{
-		q.job(next.ID), q.status(old.Status), q.status(next.Status), q.waiting(), q.live(), q.usage(), q.events(), q.epoch(),
-	}
-	return s.run(ctx, s.scripts.transition, keys, next.ID, strconv.FormatInt(old.Version, 10), s.epoch, mut,
-		string(old.Status), string(next.Status), s.clock.Now().UnixMilli(), waitingMove(old, next), liveMove(old, next),
-		environment, milli, retention, s.eventsKept, changes, s.hint(old, next))
+	return r
 }
 
-// hint tells the leader what an API call did, and that a job is to be stopped; the leader need not tell itself the rest.
-func (s *Store) hint(old, next batch.Job) string {
-	if s.epoch > 0 && (old.Stop != nil || next.Stop == nil) {
-		return ""
+// digests are those of the specs that decode needs.
+func (r *reads) digests(at []address) map[slot][]string {
+	out := map[slot][]string{}
+	for _, a := range at {
+		if rec, ok := parseRecord(r.records[address{slot: a.slot, id: a.id.job()}].Val()); ok {
+			out[a.slot] = append(out[a.slot], rec.digest)
+		}
 	}
-	return Change{Job: next.ID}.String()
+	return out
 }
 
-func waitingMove(old, next batch.Job) string {
+// decode makes the job of an address.
+func (r *reads) decode(a address, specs map[string]*spec) (batch.Job, error) {
+	rec, ok := parseRecord(r.records[address{slot: a.slot, id: a.id.job()}].Val())
+	if !ok {
+		return batch.Job{}, batch.ErrNotFound
+	}
+	shared := specs[rec.digest]
+	if shared == nil {
+		return batch.Job{}, fmt.Errorf("job %s: %w", a.id, errNoSpec)
+	}
+	job, err := rec.job(a.id.job(), shared)
+	if err != nil || !a.id.isChild() {
+		return job, err
+	}
+	if a.id.index() >= job.ArraySize {
+		return batch.Job{}, batch.ErrNotFound
+	}
+	own, ok := parseRecord(r.records[a].Val())
+	return child(&job, a.id.index(), r.letters[a].Val(), own, ok)
+}
+
+// child makes a child of its array, of its letter and of its own record, if it has one.
+func child(array *batch.Job, index int, letter string, own record, recorded bool) (batch.Job, error) {
+	if letter == "" {
+		letter = string(unrecorded)
+	}
+	job := array.Child(index, statusOfLetter(array, letter[0]))
 	switch {
-	case old.IsWaiting() == next.IsWaiting():
-		return ""
-	case !next.IsWaiting():
-		return "out"
-	case len(next.Attempts) > 0:
-		return "front" // AWS Batch: a retried job goes before those that never ran
+	case recorded:
+		err := own.change(&job)
+		return job, err
+	case letter[0] == unrecorded, letter[0] == unrecordedFailed:
+		return job, nil
 	default:
-		return "in"
-	}
-}
-
-func liveMove(old, next batch.Job) string {
-	switch {
-	case (old.Current == nil) == (next.Current == nil):
-		return ""
-	case next.Current == nil:
-		return "out"
-	default:
-		return "in"
-	}
-}
-
-// charge is the change of what an environment holds for the queue.
-func charge(old, next batch.Job) (environment string, milliVCPU int64) {
-	switch liveMove(old, next) {
-	case "in":
-		return next.Current.ComputeEnvironment, next.Requests.MilliVCPU
-	case "out":
-		return old.Current.ComputeEnvironment, -old.Requests.MilliVCPU
-	default:
-		return "", 0
+		return batch.Job{}, batch.ErrNotFound // its array is being forgotten
 	}
 }

@@ -3,6 +3,8 @@
 package redisstore
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -12,6 +14,10 @@ const (
 	global       = "muster:{global}:"
 	environments = global + "environments"
 	queues       = global + "queues"
+	deleted      = global + "deleted-queues"
+	policies     = global + "policies"
+	consumables  = global + "consumables"
+	holders      = global + "consumable-holders"
 	queueNumber  = global + "queue-number"
 	lastEpoch    = global + "epoch"
 	revisions    = global + "revisions"
@@ -20,27 +26,108 @@ const (
 
 func definitionKey(name string) string { return global + "definition:" + name }
 func activeKey(name string) string     { return global + "active:" + name }
+func consumableKey(name string) string { return global + "consumable:" + name }
 
 // slot makes the keys of one queue.
 type slot string
 
 func slotOf(number int) slot { return slot(fmt.Sprintf("muster:{%05x}:", number)) }
 
-// slotOfJob finds the queue's keys by a job's id.
-func slotOfJob(id string) (slot, error) {
-	n, err := batch.QueueNumber(id)
-	if err != nil {
-		return "", batch.ErrNotFound // no such id was ever given out
-	}
-	return slotOf(n), nil
-}
-
-func (s slot) job(id string) string                 { return string(s) + "job:" + id }
+func (s slot) job(id shortID) string                { return string(s) + "j:" + string(id) }
+func (s slot) children(array shortID) string        { return string(s) + "k:" + string(array) }
+func (s slot) dependents(id shortID) string         { return string(s) + "d:" + string(id) }
+func (s slot) consumers(resource string) string     { return string(s) + "consumers:" + resource }
+func (s slot) waiting(share string) string          { return string(s) + "waiting:" + share }
 func (s slot) status(status batch.JobStatus) string { return string(s) + "status:" + string(status) }
-func (s slot) waiting() string                      { return string(s) + "waiting" }
+func (s slot) specs() string                        { return string(s) + "specs" }
+func (s slot) specReferences() string               { return string(s) + "spec-references" }
+func (s slot) waitingShares() string                { return string(s) + "waiting-shares" }
+func (s slot) activeShares() string                 { return string(s) + "active-shares" }
+func (s slot) ledger() string                       { return string(s) + "share-ledger" }
 func (s slot) live() string                         { return string(s) + "live" }
 func (s slot) usage() string                        { return string(s) + "usage" }
+func (s slot) shareLive() string                    { return string(s) + "share-live" }
+func (s slot) shareUsage() string                   { return string(s) + "share-usage" }
 func (s slot) order() string                        { return string(s) + "order" }
+func (s slot) ended() string                        { return string(s) + "ended" }
+func (s slot) settled() string                      { return string(s) + "settled" }
+func (s slot) marks() string                        { return string(s) + "marks" }
 func (s slot) events() string                       { return string(s) + "events" }
+func (s slot) cursors() string                      { return string(s) + "cursors" }
 func (s slot) epoch() string                        { return string(s) + "epoch" }
 func (s slot) closed() string                       { return string(s) + "closed" }
+
+// shortID is a job's id in keys and indexes: the 16 bytes of its UUID; of an array's child, four more for its index, so
+// that children sort by it; of an array as an entry of what waits, an 'a' more.
+type shortID string
+
+// Lengths of a shortID, which tell what it means.
+const (
+	jobLength   = 16
+	arrayLength = jobLength + 1
+	childLength = jobLength + 4
+)
+
+func (id shortID) job() shortID        { return id[:jobLength] }
+func (id shortID) arrayEntry() shortID { return id[:jobLength] + "a" }
+func (id shortID) isChild() bool       { return len(id) == childLength }
+func (id shortID) isArrayEntry() bool  { return len(id) == arrayLength }
+
+func (id shortID) child(index int) shortID {
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], uint32(index)) //nolint:gosec // an index is checked against the array's size
+	return id.job() + shortID(b[:])
+}
+
+// index is a child's.
+func (id shortID) index() int { return int(binary.BigEndian.Uint32([]byte(id[jobLength:]))) }
+
+// String is the id in full.
+func (id shortID) String() string {
+	b := []byte(id.job())
+	out := make([]byte, 0, 48)
+	for i, part := range [...][]byte{b[:4], b[4:6], b[6:8], b[8:10], b[10:]} {
+		if i > 0 {
+			out = append(out, '-')
+		}
+		out = hex.AppendEncode(out, part)
+	}
+	if id.isChild() {
+		return batch.ChildID(string(out), id.index())
+	}
+	return string(out)
+}
+
+// address is where a job, an array or a child is kept.
+type address struct {
+	slot
+	id shortID
+}
+
+func (a address) record() string { return a.slot.job(a.id) }
+
+// locate finds where the job of an id is kept. An id that was never given out, or is that of a node, is batch.ErrNotFound.
+func locate(id string) (address, error) {
+	ref, err := batch.ParseJobID(id)
+	if err != nil || ref.Node >= 0 || ref.Child > maxIndex {
+		return address{}, batch.ErrNotFound
+	}
+	number, err := batch.QueueNumber(ref.Job)
+	if err != nil {
+		return address{}, batch.ErrNotFound
+	}
+	short := make([]byte, 0, jobLength)
+	for _, part := range [...]string{ref.Job[:8], ref.Job[9:13], ref.Job[14:18], ref.Job[19:23], ref.Job[24:]} {
+		if short, err = hex.AppendDecode(short, []byte(part)); err != nil {
+			return address{}, batch.ErrNotFound
+		}
+	}
+	a := address{slot: slotOf(number), id: shortID(short)}
+	if ref.Child >= 0 {
+		a.id = a.id.child(ref.Child)
+	}
+	return a, nil
+}
+
+// maxIndex bounds what fits a child's shortID.
+const maxIndex = 1<<31 - 1

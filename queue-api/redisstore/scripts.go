@@ -13,10 +13,34 @@ import (
 )
 
 var (
+	//go:embed lua/prelude.lua
+	preludeLua string
 	//go:embed lua/submit.lua
 	submitLua string
 	//go:embed lua/transition.lua
 	transitionLua string
+	//go:embed lua/child.lua
+	childLua string
+	//go:embed lua/retire.lua
+	retireLua string
+	//go:embed lua/settle.lua
+	settleLua string
+	//go:embed lua/unsettle.lua
+	unsettleLua string
+	//go:embed lua/depend.lua
+	dependLua string
+	//go:embed lua/saveledger.lua
+	saveLedgerLua string
+	//go:embed lua/forgetshare.lua
+	forgetShareLua string
+	//go:embed lua/setconsumable.lua
+	setConsumableLua string
+	//go:embed lua/deleteconsumable.lua
+	deleteConsumableLua string
+	//go:embed lua/take.lua
+	takeLua string
+	//go:embed lua/giveback.lua
+	giveBackLua string
 	//go:embed lua/compareandset.lua
 	compareAndSetLua string
 	//go:embed lua/register.lua
@@ -29,17 +53,32 @@ var (
 
 // scripts are the store's changes of state, each loaded once and then run by its hash.
 type scripts struct {
-	submit, transition, compareAndSet, register, deregister, claim *redis.Script
+	submit, transition, child, retire               *redis.Script
+	settle, unsettle, depend                        *redis.Script
+	saveLedger, forgetShare                         *redis.Script
+	setConsumable, deleteConsumable, take, giveBack *redis.Script
+	compareAndSet, register, deregister, claim      *redis.Script
 }
 
 func newScripts() scripts {
 	return scripts{
-		submit:        redis.NewScript(submitLua),
-		transition:    redis.NewScript(transitionLua),
-		compareAndSet: redis.NewScript(compareAndSetLua),
-		register:      redis.NewScript(registerLua),
-		deregister:    redis.NewScript(deregisterLua),
-		claim:         redis.NewScript(claimLua),
+		submit:           redis.NewScript(submitLua),
+		transition:       redis.NewScript(preludeLua + transitionLua),
+		child:            redis.NewScript(preludeLua + childLua),
+		retire:           redis.NewScript(retireLua),
+		settle:           redis.NewScript(settleLua),
+		unsettle:         redis.NewScript(unsettleLua),
+		depend:           redis.NewScript(dependLua),
+		saveLedger:       redis.NewScript(preludeLua + saveLedgerLua),
+		forgetShare:      redis.NewScript(forgetShareLua),
+		setConsumable:    redis.NewScript(setConsumableLua),
+		deleteConsumable: redis.NewScript(deleteConsumableLua),
+		take:             redis.NewScript(takeLua),
+		giveBack:         redis.NewScript(giveBackLua),
+		compareAndSet:    redis.NewScript(compareAndSetLua),
+		register:         redis.NewScript(registerLua),
+		deregister:       redis.NewScript(deregisterLua),
+		claim:            redis.NewScript(claimLua),
 	}
 }
 

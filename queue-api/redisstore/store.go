@@ -22,6 +22,8 @@ type Config struct {
 	Retention time.Duration
 	// EventsKept bounds the outbox of each queue. Default 10,000.
 	EventsKept int
+	// MaxActiveShares bounds the active shares of each queue. Default 500, AWS Batch's own.
+	MaxActiveShares int
 	// Clock stamps events. Default the real one.
 	Clock clock.PassiveClock
 }
@@ -33,6 +35,9 @@ type Store struct {
 	durability Durability
 	retention  time.Duration
 	eventsKept int
+	maxShares  int
+	specs      specCache
+	targets    targetCache
 	clock      clock.PassiveClock
 	epoch      int64 // 0 for writers that need no leadership
 }
@@ -45,6 +50,9 @@ func New(client redis.UniversalClient, cfg Config) *Store {
 		durability: cmp.Or(cfg.Durability, Fsync),
 		retention:  cmp.Or(cfg.Retention, 7*24*time.Hour),
 		eventsKept: cmp.Or(cfg.EventsKept, 10_000),
+		maxShares:  cmp.Or(cfg.MaxActiveShares, 500),
+		specs:      newSpecCache(),
+		targets:    newTargetCache(),
 		clock:      cfg.Clock,
 	}
 	if s.clock == nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
@@ -59,6 +60,21 @@ func TestStore(t *testing.T) {
 		}
 		return New(client, Config{})
 	})
+}
+
+func TestStoreInMemory(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Store {
+		t.Helper()
+		return New(startMiniredis(t), Config{})
+	})
+}
+
+// startMiniredis runs the Redis of --dev.
+func startMiniredis(t *testing.T) *redis.Client {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr(), MaxRetries: -1})
+	t.Cleanup(func() { _ = client.Close() })
+	return client
 }
 
 func TestCheck(t *testing.T) {
@@ -128,35 +144,6 @@ func TestOldLeaderIsFenced(t *testing.T) {
 	}
 	if _, err := s.Transition(t.Context(), id, explain("api")); err != nil {
 		t.Errorf("an API call got %v", err)
-	}
-}
-
-func TestFinishedJobExpires(t *testing.T) {
-	t.Parallel()
-	client := startRedis(t, safeSettings()...)
-	s := New(client, Config{Retention: time.Hour})
-	id, err := batch.NewJobID(1, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Submit(t.Context(), 1, batch.Job{ID: id, Status: batch.StatusRunnable}); err != nil {
-		t.Fatal(err)
-	}
-	_, err = s.Transition(t.Context(), id, func(j batch.Job) (batch.Job, error) { j.Status = batch.StatusFailed; return j, nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ttl := client.TTL(t.Context(), slotOf(1).job(id)).Val(); ttl <= 0 || ttl > time.Hour {
-		t.Errorf("time to live is %v, want up to an hour", ttl)
-	}
-	if err := client.Del(t.Context(), slotOf(1).job(id)).Err(); err != nil { // as expiry does
-		t.Fatal(err)
-	}
-	if err := s.Prune(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
-	if n := client.ZCard(t.Context(), slotOf(1).status(batch.StatusFailed)).Val(); n != 0 {
-		t.Errorf("%d entries stay in the index", n)
 	}
 }
 

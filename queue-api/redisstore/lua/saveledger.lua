@@ -1,0 +1,9 @@
+-- Keeps a queue's fair-share ledger.
+-- KEYS  1 ledger  2 epoch
+-- ARGV  1 ledger  2 epoch of the writer, 0 for none
+-- Returns 1, or 0 if a newer leader wrote here.
+if fenced(KEYS[2], ARGV[2]) then
+  return 0
+end
+redis.call('SET', KEYS[1], ARGV[1])
+return 1

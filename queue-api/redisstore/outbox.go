@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+// Events implements storetest.Store.
+func (s *Store) Events(ctx context.Context, queueNumber int) ([]string, error) {
+	all, err := s.StatusChanges(ctx, queueNumber, "", s.eventsKept)
+	out := make([]string, len(all))
+	for i, c := range all {
+		out[i] = fmt.Sprintf("%s %s %s", c.JobID, c.From, c.To)
+	}
+	return out, err
+}
+
+var cursorForm = regexp.MustCompile(`^[0-9]+-[0-9]+$`)
+
+// StatusChanges implements storetest.OutboxStore.
+func (s *Store) StatusChanges(ctx context.Context, queueNumber int, after string, limit int) ([]batch.StatusChange, error) {
+	from := "-"
+	if after != "" {
+		if !cursorForm.MatchString(after) {
+			return nil, batch.Invalidf("cursor: not one of this outbox")
+		}
+		from = "(" + after
+	}
+	entries, err := s.client.XRangeN(ctx, slotOf(queueNumber).events(), from, "+", int64(limit)).Result()
+	if err != nil {
+		return nil, wrap(err)
+	}
+	out := make([]batch.StatusChange, 0, len(entries))
+	for _, e := range entries {
+		c, err := decodeChange(e)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+func decodeChange(e redis.XMessage) (batch.StatusChange, error) {
+	var fields [5]string
+	for i, name := range [...]string{"j", "f", "t", "a", "r"} {
+		fields[i], _ = e.Values[name].(string)
+	}
+	at, err := strconv.ParseInt(fields[3], 10, 64)
+	if err != nil || len(fields[0]) < jobLength || fields[2] == "" {
+		return batch.StatusChange{}, fmt.Errorf("decode entry %s of the outbox: %w", e.ID, errors.Join(errUnknownLetter, err))
+	}
+	c := batch.StatusChange{
+		Cursor: e.ID, JobID: shortID(fields[0]).String(), To: statusOf[fields[2][0]], At: fromMillis(at), Reason: fields[4],
+	}
+	if fields[1] != "" {
+		c.From = statusOf[fields[1][0]]
+	}
+	return c, nil
+}
+
+// DeliveryCursor implements storetest.OutboxStore.
+func (s *Store) DeliveryCursor(ctx context.Context, sink string, queueNumber int) (string, error) {
+	cursor, err := s.client.HGet(ctx, slotOf(queueNumber).cursors(), sink).Result()
+	return cursor, wrap(err)
+}
+
+// SetDeliveryCursor implements storetest.OutboxStore.
+func (s *Store) SetDeliveryCursor(ctx context.Context, sink string, queueNumber int, cursor string) error {
+	return wrap(s.client.HSet(ctx, slotOf(queueNumber).cursors(), sink, cursor).Err())
+}

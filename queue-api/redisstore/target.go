@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redisstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+	"k8s.io/utils/lru"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+// targetCache keeps what Target decoded last.
+type targetCache struct {
+	queues      *lru.Cache // by name: decodedQueue
+	definitions *lru.Cache // by reference: batch.JobDefinition, as registered
+}
+
+// decodedQueue is a queue and the text that it was read from.
+type decodedQueue struct {
+	stored string
+	queue  batch.JobQueue
+}
+
+// cachedTargets bounds the memory of a targetCache: a definition is at most 24 KiB, seldom more than one.
+const cachedTargets = 1024
+
+func newTargetCache() targetCache {
+	return targetCache{queues: lru.New(cachedTargets), definitions: lru.New(cachedTargets)}
+}
+
+// Target gives the queue and the definition that a submission names, of the latest ACTIVE revision if ref names none, in
+// one round trip. It fails with batch.ErrQueueNotFound, or with batch.ErrNotFound if there is no such definition; a named
+// revision may be INACTIVE. The queue and the definition's Status are as they are now; Tags of a definition may be as they
+// were when this process read it first. The caller must not change what either points to.
+func (s *Store) Target(ctx context.Context, queueName string, ref batch.DefinitionRef) (batch.JobQueue, batch.JobDefinition, error) {
+	pipe := s.client.Pipeline()
+	stored := pipe.HGet(ctx, queues, queueName)
+	var latest *redis.StringSliceCmd
+	var active *redis.FloatCmd
+	if ref.Revision == 0 {
+		latest = pipe.ZRevRange(ctx, activeKey(ref.Name), 0, 0)
+	} else {
+		active = pipe.ZScore(ctx, activeKey(ref.Name), strconv.Itoa(ref.Revision))
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return batch.JobQueue{}, batch.JobDefinition{}, wrap(err)
+	}
+	queue, err := s.targets.queue(queueName, stored)
+	if err != nil {
+		return batch.JobQueue{}, batch.JobDefinition{}, err
+	}
+	isActive := active == nil || active.Err() == nil
+	if latest != nil {
+		if len(latest.Val()) == 0 {
+			return queue, batch.JobDefinition{}, batch.ErrNotFound
+		}
+		if ref.Revision, err = strconv.Atoi(latest.Val()[0]); err != nil {
+			return queue, batch.JobDefinition{}, fmt.Errorf("active revision of %s: %w", ref.Name, err)
+		}
+	}
+	definition, err := s.registered(ctx, ref)
+	if err == nil && !isActive {
+		definition.Status = batch.DefinitionInactive
+	}
+	return queue, definition, err
+}
+
+// queue decodes what is stored of a queue, unless it is what was decoded last.
+func (c targetCache) queue(name string, stored *redis.StringCmd) (batch.JobQueue, error) {
+	text, err := stored.Result()
+	if err != nil {
+		return batch.JobQueue{}, batch.ErrQueueNotFound
+	}
+	if v, ok := c.queues.Get(name); ok {
+		if known, ok := v.(decodedQueue); ok && known.stored == text {
+			return known.queue, nil
+		}
+	}
+	var q batch.JobQueue
+	if err := json.Unmarshal([]byte(text), &q); err != nil {
+		return q, fmt.Errorf("decode %s of %s: %w", name, queues, err)
+	}
+	c.queues.Add(name, decodedQueue{stored: text, queue: q})
+	return q, nil
+}
+
+// registered gives a revision as it was registered, ACTIVE.
+func (s *Store) registered(ctx context.Context, ref batch.DefinitionRef) (batch.JobDefinition, error) {
+	if v, ok := s.targets.definitions.Get(ref); ok {
+		if d, ok := v.(batch.JobDefinition); ok {
+			return d, nil
+		}
+	}
+	d, _, err := s.loadRevision(ctx, ref)
+	if err == nil {
+		s.targets.definitions.Add(ref, d)
+	}
+	return d, err
+}
+
+// loadRevision reads a revision, as ACTIVE, and the form it is stored in.
+func (s *Store) loadRevision(ctx context.Context, ref batch.DefinitionRef) (d batch.JobDefinition, stored string, err error) {
+	stored, err = s.client.HGet(ctx, definitionKey(ref.Name), strconv.Itoa(ref.Revision)).Result()
+	if errors.Is(err, redis.Nil) {
+		return d, "", batch.ErrNotFound
+	}
+	if err != nil {
+		return d, "", wrap(err)
+	}
+	d, err = decodeDefinition(stored, ref.Revision, true)
+	return d, stored, err
+}

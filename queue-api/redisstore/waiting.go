@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redisstore
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+// Waiting implements storetest.Store.
+func (s *Store) Waiting(ctx context.Context, queueNumber, limit int) ([]batch.Job, error) {
+	jobs, _, err := s.WaitingIn(ctx, queueNumber, "", "", limit)
+	return jobs, err
+}
+
+// WaitingShares implements storetest.ShareStore.
+func (s *Store) WaitingShares(ctx context.Context, queueNumber int) ([]string, error) {
+	return s.sortedMembers(ctx, slotOf(queueNumber).waitingShares())
+}
+
+func (s *Store) sortedMembers(ctx context.Context, key string) ([]string, error) {
+	members, err := s.client.SMembers(ctx, key).Result()
+	slices.Sort(members)
+	return members, wrap(err)
+}
+
+// entry is one of what waits in a share: a job, a retried child, or an array for all its children that were not tried yet.
+type entry struct {
+	id    shortID
+	score float64
+}
+
+// waitingToken is where a page of a share begins: after an entry, or within an array's or behind a child of the same place.
+type waitingToken struct {
+	score float64
+	index int // of the last child given; -1 when the entry is done with
+}
+
+func parseWaitingToken(s string) (t waitingToken, err error) {
+	if s == "" {
+		return waitingToken{score: -1, index: -1}, nil
+	}
+	score, index, within := strings.Cut(s, ":")
+	t.index = -1
+	n, err := strconv.ParseInt(score, 10, 64)
+	if err == nil && within {
+		t.index, err = strconv.Atoi(index)
+	}
+	if err != nil {
+		return t, batch.Invalidf("nextToken: not a token of this list")
+	}
+	t.score = float64(n)
+	return t, nil
+}
+
+func tokenBehind(e entry, index int) string {
+	score := strconv.FormatInt(int64(e.score), 10)
+	if index < 0 {
+		return score
+	}
+	return score + ":" + strconv.Itoa(index)
+}
+
+// WaitingIn implements storetest.ShareStore. It takes two round trips, and one more if children wait that have a record.
+func (s *Store) WaitingIn(ctx context.Context, queueNumber int, share, after string, limit int) ([]batch.Job, string, error) {
+	token, err := parseWaitingToken(after)
+	if err != nil {
+		return nil, "", err
+	}
+	q := slotOf(queueNumber)
+	entries, err := s.waitingEntries(ctx, q.waiting(share), token, limit+1)
+	if err != nil {
+		return nil, "", err
+	}
+	at, ends, err := s.expand(ctx, q, entries, token, limit+1)
+	if err != nil {
+		return nil, "", err
+	}
+	next := ""
+	if len(at) > limit {
+		at, next = at[:limit], ends[limit-1]
+	}
+	jobs, err := s.read(ctx, at)
+	return slices.DeleteFunc(jobs, func(j batch.Job) bool { return !j.IsWaiting() }), next, err
+}
+
+// waitingEntries gives the entries of a share from a token on. An array may stand for many jobs, so fewer may be enough.
+func (s *Store) waitingEntries(ctx context.Context, key string, token waitingToken, limit int) ([]entry, error) {
+	from := "(" + strconv.FormatFloat(token.score, 'f', -1, 64)
+	if token.index >= 0 {
+		from = from[1:]
+	}
+	var out []entry
+	for offset := int64(0); len(out) < limit; {
+		page, err := s.client.ZRangeByScoreWithScores(ctx, key, &redis.ZRangeBy{Min: from, Max: "+inf", Offset: offset, Count: int64(limit)}).Result()
+		if err != nil {
+			return nil, wrap(err)
+		}
+		for _, z := range page {
+			e := entry{id: shortID(fmt.Sprint(z.Member)), score: z.Score}
+			isDone := e.score == token.score && e.id.isChild() && e.id.index() <= token.index
+			if !isDone {
+				out = append(out, e)
+			}
+		}
+		if len(page) < limit {
+			break
+		}
+		offset += int64(len(page))
+	}
+	return out, nil
+}
+
+// expand gives the jobs and children that entries stand for, and for each the token of a page behind it.
+func (s *Store) expand(ctx context.Context, q slot, entries []entry, token waitingToken, limit int) (at []address, ends []string, err error) {
+	arrays, err := s.untried(ctx, q, entries, token, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, e := range entries {
+		if !e.id.isArrayEntry() {
+			index := -1
+			if e.id.isChild() {
+				index = e.id.index()
+			}
+			at, ends = append(at, address{slot: q, id: e.id}), append(ends, tokenBehind(e, index))
+			continue
+		}
+		for _, index := range arrays[e.id] {
+			at, ends = append(at, address{slot: q, id: e.id.child(index)}), append(ends, tokenBehind(e, index))
+		}
+	}
+	return at, ends, nil
+}
+
+//go:embed lua/waiting.lua
+var waitingLua string
+
+// untried gives the indexes of the children for which array entries stand, at most limit of each.
+func (s *Store) untried(ctx context.Context, q slot, entries []entry, token waitingToken, limit int) (map[shortID][]int, error) {
+	pipe := s.client.Pipeline()
+	replies := map[shortID]*redis.Cmd{}
+	for _, e := range entries {
+		if !e.id.isArrayEntry() {
+			continue
+		}
+		from := 0
+		if e.score == token.score {
+			from = token.index + 1
+		}
+		array := e.id.job()
+		replies[e.id] = pipe.Eval(ctx, waitingLua, []string{q.job(array), q.children(array)}, from, limit)
+	}
+	if len(replies) == 0 {
+		return nil, nil
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, wrap(err)
+	}
+	out := make(map[shortID][]int, len(replies))
+	for id, reply := range replies {
+		indexes, err := reply.Int64Slice()
+		if err != nil {
+			return nil, wrap(err)
+		}
+		for _, index := range indexes {
+			out[id] = append(out[id], int(index))
+		}
+	}
+	return out, nil
+}
+
+// Position implements storetest.ShareStore.
+func (s *Store) Position(ctx context.Context, id string) (ahead, of int, err error) {
+	job, err := s.Job(ctx, id)
+	if err != nil {
+		return 0, 0, err
+	}
+	if !job.IsWaiting() {
+		return 0, 0, batch.ErrNotFound
+	}
+	at, err := locate(id)
+	if err != nil {
+		return 0, 0, err
+	}
+	member := at.id
+	if job.IsChild() && isUntried(&job) {
+		member = at.id.arrayEntry()
+	}
+	key := at.waiting(job.ShareIdentifier)
+	pipe := s.client.Pipeline()
+	rank, count := pipe.ZRank(ctx, key, string(member)), pipe.ZCard(ctx, key)
+	if _, err := pipe.Exec(ctx); err != nil {
+		if errors.Is(err, redis.Nil) {
+			return 0, 0, batch.ErrNotFound
+		}
+		return 0, 0, wrap(err)
+	}
+	return int(rank.Val()), int(count.Val()), nil
+}
