@@ -124,7 +124,7 @@ func (s Spec) node(index int) (node Spec, at *field.Path) {
 // property is what the nodes of one range run, and where it stands.
 func (s Spec) property(i int) (node Spec, at *field.Path) {
 	p := &s.Nodes.NodeRangeProperties[i]
-	node = Spec{Container: p.Container, InstanceType: instanceType(p), Fargate: s.Fargate}
+	node = Spec{Container: p.Container, InstanceType: commonInstanceType(s.Nodes), Fargate: s.Fargate}
 	if p.EcsProperties != nil && len(p.EcsProperties.TaskProperties) > 0 {
 		node.ECS = &p.EcsProperties.TaskProperties[0]
 	}
@@ -134,7 +134,17 @@ func (s Spec) property(i int) (node Spec, at *field.Path) {
 	return node, node.path(rangePath(i))
 }
 
-// instanceType is the one type that the nodes of a range may have; empty means any.
+// commonInstanceType is what all nodes must run on: what any range names, they all do. AWS Batch: one type for all.
+func commonInstanceType(p *awsapi.NodeProperties) string {
+	for i := range p.NodeRangeProperties {
+		if t := instanceType(&p.NodeRangeProperties[i]); t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+// instanceType is what a range names; empty if nothing.
 func instanceType(p *awsapi.NodeRangeProperty) string {
 	if p.Container != nil && ptr.Deref(p.Container.InstanceType, "") != "" {
 		return *p.Container.InstanceType

@@ -36,18 +36,32 @@ type Reference struct {
 // from the pods themselves, so nothing that a definition can say is left out. namespace is the pods'.
 func References(spec Spec, namespace string, opts Options) ([]Reference, error) {
 	opts.HostNetwork = false
+	pods, err := Templates(spec, opts)
+	if err != nil {
+		return nil, err
+	}
 	found := references{namespace: namespace}
-	for _, s := range spec.distinct() {
-		pod, err := newPod(s, s.path(nil), opts)
-		if err != nil {
-			return nil, err
-		}
+	for _, pod := range pods {
 		found.addPod(&pod.Spec)
 	}
 	slices.SortFunc(found.list, func(a, b Reference) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return slices.Compact(found.list), nil
+}
+
+// Templates are the different pods of a job, or of a definition alone: one, or one for each node range. They hold all that
+// the definition and the overrides say, and nothing of the attempt: no name, namespace or rank.
+func Templates(spec Spec, opts Options) ([]*corev1.Pod, error) {
+	var pods []*corev1.Pod
+	for _, s := range spec.distinct() {
+		pod, err := newPod(s, s.path(nil), opts)
+		if err != nil {
+			return nil, err
+		}
+		pods = append(pods, pod)
+	}
+	return pods, nil
 }
 
 // distinct are the different pods of a job: one for each node range.
