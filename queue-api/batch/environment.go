@@ -18,6 +18,8 @@ type ComputeEnvironment struct {
 	State        State
 	Status       ResourceStatus
 	StatusReason string
+	// ResourceType repeats ComputeResources: EC2, SPOT, FARGATE or FARGATE_SPOT; empty for Unmanaged.
+	ResourceType string `json:",omitempty"`
 	// MinvCPUs and MaxvCPUs repeat ComputeResources; for Unmanaged, MaxvCPUs is UnmanagedvCPUs, 0 meaning no limit.
 	MinvCPUs       int
 	MaxvCPUs       int
@@ -40,4 +42,9 @@ type EKSConfiguration struct {
 // AcceptsWork reports whether new attempts may be sent to the environment.
 func (e *ComputeEnvironment) AcceptsWork() bool {
 	return e.State == Enabled && (e.Status == ResourceValid || e.Status == ResourceUpdating)
+}
+
+// IsFargate reports whether each pod has a node of its own, of the size that its definition asks for.
+func (e *ComputeEnvironment) IsFargate() bool {
+	return e.ResourceType == "FARGATE" || e.ResourceType == "FARGATE_SPOT"
 }

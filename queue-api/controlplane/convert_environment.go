@@ -38,7 +38,8 @@ func storeResources(e *batch.ComputeEnvironment, r *awsapi.ComputeResource) erro
 	if err != nil {
 		return fmt.Errorf("encode compute resources of %s: %w", e.Name, err)
 	}
-	e.ComputeResources, e.MinvCPUs, e.MaxvCPUs = raw, value(r.MinvCpus), value(r.MaxvCpus)
+	e.ComputeResources, e.ResourceType = raw, value(r.Type)
+	e.MinvCPUs, e.MaxvCPUs = value(r.MinvCpus), value(r.MaxvCpus)
 	return nil
 }
 
@@ -75,7 +76,8 @@ func environmentDetail(scope batch.Scope, e *batch.ComputeEnvironment) (awsapi.C
 	return d, nil
 }
 
-// resourcesDetail echoes compute resources and shows the defaults of minvCpus and desiredvCpus, as AWS Batch does.
+// resourcesDetail echoes compute resources and shows the defaults of minvCpus and desiredvCpus, as AWS Batch does but
+// for Fargate.
 func resourcesDetail(e *batch.ComputeEnvironment) (*awsapi.ComputeResource, error) {
 	if !isKept(e.ComputeResources) {
 		return nil, nil
@@ -84,16 +86,34 @@ func resourcesDetail(e *batch.ComputeEnvironment) (*awsapi.ComputeResource, erro
 	if err := json.Unmarshal(e.ComputeResources, &r); err != nil {
 		return nil, fmt.Errorf("decode compute resources of %s: %w", e.Name, err)
 	}
-	r.MinvCpus, r.DesiredvCpus = new(value(r.MinvCpus)), new(desired(&r))
+	if !e.IsFargate() {
+		r.MinvCpus, r.DesiredvCpus = new(value(r.MinvCpus)), new(desired(&r))
+	}
 	return &r, nil
 }
 
 // orchestration says what AWS Batch would run the environment on.
 func orchestration(e *batch.ComputeEnvironment) string {
 	if e.EKS != nil {
-		return "EKS"
+		return typeEKS
 	}
-	return "ECS"
+	return typeECS
+}
+
+// Types of compute environments and of the queues before them.
+const (
+	typeEKS     = "EKS"
+	typeECS     = "ECS"
+	typeFargate = "ECS_FARGATE"
+)
+
+// environmentType is the jobQueueType of queues before the environment.
+func environmentType(e *batch.ComputeEnvironment) string {
+	is := orchestration(e)
+	if is == typeECS && e.IsFargate() {
+		return typeFargate
+	}
+	return is
 }
 
 // serviceRole is the role given, else the service-linked one that AWS Batch uses by itself.

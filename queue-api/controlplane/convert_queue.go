@@ -90,6 +90,9 @@ func queueDetail(scope batch.Scope, q *batch.JobQueue, envs map[string]batch.Com
 		Tags:                     orEmptyMap(q.Tags),
 		JobStateTimeLimitActions: []awsapi.JobStateTimeLimitAction{},
 	}
+	if q.SchedulingPolicy != "" {
+		d.SchedulingPolicyArn = new(scope.ARN(batch.ARNSchedulingPolicy, q.SchedulingPolicy))
+	}
 	for i, e := range q.Environments {
 		d.ComputeEnvironmentOrder[i] = awsapi.ComputeEnvironmentOrder{
 			Order:              new(e.Order),
@@ -108,7 +111,7 @@ func queueDetail(scope batch.Scope, q *batch.JobQueue, envs map[string]batch.Com
 func queueType(q *batch.JobQueue, envs map[string]batch.ComputeEnvironment) string {
 	for _, o := range q.Environments {
 		if e, ok := envs[o.Name]; ok {
-			return orchestration(&e)
+			return environmentType(&e)
 		}
 	}
 	return ""

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -47,6 +48,8 @@ func checkEnvironmentUpdate(e *batch.ComputeEnvironment, in *awsapi.UpdateComput
 		return batch.Invalidf("computeResources is not applicable to an UNMANAGED compute environment")
 	case in.ComputeResources != nil && isEmpty(in.ComputeResources):
 		return batch.Invalidf("At least one compute-resources attribute must be specified")
+	case e.EKS != nil && !isServiceLinked(value(in.ServiceRole)):
+		return errServiceRole
 	}
 	return checkCount("unmanagedvCpus", in.UnmanagedvCpus)
 }
@@ -61,6 +64,9 @@ func updateResources(e *batch.ComputeEnvironment, u *awsapi.ComputeResourceUpdat
 		return fmt.Errorf("decode compute resources of %s: %w", e.Name, err)
 	}
 	before := r
+	if err := checkInfrastructureUpdate(e, &before, u); err != nil {
+		return err
+	}
 	mergeResources(&r, u)
 	if err := updateDesired(&r, &before, u, e.EKS != nil); err != nil {
 		return err
@@ -69,6 +75,26 @@ func updateResources(e *batch.ComputeEnvironment, u *awsapi.ComputeResourceUpdat
 		return err
 	}
 	return storeResources(e, &r)
+}
+
+// checkInfrastructureUpdate is AWS Batch's rule for updates that replace instances: only with the service-linked role, not
+// with the strategy BEST_FIT unless that is changed, and Fargate stays Fargate.
+func checkInfrastructureUpdate(e *batch.ComputeEnvironment, r *awsapi.ComputeResource, u *awsapi.ComputeResourceUpdate) error {
+	infrastructure := *u
+	infrastructure.MinvCpus, infrastructure.MaxvCpus, infrastructure.DesiredvCpus, infrastructure.ScalingPolicy = nil, nil, nil, nil
+	if isEmpty(&infrastructure) {
+		return nil
+	}
+	kind := value(u.Type)
+	switch {
+	case !isServiceLinked(e.ServiceRole):
+		return batch.Invalidf("computeResources: only minvCpus, maxvCpus, desiredvCpus and scalingPolicy can be updated without the service-linked role AWSServiceRoleForBatch")
+	case value(r.AllocationStrategy) == "BEST_FIT" && u.AllocationStrategy == nil:
+		return batch.Invalidf("computeResources: only minvCpus, maxvCpus, desiredvCpus and scalingPolicy can be updated with allocationStrategy BEST_FIT")
+	case kind != "" && strings.HasPrefix(kind, "FARGATE") != strings.HasPrefix(value(r.Type), "FARGATE"):
+		return batch.Invalidf("computeResources.type cannot be changed from %s to %s", value(r.Type), kind)
+	}
+	return nil
 }
 
 // mergeResources replaces each member given. AWS Batch: an empty string or list clears the members that may be cleared.

@@ -3,6 +3,7 @@
 package controlplane
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -65,6 +66,10 @@ func TestCreateComputeEnvironmentRefuses(t *testing.T) {
 	eks := func(cluster, namespace string) string {
 		return `{"computeEnvironmentName":"ce","type":"UNMANAGED","eksConfiguration":{"eksClusterArn":"` + cluster + `","kubernetesNamespace":"` + namespace + `"}}`
 	}
+	override := func(list string) string {
+		return managed(`{"type":"EC2","maxvCpus":1,"instanceTypes":["c5"],"launchTemplate":{"launchTemplateId":"a","overrides":[` + list + `]}}`)
+	}
+	const overrides = "computeResources.launchTemplate.overrides"
 	const namespaceRule = "eksConfiguration.kubernetesNamespace must have 1 to 63 lower case letters, digits and hyphens, and must not begin or end with a hyphen"
 	cases := map[string]struct{ body, want string }{
 		"name":                         {`{"computeEnvironmentName":"-x","type":"UNMANAGED"}`, "Provided name -x is not supported pattern[a-zA-Z_0-9-]{1,128}"},
@@ -75,7 +80,6 @@ func TestCreateComputeEnvironmentRefuses(t *testing.T) {
 		"negative unmanagedvCpus":      {`{"computeEnvironmentName":"ce","type":"UNMANAGED","unmanagedvCpus":-1}`, "unmanagedvCpus must be at least 0"},
 		"managed with unmanagedvCpus":  {`{"computeEnvironmentName":"ce","type":"MANAGED","unmanagedvCpus":1}`, "unmanagedvCpus can only be specified for an UNMANAGED compute environment"},
 		"no computeResources":          {`{"computeEnvironmentName":"ce","type":"MANAGED"}`, "computeResources is required for a MANAGED compute environment"},
-		"Fargate":                      {managed(`{"type":"FARGATE","maxvCpus":1}`), "computeResources.type FARGATE is not supported by this server"},
 		"managed instances":            {managed(`{"type":"ECS_MANAGED_INSTANCES","maxvCpus":1}`), "computeResources.type ECS_MANAGED_INSTANCES is not supported by this server"},
 		"maxvCpus 0":                   {managed(`{"type":"EC2","maxvCpus":0,"instanceTypes":["c5"]}`), "computeResources.maxvCpus must be at least 1"},
 		"maxvCpus beyond 32 bits":      {managed(`{"type":"EC2","maxvCpus":3000000000,"instanceTypes":["c5"]}`), "computeResources.maxvCpus must be between 1 and 2147483647"},
@@ -89,7 +93,18 @@ func TestCreateComputeEnvironmentRefuses(t *testing.T) {
 		"unknown strategy":             {managed(`{"type":"EC2","maxvCpus":1,"allocationStrategy":"X"}`), "computeResources.allocationStrategy: must be one of BEST_FIT, BEST_FIT_PROGRESSIVE, BEST_FIT_PROGRESSIVE_ORDERED, SPOT_CAPACITY_OPTIMIZED, SPOT_PRICE_CAPACITY_OPTIMIZED, SPOT_CAPACITY_OPTIMIZED_PRIORITIZED"},
 		"bidPercentage":                {managed(`{"type":"SPOT","maxvCpus":1,"instanceTypes":["c5"],"bidPercentage":101}`), "computeResources.bidPercentage must be between 0 and 100"},
 		"launch template by two names": {managed(`{"type":"EC2","maxvCpus":1,"instanceTypes":["c5"],"launchTemplate":{"launchTemplateId":"a","launchTemplateName":"b"}}`), "computeResources.launchTemplate must have either launchTemplateId or launchTemplateName"},
-		"override for no type":         {managed(`{"type":"EC2","maxvCpus":1,"instanceTypes":["c5"],"launchTemplate":{"launchTemplateId":"a","overrides":[{}]}}`), "computeResources.launchTemplate.overrides: every entry must have targetInstanceTypes"},
+		"override for no type":         {override(`{"launchTemplateId":"b"}`), overrides + "[0].targetInstanceTypes must have at least one instance type"},
+		"override of no template":      {override(`{"targetInstanceTypes":["c5"]}`), overrides + "[0] must have either launchTemplateId or launchTemplateName"},
+		"override for another type":    {override(`{"launchTemplateId":"b","targetInstanceTypes":["m5.large"]}`), overrides + "[0].targetInstanceTypes: m5.large is not among the instance types of the compute environment"},
+		"override for optimal":         {override(`{"launchTemplateId":"b","targetInstanceTypes":["optimal"]}`), overrides + "[0].targetInstanceTypes: optimal is not an instance type or family"},
+		"two overrides for a type":     {override(`{"launchTemplateId":"b","targetInstanceTypes":["c5.large"]},{"launchTemplateId":"d","targetInstanceTypes":["c5.xlarge","c5.large"]}`), overrides + "[1].targetInstanceTypes: c5.large is in two overrides"},
+		"eleven overrides":             {override(strings.Repeat(`{},`, 10) + `{}`), overrides + " must have at most 10 entries"},
+		"a bad template version":       {managed(`{"type":"EC2","maxvCpus":1,"instanceTypes":["c5"],"launchTemplate":{"launchTemplateId":"a","version":"$Newest"}}`), "computeResources.launchTemplate.version must be $Default, $Latest or a number, not $Newest"},
+		"a bad version of Kubernetes":  {managed(`{"type":"EC2","maxvCpus":1,"instanceTypes":["c5"],"ec2Configuration":[{"imageType":"EKS_AL2023","imageKubernetesVersion":"v1.33"}]}`), "At least one imageKubernetesVersion in EC2Configuration is not supported."},
+		"two architectures":            {managed(`{"type":"EC2","maxvCpus":1,"instanceTypes":["optimal","default_arm64"]}`), "computeResources.instanceTypes must be of one architecture"},
+		"a reserved tag of instances":  {managed(`{"type":"EC2","maxvCpus":1,"instanceTypes":["c5"],"tags":{"aws:a":"b"}}`), "computeResources.tags: keys that begin with aws: are reserved"},
+		"a reserved capacity tag":      {managed(`{"type":"EC2","maxvCpus":1,"instanceTypes":["c5"],"capacityTags":{"aws:a":"b"}}`), "computeResources.capacityTags: keys that begin with aws: are reserved"},
+		"no maxvCpus for Fargate":      {managed(`{"type":"FARGATE"}`), "computeResources.maxvCpus: is required"},
 		"scale-down delay":             {managed(`{"type":"EC2","maxvCpus":1,"instanceTypes":["c5"],"scalingPolicy":{"minScaleDownDelayMinutes":5}}`), "computeResources.scalingPolicy.minScaleDownDelayMinutes must be between 20 and 10080"},
 		"three ec2Configurations":      {managed(`{"type":"EC2","maxvCpus":1,"instanceTypes":["c5"],"ec2Configuration":[{"imageType":"a"},{"imageType":"a"},{"imageType":"a"}]}`), "computeResources.ec2Configuration must have 1 or 2 entries"},
 		"no cluster":                   {eks("local", "jobs"), "eksConfiguration.eksClusterArn must be the ARN of a cluster: arn:aws:eks:<region>:<account>:cluster/<name>"},
@@ -97,6 +112,14 @@ func TestCreateComputeEnvironmentRefuses(t *testing.T) {
 		"namespace of Kubernetes":      {eks("arn:aws:eks:r:1:cluster/c", "kube-system"), "eksConfiguration.kubernetesNamespace must not be default and must not begin with kube-"},
 		"namespace ends in a hyphen":   {eks("arn:aws:eks:r:1:cluster/c", "a-"), namespaceRule},
 		"namespace of 64":              {eks("arn:aws:eks:r:1:cluster/c", strings.Repeat("a", 64)), namespaceRule},
+		"an image of Amazon ECS on Amazon EKS": {
+			strings.Replace(environmentBody("ce"), `"type":"EC2"`, `"type":"EC2","ec2Configuration":[{"imageType":"ECS_AL2023"}]`, 1),
+			"computeResources.ec2Configuration[0].imageType must be one of EKS_AL2, EKS_AL2_NVIDIA, EKS_AL2023, EKS_AL2023_NVIDIA",
+		},
+		"a role on Amazon EKS": {
+			strings.Replace(environmentBody("ce"), `"type":"MANAGED"`, `"type":"MANAGED","serviceRole":"arn:aws:iam::1:role/mine"`, 1),
+			"serviceRole must be absent or the service-linked role AWSServiceRoleForBatch for compute environments that use Amazon EKS resources",
+		},
 		"BEST_FIT on Amazon EKS": {
 			strings.Replace(environmentBody("ce"), `"type":"EC2"`, `"type":"EC2","allocationStrategy":"BEST_FIT"`, 1),
 			"computeResources.allocationStrategy BEST_FIT is not supported for compute environments that use Amazon EKS resources",
@@ -174,10 +197,10 @@ func TestUpdateComputeEnvironment(t *testing.T) {
 func TestUpdateComputeEnvironmentBesideResources(t *testing.T) {
 	t.Parallel()
 	f := newBusyFixture(t)
-	ok(t, f.UpdateComputeEnvironment, `{"computeEnvironment":"ce","state":"DISABLED","serviceRole":"r","context":"x","updatePolicy":{"terminateJobsOnUpdate":true}}`)
+	ok(t, f.UpdateComputeEnvironment, `{"computeEnvironment":"ce","state":"DISABLED","serviceRole":"arn:aws:iam::1:role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch","context":"x","updatePolicy":{"terminateJobsOnUpdate":true}}`)
 	ok(t, f.UpdateComputeEnvironment, `{"computeEnvironment":"ce","serviceRole":"","updatePolicy":{"jobExecutionTimeoutMinutes":5}}`)
 	d := reply(t, f.DescribeComputeEnvironments, `{}`).ComputeEnvironments[0]
-	if *d.State != "DISABLED" || *d.Status != "UPDATING" || *d.ServiceRole != "r" || *d.Context != "x" ||
+	if *d.State != "DISABLED" || *d.Status != "UPDATING" || *d.ServiceRole != "arn:aws:iam::1:role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch" || *d.Context != "x" ||
 		!*d.UpdatePolicy.TerminateJobsOnUpdate || *d.UpdatePolicy.JobExecutionTimeoutMinutes != 5 {
 		t.Errorf("got %+v", d)
 	}
@@ -197,7 +220,17 @@ func TestUpdateComputeEnvironmentRefuses(t *testing.T) {
 		"desiredvCpus on Amazon EKS":  {`{"computeEnvironment":"ce","computeResources":{"desiredvCpus":4}}`, "desiredvCpus is not supported for compute environments that use Amazon EKS resources"},
 		"desiredvCpus lowered":        {`{"computeEnvironment":"ecs","computeResources":{"desiredvCpus":1}}`, "Manually scaling down compute environment is not supported. Disconnecting job queues from compute environment will cause it to scale-down to minvCpus"},
 		"max under min":               {`{"computeEnvironment":"ecs","computeResources":{"maxvCpus":1}}`, "computeResources.minvCpus must not be greater than maxvCpus"},
-		"Fargate":                     {`{"computeEnvironment":"ce","computeResources":{"type":"FARGATE"}}`, "computeResources.type FARGATE is not supported by this server"},
+		"EC2 to Fargate":              {`{"computeEnvironment":"ce","computeResources":{"type":"FARGATE"}}`, "computeResources.type cannot be changed from EC2 to FARGATE"},
+		"Fargate to Spot":             {`{"computeEnvironment":"fargate","computeResources":{"type":"SPOT"}}`, "computeResources.type cannot be changed from FARGATE to SPOT"},
+		"tags of Fargate":             {`{"computeEnvironment":"fargate","computeResources":{"tags":{"a":"b"}}}`, "tags is not applicable for Fargate."},
+		"a strategy of Fargate":       {`{"computeEnvironment":"fargate","computeResources":{"allocationStrategy":"BEST_FIT_PROGRESSIVE"}}`, "allocationStrategy is not applicable for Fargate."},
+		"desiredvCpus of Fargate":     {`{"computeEnvironment":"fargate","computeResources":{"desiredvCpus":4}}`, "desiredvCpus is not applicable for Fargate."},
+		"instances with BEST_FIT":     {`{"computeEnvironment":"best","computeResources":{"instanceTypes":["m5"]}}`, "computeResources: only minvCpus, maxvCpus, desiredvCpus and scalingPolicy can be updated with allocationStrategy BEST_FIT"},
+		"instances with another role": {`{"computeEnvironment":"role","computeResources":{"instanceTypes":["m5"]}}`, "computeResources: only minvCpus, maxvCpus, desiredvCpus and scalingPolicy can be updated without the service-linked role AWSServiceRoleForBatch"},
+		"a role on Amazon EKS":        {`{"computeEnvironment":"ce","serviceRole":"r"}`, "serviceRole must be absent or the service-linked role AWSServiceRoleForBatch for compute environments that use Amazon EKS resources"},
+		"a delay of 19 minutes":       {`{"computeEnvironment":"ecs","computeResources":{"scalingPolicy":{"minScaleDownDelayMinutes":19}}}`, "computeResources.scalingPolicy.minScaleDownDelayMinutes must be between 20 and 10080"},
+		"ecsSettings":                 {`{"computeEnvironment":"ecs","ecsSettings":{"containerInsights":"ENABLED"}}`, "ecsSettings is not supported by this server"},
+		"managed instances":           {`{"computeEnvironment":"ecs","computeResources":{"managedInstancesProvider":{"propagateTags":"x"}}}`, "computeResources.managedInstancesProvider is not supported by this server"},
 		"no instance types":           {`{"computeEnvironment":"ce","computeResources":{"instanceTypes":[]}}`, "computeResources.instanceTypes must have at least one instance type"},
 		"unmanagedvCpus of a managed": {`{"computeEnvironment":"ce","unmanagedvCpus":1}`, "unmanagedvCpus can only be specified for an UNMANAGED compute environment"},
 		"resources of an unmanaged":   {`{"computeEnvironment":"un","computeResources":{"maxvCpus":1}}`, "computeResources is not applicable to an UNMANAGED compute environment"},
@@ -210,6 +243,9 @@ func TestUpdateComputeEnvironmentRefuses(t *testing.T) {
 			f := newBusyFixture(t)
 			ok(t, f.CreateComputeEnvironment, `{"computeEnvironmentName":"un","type":"UNMANAGED"}`)
 			ok(t, f.CreateComputeEnvironment, `{"computeEnvironmentName":"ecs","type":"MANAGED","computeResources":{"type":"EC2","minvCpus":2,"maxvCpus":4,"instanceTypes":["c5"]}}`)
+			ok(t, f.CreateComputeEnvironment, fargateBody("fargate"))
+			ok(t, f.CreateComputeEnvironment, `{"computeEnvironmentName":"best","type":"MANAGED","computeResources":{"type":"EC2","maxvCpus":4,"instanceTypes":["c5"],"allocationStrategy":"BEST_FIT"}}`)
+			ok(t, f.CreateComputeEnvironment, `{"computeEnvironmentName":"role","type":"MANAGED","serviceRole":"r","computeResources":{"type":"EC2","maxvCpus":4,"instanceTypes":["c5"]}}`)
 			ok(t, f.CreateComputeEnvironment, `{"computeEnvironmentName":"gone","type":"UNMANAGED","state":"DISABLED"}`)
 			ok(t, f.DeleteComputeEnvironment, `{"computeEnvironment":"gone"}`)
 			before := ok(t, f.DescribeComputeEnvironments, `{}`)
@@ -277,4 +313,61 @@ func TestDescribeComputeEnvironmentsPages(t *testing.T) {
 	}
 	wantJSON(t, `{"computeEnvironments":[]}`, ok(t, f.DescribeComputeEnvironments, `{"computeEnvironments":["nope"]}`))
 	wantJSON(t, `{"computeEnvironments":[]}`, ok(t, newFixture(t).DescribeComputeEnvironments, `{}`))
+}
+
+// fargateBody is a Fargate environment.
+func fargateBody(name string) string {
+	return `{"computeEnvironmentName":"` + name + `","type":"MANAGED","computeResources":{"type":"FARGATE","maxvCpus":16,"subnets":["s"],"securityGroupIds":["g"]}}`
+}
+
+// Contract 6.9: a Fargate environment takes maxvCpus, subnets and securityGroupIds only.
+func TestFargateComputeEnvironment(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ok(t, f.CreateComputeEnvironment, strings.Replace(fargateBody("ce"), `"maxvCpus"`, `"minvCpus":0,"instanceTypes":[],"instanceRole":"","tags":{},"launchTemplate":{},"maxvCpus"`, 1))
+	ok(t, f.UpdateComputeEnvironment, `{"computeEnvironment":"ce","computeResources":{"type":"FARGATE_SPOT","maxvCpus":32,"subnets":["t"]}}`)
+	d := reply(t, f.DescribeComputeEnvironments, `{}`).ComputeEnvironments[0]
+	if r := d.ComputeResources; *r.Type != "FARGATE_SPOT" || *r.MaxvCpus != 32 || r.Subnets[0] != "t" || r.DesiredvCpus != nil || *d.ContainerOrchestrationType != "ECS" {
+		t.Errorf("got %+v", r)
+	}
+	if e, err := f.store.Environment(t.Context(), "ce"); err != nil || !e.IsFargate() || e.MaxvCPUs != 32 {
+		t.Errorf("got %+v %v", e, err)
+	}
+	for member, v := range map[string]string{
+		"allocationStrategy": `"BEST_FIT"`, "minvCpus": `1`, "desiredvCpus": `1`, "instanceTypes": `["c5"]`, "imageId": `"i"`, "ec2KeyPair": `"k"`, "instanceRole": `"r"`,
+		"tags": `{"a":"b"}`, "placementGroup": `"p"`, "bidPercentage": `50`, "spotIamFleetRole": `"r"`, "launchTemplate": `{"launchTemplateId":"l"}`,
+		"ec2Configuration": `[{"imageType":"ECS_AL2"}]`, "scalingPolicy": `{"minScaleDownDelayMinutes":30}`, "capacityTags": `{"a":"b"}`,
+	} {
+		_, err := do(t, f.CreateComputeEnvironment, strings.Replace(fargateBody("x"), `"maxvCpus"`, fmt.Sprintf(`%q:%s,"maxvCpus"`, member, v), 1))
+		wantRefusal(t, err, member+" is not applicable for Fargate.")
+	}
+}
+
+// Contract 3.1: what computeResources may say is echoed value for value.
+func TestComputeResourcesAreEchoed(t *testing.T) {
+	t.Parallel()
+	for name, members := range map[string]string{
+		"launch template by id":       `"launchTemplate":{"launchTemplateId":"lt-1","version":"$Latest","userdataType":"EKS_NODEADM"}`,
+		"launch template with others": `"launchTemplate":{"launchTemplateName":"n","version":"7","overrides":[{"launchTemplateId":"a","version":"$Default","targetInstanceTypes":["c5.large","m5"]},{"launchTemplateName":"b","targetInstanceTypes":["c5.xlarge"],"userdataType":"EKS_BOOTSTRAP_SH"}]}`,
+		"two images":                  `"ec2Configuration":[{"imageType":"EKS_AL2023","imageKubernetesVersion":"1.33"},{"imageType":"EKS_AL2023_NVIDIA","imageIdOverride":"ami-1"}]`,
+		"an image of one's own":       `"ec2Configuration":[{"imageType":"custom","imageIdOverride":"ami-1"}]`,
+		"no scale-down delay":         `"scalingPolicy":{"minScaleDownDelayMinutes":0}`,
+		"the least delay":             `"scalingPolicy":{"minScaleDownDelayMinutes":20}`,
+		"a week's delay":              `"scalingPolicy":{"minScaleDownDelayMinutes":10080}`,
+		"capacity tags":               `"capacityTags":{"a":"b"},"tags":{"c":"d"}`,
+		"Amazon EC2's names":          `"imageId":"ami","subnets":["s1","s2"],"securityGroupIds":["g"],"ec2KeyPair":"k","instanceRole":"r","placementGroup":"p"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			resources := `{"type":"EC2","minvCpus":0,"maxvCpus":8,"desiredvCpus":0,"instanceTypes":["c5","m5"],"allocationStrategy":"BEST_FIT_PROGRESSIVE_ORDERED",` + members + `}`
+			ok(t, f.CreateComputeEnvironment, `{"computeEnvironmentName":"ce","type":"MANAGED","computeResources":`+resources+`,
+				"eksConfiguration":{"eksClusterArn":"arn:aws:eks:r:1:cluster/c","kubernetesNamespace":"jobs"}}`)
+			got, err := json.Marshal(reply(t, f.DescribeComputeEnvironments, `{}`).ComputeEnvironments[0].ComputeResources)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantJSON(t, resources, string(got))
+		})
+	}
 }

@@ -3,6 +3,7 @@
 package controlplane
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -22,12 +23,17 @@ func (s *Service) CreateJobQueue(ctx context.Context, call batch.Call, in *awsap
 	if err != nil {
 		return nil, err
 	}
-	envs, err := s.checkEnvironments(ctx, queue.Environments)
+	is, err := s.checkEnvironments(ctx, queue.Environments)
 	if err != nil {
 		return nil, err
 	}
-	if want, is := value(in.JobQueueType), queueType(&queue, envs); want != "" && want != is {
+	if want := value(in.JobQueueType); want != "" && want != is {
 		return nil, batch.Invalidf("jobQueueType %s does not match the compute environments, which are of type %s", want, is)
+	}
+	if arn := value(in.SchedulingPolicyArn); arn != "" {
+		if queue.SchedulingPolicy, err = s.policy(ctx, "schedulingPolicyArn", arn); err != nil {
+			return nil, err
+		}
 	}
 	if queue, err = s.queues.CreateQueue(ctx, queue); err != nil {
 		return nil, existsAlready(err)
@@ -75,8 +81,7 @@ func (s *Service) UpdateJobQueue(ctx context.Context, call batch.Call, in *awsap
 		if q.Status == batch.ResourceDeleting {
 			return batch.Invalidf("Cannot update, resource is being deleted")
 		}
-		update(q)
-		return nil
+		return update(q)
 	})
 	if err != nil {
 		return nil, err
@@ -88,7 +93,7 @@ func (s *Service) UpdateJobQueue(ctx context.Context, call batch.Call, in *awsap
 }
 
 // queueUpdate checks a request and gives what it does to the record.
-func (s *Service) queueUpdate(ctx context.Context, in *awsapi.UpdateJobQueueRequest) (func(*batch.JobQueue), error) {
+func (s *Service) queueUpdate(ctx context.Context, in *awsapi.UpdateJobQueueRequest) (func(*batch.JobQueue) error, error) {
 	if err := checkQueueUpdate(in); err != nil {
 		return nil, err
 	}
@@ -103,7 +108,17 @@ func (s *Service) queueUpdate(ctx context.Context, in *awsapi.UpdateJobQueueRequ
 	if err != nil {
 		return nil, err
 	}
-	return func(q *batch.JobQueue) {
+	policy := ""
+	if arn := value(in.SchedulingPolicyArn); arn != "" {
+		if policy, err = s.policy(ctx, "schedulingPolicyArn", arn); err != nil {
+			return nil, err
+		}
+	}
+	return func(q *batch.JobQueue) error {
+		if policy != "" && q.SchedulingPolicy == "" {
+			return batch.Invalidf("schedulingPolicyArn cannot be added to job queue %s, which was created without one", q.Name)
+		}
+		q.SchedulingPolicy = cmp.Or(policy, q.SchedulingPolicy)
 		q.State = state(in.State, q.State)
 		q.Status, q.StatusReason = batch.ResourceValid, ReasonQueueHealthy
 		if in.Priority != nil {
@@ -115,6 +130,7 @@ func (s *Service) queueUpdate(ctx context.Context, in *awsapi.UpdateJobQueueRequ
 		if in.JobStateTimeLimitActions != nil {
 			q.JobStateTimeLimitActions = actions
 		}
+		return nil
 	}, nil
 }
 
@@ -154,20 +170,24 @@ func queueGone(id string) error {
 	return batch.Invalidf("JobQueue %s does not exist", clip(id))
 }
 
-// checkEnvironments finds every environment of a queue.
-func (s *Service) checkEnvironments(ctx context.Context, order []batch.EnvironmentOrder) (map[string]batch.ComputeEnvironment, error) {
-	envs := make(map[string]batch.ComputeEnvironment, len(order))
+// checkEnvironments finds every environment of a queue and gives the type that all of them have. AWS Batch: a queue does
+// not mix Amazon EKS, Amazon ECS and Fargate.
+func (s *Service) checkEnvironments(ctx context.Context, order []batch.EnvironmentOrder) (string, error) {
+	kind := ""
 	for _, o := range order {
 		env, err := s.environments.Environment(ctx, o.Name)
 		switch {
 		case errors.Is(err, batch.ErrNotFound), err == nil && env.Status == batch.ResourceDeleting:
-			return nil, noEnvironment(o.Name)
+			return "", noEnvironment(o.Name)
 		case err != nil:
-			return nil, err
+			return "", err
 		}
-		envs[o.Name] = env
+		is := environmentType(&env)
+		if kind = cmp.Or(kind, is); kind != is {
+			return "", batch.Invalidf("computeEnvironmentOrder: compute environments of types %s and %s cannot be in one job queue", kind, is)
+		}
 	}
-	return envs, nil
+	return kind, nil
 }
 
 func (s *Service) environmentsByName(ctx context.Context) (map[string]batch.ComputeEnvironment, error) {

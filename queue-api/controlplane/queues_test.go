@@ -59,7 +59,10 @@ func TestCreateJobQueueRefuses(t *testing.T) {
 		"unknown one":        {order("ce", "nope"), "ComputeEnvironment nope does not exist"},
 		"ARN of a queue":     {order("arn:aws:batch:r:1:job-queue/ce"), "ComputeEnvironment arn:aws:batch:r:1:job-queue/ce does not exist"},
 		"the same twice":     {order("ce", "arn:aws:batch:r:1:compute-environment/ce"), "computeEnvironmentOrder[1].computeEnvironment: ce is there twice"},
-		"fair share":         {with(`"schedulingPolicyArn":"arn:aws:batch:r:1:scheduling-policy/p"`), "schedulingPolicyArn is not supported by this server"},
+		"unknown policy":     {with(`"schedulingPolicyArn":"arn:aws:batch:r:1:scheduling-policy/p"`), "SchedulingPolicy arn:aws:batch:r:1:scheduling-policy/p does not exist"},
+		"policy by name":     {with(`"schedulingPolicyArn":"p"`), "schedulingPolicyArn must be the ARN of a scheduling policy, not p"},
+		"mixed types":        {order("ce", "ecs"), "computeEnvironmentOrder: compute environments of types EKS and ECS cannot be in one job queue"},
+		"EC2 and Fargate":    {order("ecs", "fargate"), "computeEnvironmentOrder: compute environments of types ECS and ECS_FARGATE cannot be in one job queue"},
 		"service":            {with(`"serviceEnvironmentOrder":[{"order":1,"serviceEnvironment":"s"}]`), "serviceEnvironmentOrder is not supported by this server"},
 		"type":               {with(`"jobQueueType":"SAGEMAKER_TRAINING"`), "jobQueueType SAGEMAKER_TRAINING is not supported by this server"},
 		"another type":       {with(`"jobQueueType":"ECS"`), "jobQueueType ECS does not match the compute environments, which are of type EKS"},
@@ -73,6 +76,8 @@ func TestCreateJobQueueRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newBusyFixture(t)
+			ok(t, f.CreateComputeEnvironment, `{"computeEnvironmentName":"ecs","type":"UNMANAGED"}`)
+			ok(t, f.CreateComputeEnvironment, fargateBody("fargate"))
 			_, err := do(t, f.CreateJobQueue, tc.body)
 			wantRefusal(t, err, tc.want)
 			if left, _ := f.store.Queues(t.Context()); len(left) != 1 {
@@ -103,7 +108,8 @@ func TestUpdateJobQueue(t *testing.T) {
 		`{"jobQueue":"nope"}`:                                                                  "JobQueue nope does not exist",
 		`{"jobQueue":"arn:aws:s3:::q"}`:                                                        "JobQueue arn:aws:s3:::q does not exist",
 		`{"jobQueue":"q","computeEnvironmentOrder":[]}`:                                        "computeEnvironmentOrder must have 1 to 3 compute environments",
-		`{"jobQueue":"q","schedulingPolicyArn":"a"}`:                                           "schedulingPolicyArn is not supported by this server",
+		`{"jobQueue":"q","schedulingPolicyArn":"a"}`:                                           "schedulingPolicyArn must be the ARN of a scheduling policy, not a",
+		`{"jobQueue":"q","serviceEnvironmentOrder":[{"order":1,"serviceEnvironment":"s"}]}`:    "serviceEnvironmentOrder is not supported by this server",
 		`{"jobQueue":"q","priority":-1,"state":"ENABLED"}`:                                     "priority must be at least 0",
 		`{"jobQueue":"q","computeEnvironmentOrder":[{"order":1,"computeEnvironment":"nope"}]}`: "ComputeEnvironment nope does not exist",
 	} {
@@ -131,4 +137,56 @@ func TestDeleteJobQueue(t *testing.T) {
 	wantRefusal(t, err, "JobQueue q not found.")
 	_, err = do(t, f.DeleteJobQueue, `{"jobQueue":"nope"}`)
 	wantRefusal(t, err, "JobQueue nope does not exist")
+}
+
+// Contract 2.2: a scheduling policy makes a fair-share queue for ever; it is replaced, never removed and never added.
+func TestSchedulingPolicyOfAQueue(t *testing.T) {
+	t.Parallel()
+	f := newBusyFixture(t)
+	for _, name := range []string{"p1", "p2"} {
+		ok(t, f.CreateSchedulingPolicy, fmt.Sprintf(`{"name":%q}`, name))
+	}
+	policyOf := func(queue string) string {
+		return value(reply(t, f.DescribeJobQueues, fmt.Sprintf(`{"jobQueues":[%q]}`, queue)).JobQueues[0].SchedulingPolicyArn)
+	}
+	ok(t, f.CreateJobQueue, fmt.Sprintf(`{"jobQueueName":"fair","priority":1,"schedulingPolicyArn":%q,"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"ce"}]}`, policyARN("p1")))
+	if got := policyOf("fair"); got != policyARN("p1") {
+		t.Errorf("created with %q", got)
+	}
+	ok(t, f.UpdateJobQueue, `{"jobQueue":"fair","priority":7}`)
+	ok(t, f.UpdateJobQueue, `{"jobQueue":"fair","schedulingPolicyArn":""}`)
+	if got := policyOf("fair"); got != policyARN("p1") {
+		t.Errorf("an update without a policy left %q", got)
+	}
+	ok(t, f.UpdateJobQueue, fmt.Sprintf(`{"jobQueue":"fair","schedulingPolicyArn":%q}`, policyARN("p2")))
+	if got := policyOf("fair"); got != policyARN("p2") {
+		t.Errorf("replaced by %q", got)
+	}
+	_, err := do(t, f.UpdateJobQueue, fmt.Sprintf(`{"jobQueue":"q","priority":9,"schedulingPolicyArn":%q}`, policyARN("p2")))
+	wantRefusal(t, err, "schedulingPolicyArn cannot be added to job queue q, which was created without one")
+	if q := reply(t, f.DescribeJobQueues, `{"jobQueues":["q"]}`).JobQueues[0]; q.SchedulingPolicyArn != nil || *q.Priority != 1 {
+		t.Errorf("a refused update changed the queue: %+v", q)
+	}
+	_, err = do(t, f.UpdateJobQueue, fmt.Sprintf(`{"jobQueue":"fair","schedulingPolicyArn":%q}`, policyARN("x")))
+	wantRefusal(t, err, "SchedulingPolicy "+policyARN("x")+" does not exist")
+}
+
+// Contract 2.2: jobQueueType is derived from the compute environments.
+func TestJobQueueType(t *testing.T) {
+	t.Parallel()
+	f := newBusyFixture(t)
+	ok(t, f.CreateComputeEnvironment, `{"computeEnvironmentName":"ecs","type":"UNMANAGED"}`)
+	ok(t, f.CreateComputeEnvironment, fargateBody("fargate"))
+	for env, want := range map[string]string{"ce": "EKS", "ecs": "ECS", "fargate": "ECS_FARGATE"} {
+		for name, given := range map[string]string{"derived": "", "given": fmt.Sprintf(`"jobQueueType":%q,`, want)} {
+			t.Run(env+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				queue := env + "-" + name
+				ok(t, f.CreateJobQueue, fmt.Sprintf(`{"jobQueueName":%q,"priority":1,%s"computeEnvironmentOrder":[{"order":1,"computeEnvironment":%q}]}`, queue, given, env))
+				if got := *reply(t, f.DescribeJobQueues, fmt.Sprintf(`{"jobQueues":[%q]}`, queue)).JobQueues[0].JobQueueType; got != want {
+					t.Errorf("type %s, want %s", got, want)
+				}
+			})
+		}
+	}
 }

@@ -56,6 +56,9 @@ type Service struct {
 	dependencies DependencyStore
 	waiting      WaitingStore
 	consumers    ConsumerStore
+	policies     PolicyStore
+	consumables  ConsumableStore
+	revisions    RevisionStore
 	clock        clock.PassiveClock
 	cfg          Config
 }
@@ -72,6 +75,9 @@ func New(store Store, clk clock.PassiveClock, cfg Config) (*Service, error) {
 	s.dependencies, _ = store.(DependencyStore)
 	s.waiting, _ = store.(WaitingStore)
 	s.consumers, _ = store.(ConsumerStore)
+	s.policies, _ = store.(PolicyStore)
+	s.consumables, _ = store.(ConsumableStore)
+	s.revisions, _ = store.(RevisionStore)
 	return s, nil
 }
 

@@ -97,3 +97,30 @@ type ConsumerStore interface {
 	// go on, empty at the end.
 	ListConsumers(ctx context.Context, queueNumber int, resource, after string, limit int) (jobs []batch.Job, next string, err error)
 }
+
+// PolicyStore keeps scheduling policies by name; its methods are as those of EnvironmentStore.
+type PolicyStore interface {
+	CreatePolicy(ctx context.Context, p batch.SchedulingPolicy) error
+	Policy(ctx context.Context, name string) (batch.SchedulingPolicy, error)
+	Policies(ctx context.Context) ([]batch.SchedulingPolicy, error)
+	UpdatePolicy(ctx context.Context, name string, change func(*batch.SchedulingPolicy) error) (batch.SchedulingPolicy, error)
+	// DeletePolicy succeeds if the policy is gone already.
+	DeletePolicy(ctx context.Context, name string) error
+}
+
+// ConsumableStore keeps consumable resources by name; its methods are as those of EnvironmentStore.
+type ConsumableStore interface {
+	CreateConsumable(ctx context.Context, c batch.ConsumableResource) error
+	Consumable(ctx context.Context, name string) (batch.ConsumableResource, error)
+	Consumables(ctx context.Context) ([]batch.ConsumableResource, error)
+	// UpdateConsumable must not change InUseQuantity.
+	UpdateConsumable(ctx context.Context, name string, change func(*batch.ConsumableResource) error) (batch.ConsumableResource, error)
+	// DeleteConsumable succeeds if the resource is gone already.
+	DeleteConsumable(ctx context.Context, name string) error
+}
+
+// RevisionStore changes revisions of job definitions.
+type RevisionStore interface {
+	// UpdateDefinition changes Tags of a revision, nothing else. It fails with batch.ErrNotFound.
+	UpdateDefinition(ctx context.Context, ref batch.DefinitionRef, change func(*batch.JobDefinition) error) (batch.JobDefinition, error)
+}

@@ -51,10 +51,12 @@ func clip(s string) string {
 }
 
 // checkTags is what the model does not say about tags. AWS Batch: keys that begin with aws: are reserved.
-func checkTags(tags map[string]string) error {
+func checkTags(tags map[string]string) error { return checkTagsOf("tags", tags) }
+
+func checkTagsOf(member string, tags map[string]string) error {
 	for k := range tags {
 		if len(k) >= 4 && strings.EqualFold(k[:4], "aws:") {
-			return batch.Invalidf("tags: keys that begin with aws: are reserved")
+			return batch.Invalidf("%s: keys that begin with aws: are reserved", member)
 		}
 	}
 	return nil

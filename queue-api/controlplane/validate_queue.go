@@ -19,12 +19,12 @@ func checkNewQueue(in *awsapi.CreateJobQueueRequest) error {
 		return err
 	}
 	switch t := value(in.JobQueueType); t {
-	case "", "EKS", "ECS":
+	case "", typeEKS, typeECS, typeFargate:
 	default:
 		return refused("jobQueueType " + t)
 	}
-	if err := checkNoPolicy(in.SchedulingPolicyArn, in.ServiceEnvironmentOrder); err != nil {
-		return err
+	if len(in.ServiceEnvironmentOrder) > 0 {
+		return refused("serviceEnvironmentOrder")
 	}
 	if err := checkCount("priority", in.Priority); err != nil {
 		return err
@@ -36,23 +36,13 @@ func checkNewQueue(in *awsapi.CreateJobQueueRequest) error {
 }
 
 func checkQueueUpdate(in *awsapi.UpdateJobQueueRequest) error {
-	if err := checkNoPolicy(in.SchedulingPolicyArn, in.ServiceEnvironmentOrder); err != nil {
-		return err
+	if len(in.ServiceEnvironmentOrder) > 0 {
+		return refused("serviceEnvironmentOrder")
 	}
 	if err := checkCount("priority", in.Priority); err != nil {
 		return err
 	}
 	return checkActions(in.JobStateTimeLimitActions)
-}
-
-func checkNoPolicy(policyARN *string, services []awsapi.ServiceEnvironmentOrder) error {
-	if value(policyARN) != "" {
-		return refused("schedulingPolicyArn")
-	}
-	if len(services) > 0 {
-		return refused("serviceEnvironmentOrder")
-	}
-	return nil
 }
 
 // blockedReasons are the codes that a time limit may name. AWS Batch: the others cannot be acted on.

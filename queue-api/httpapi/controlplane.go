@@ -20,6 +20,9 @@ type ControlPlane interface {
 	JobQueues
 	JobDefinitions
 	Jobs
+	SchedulingPolicies
+	ConsumableResources
+	Tags
 }
 
 // ComputeEnvironments are the operations on compute environments.
@@ -52,4 +55,29 @@ type Jobs interface {
 	ListJobs(context.Context, batch.Call, *awsapi.ListJobsRequest) (*awsapi.ListJobsResponse, error)
 	CancelJob(context.Context, batch.Call, *awsapi.CancelJobRequest) (*awsapi.CancelJobResponse, error)
 	TerminateJob(context.Context, batch.Call, *awsapi.TerminateJobRequest) (*awsapi.TerminateJobResponse, error)
+}
+
+// SchedulingPolicies are the operations on scheduling policies.
+type SchedulingPolicies interface {
+	CreateSchedulingPolicy(context.Context, batch.Call, *awsapi.CreateSchedulingPolicyRequest) (*awsapi.CreateSchedulingPolicyResponse, error)
+	DescribeSchedulingPolicies(context.Context, batch.Call, *awsapi.DescribeSchedulingPoliciesRequest) (*awsapi.DescribeSchedulingPoliciesResponse, error)
+	ListSchedulingPolicies(context.Context, batch.Call, *awsapi.ListSchedulingPoliciesRequest) (*awsapi.ListSchedulingPoliciesResponse, error)
+	UpdateSchedulingPolicy(context.Context, batch.Call, *awsapi.UpdateSchedulingPolicyRequest) (*awsapi.UpdateSchedulingPolicyResponse, error)
+	DeleteSchedulingPolicy(context.Context, batch.Call, *awsapi.DeleteSchedulingPolicyRequest) (*awsapi.DeleteSchedulingPolicyResponse, error)
+}
+
+// ConsumableResources are the operations on consumable resources.
+type ConsumableResources interface {
+	CreateConsumableResource(context.Context, batch.Call, *awsapi.CreateConsumableResourceRequest) (*awsapi.CreateConsumableResourceResponse, error)
+	DescribeConsumableResource(context.Context, batch.Call, *awsapi.DescribeConsumableResourceRequest) (*awsapi.DescribeConsumableResourceResponse, error)
+	ListConsumableResources(context.Context, batch.Call, *awsapi.ListConsumableResourcesRequest) (*awsapi.ListConsumableResourcesResponse, error)
+	UpdateConsumableResource(context.Context, batch.Call, *awsapi.UpdateConsumableResourceRequest) (*awsapi.UpdateConsumableResourceResponse, error)
+	DeleteConsumableResource(context.Context, batch.Call, *awsapi.DeleteConsumableResourceRequest) (*awsapi.DeleteConsumableResourceResponse, error)
+}
+
+// Tags are the operations on the tags of any resource.
+type Tags interface {
+	ListTagsForResource(context.Context, batch.Call, *awsapi.ListTagsForResourceRequest) (*awsapi.ListTagsForResourceResponse, error)
+	TagResource(context.Context, batch.Call, *awsapi.TagResourceRequest) (*awsapi.TagResourceResponse, error)
+	UntagResource(context.Context, batch.Call, *awsapi.UntagResourceRequest) (*awsapi.UntagResourceResponse, error)
 }

@@ -24,16 +24,24 @@ type request[In any] interface {
 	Validate() error
 }
 
-// op makes a handler of an operation: decode, validate, call, and whatever endpoint does. It is kept short because the
-// compiler makes one of it for every operation.
+// op makes a handler of an operation: decode, validate, call, and whatever endpoint does.
 func op[In, Out any, P request[In]](
 	s *Server, name string, do func(context.Context, batch.Call, P) (*Out, error),
+) http.Handler {
+	return located(s, name, func(*http.Request, P) {}, do)
+}
+
+// located is op for requests with members in the URL, which locate sets. It is kept short because the compiler makes one
+// of it for every operation.
+func located[In, Out any, P request[In]](
+	s *Server, name string, locate func(*http.Request, P), do func(context.Context, batch.Call, P) (*Out, error),
 ) http.Handler {
 	return s.endpoint(name, func(r *http.Request) (any, error) {
 		in := P(new(In))
 		if err := decodeBody(r, in); err != nil {
 			return nil, err
 		}
+		locate(r, in)
 		if err := in.Validate(); err != nil {
 			return nil, batch.Invalidf("%s", err)
 		}

@@ -32,6 +32,16 @@ func plainPaths(mux, tags, unknown http.Handler) http.Handler {
 	})
 }
 
+// resourceARN reads the ARN behind tagsPrefix, escaped or not; nil if there is none.
+func resourceARN(r *http.Request) *string {
+	escaped := strings.TrimSuffix(strings.TrimPrefix(r.URL.EscapedPath(), tagsPrefix), "/")
+	arn, err := url.PathUnescape(escaped)
+	if err != nil || arn == "" {
+		return nil
+	}
+	return &arn
+}
+
 func withPath(r *http.Request, p string) *http.Request {
 	out := *r
 	out.URL = &url.URL{Path: p, RawQuery: r.URL.RawQuery}

@@ -2,7 +2,11 @@
 
 package httpapi
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/muster-batch/muster/queue-api/awsapi"
+)
 
 // routes is the index of the API.
 func (s *Server) routes(plane ControlPlane) http.Handler {
@@ -31,22 +35,22 @@ func (s *Server) routes(plane ControlPlane) http.Handler {
 	mux.Handle("POST /v1/canceljobs", s.unsupported("CancelJobs"))
 	mux.Handle("POST /v1/terminatejobs", s.unsupported("TerminateJobs"))
 
-	mux.Handle("POST /v1/createschedulingpolicy", s.unsupported("CreateSchedulingPolicy"))
-	mux.Handle("POST /v1/describeschedulingpolicies", s.unsupported("DescribeSchedulingPolicies"))
-	mux.Handle("POST /v1/listschedulingpolicies", s.unsupported("ListSchedulingPolicies"))
-	mux.Handle("POST /v1/updateschedulingpolicy", s.unsupported("UpdateSchedulingPolicy"))
-	mux.Handle("POST /v1/deleteschedulingpolicy", s.unsupported("DeleteSchedulingPolicy"))
+	mux.Handle("POST /v1/createschedulingpolicy", op(s, "CreateSchedulingPolicy", plane.CreateSchedulingPolicy))
+	mux.Handle("POST /v1/describeschedulingpolicies", op(s, "DescribeSchedulingPolicies", plane.DescribeSchedulingPolicies))
+	mux.Handle("POST /v1/listschedulingpolicies", op(s, "ListSchedulingPolicies", plane.ListSchedulingPolicies))
+	mux.Handle("POST /v1/updateschedulingpolicy", op(s, "UpdateSchedulingPolicy", plane.UpdateSchedulingPolicy))
+	mux.Handle("POST /v1/deleteschedulingpolicy", op(s, "DeleteSchedulingPolicy", plane.DeleteSchedulingPolicy))
 
-	mux.Handle("POST /v1/createconsumableresource", s.unsupported("CreateConsumableResource"))
-	mux.Handle("POST /v1/describeconsumableresource", s.unsupported("DescribeConsumableResource"))
-	mux.Handle("POST /v1/listconsumableresources", s.unsupported("ListConsumableResources"))
+	mux.Handle("POST /v1/createconsumableresource", op(s, "CreateConsumableResource", plane.CreateConsumableResource))
+	mux.Handle("POST /v1/describeconsumableresource", op(s, "DescribeConsumableResource", plane.DescribeConsumableResource))
+	mux.Handle("POST /v1/listconsumableresources", op(s, "ListConsumableResources", plane.ListConsumableResources))
 	mux.Handle("POST /v1/listjobsbyconsumableresource", s.unsupported("ListJobsByConsumableResource"))
-	mux.Handle("POST /v1/updateconsumableresource", s.unsupported("UpdateConsumableResource"))
-	mux.Handle("POST /v1/deleteconsumableresource", s.unsupported("DeleteConsumableResource"))
+	mux.Handle("POST /v1/updateconsumableresource", op(s, "UpdateConsumableResource", plane.UpdateConsumableResource))
+	mux.Handle("POST /v1/deleteconsumableresource", op(s, "DeleteConsumableResource", plane.DeleteConsumableResource))
 
 	s.outOfScope(mux)
 	mux.Handle("/", s.unknown())
-	return plainPaths(mux, s.tags(), s.unknown())
+	return plainPaths(mux, s.tags(plane), s.unknown())
 }
 
 // outOfScope routes what this server will not have: SageMaker's service environments and service jobs, and quota shares.
@@ -72,10 +76,16 @@ func (s *Server) outOfScope(mux *http.ServeMux) {
 }
 
 // tags routes by method alone: what follows /v1/tags/ is an ARN, escaped or not.
-func (s *Server) tags() http.Handler {
+func (s *Server) tags(plane Tags) http.Handler {
 	return methods{
-		http.MethodGet:    s.unsupported("ListTagsForResource"),
-		http.MethodPost:   s.unsupported("TagResource"),
-		http.MethodDelete: s.unsupported("UntagResource"),
+		http.MethodGet: located(s, "ListTagsForResource", func(r *http.Request, in *awsapi.ListTagsForResourceRequest) {
+			in.ResourceArn = resourceARN(r)
+		}, plane.ListTagsForResource),
+		http.MethodPost: located(s, "TagResource", func(r *http.Request, in *awsapi.TagResourceRequest) {
+			in.ResourceArn = resourceARN(r)
+		}, plane.TagResource),
+		http.MethodDelete: located(s, "UntagResource", func(r *http.Request, in *awsapi.UntagResourceRequest) {
+			in.ResourceArn, in.TagKeys = resourceARN(r), r.URL.Query()["tagKeys"]
+		}, plane.UntagResource),
 	}.or(s.unknown())
 }

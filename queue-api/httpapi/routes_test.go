@@ -39,16 +39,16 @@ func TestUnsupportedOperations(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, fakePlane{}, Config{})
 	cases := map[string]struct {
-		method, path, body string
-		wantCode           int
-		want               string
+		path, body string
+		wantCode   int
+		want       string
 	}{
 		"a mutating one refuses": {
 			path: "/v1/createserviceenvironment", wantCode: 400,
 			want: "Exception : CreateServiceEnvironment is not supported by this server, RequestId",
 		},
 		"it does so before it reads the body": {
-			path: "/v1/createschedulingpolicy", body: "{", wantCode: 400, want: "CreateSchedulingPolicy is not supported",
+			path: "/v1/createquotashare", body: "{", wantCode: 400, want: "CreateQuotaShare is not supported",
 		},
 		"service environments are none": {
 			path: "/v1/describeserviceenvironments", wantCode: 200, want: `{"serviceEnvironments":[]}`,
@@ -57,29 +57,43 @@ func TestUnsupportedOperations(t *testing.T) {
 		"quota shares are none": {
 			path: "/v1/listquotashares", body: `{"jobQueue":"q"}`, wantCode: 200, want: `{"quotaShares":[]}`,
 		},
-		"tags by an escaped ARN": {
-			method: http.MethodGet, path: "/v1/tags/" + escapedARN, wantCode: 400, want: "ListTagsForResource is not supported",
-		},
-		"tags by a plain ARN": {
-			method: http.MethodPost, path: "/v1/tags/arn:aws:batch:us-east-1:123456789012:job-queue/q",
-			wantCode: 400, want: "TagResource is not supported",
-		},
-		"tags by an ARN with a doubled slash": {
-			method: http.MethodDelete, path: "/v1/tags/arn:aws:batch:::job-queue//q?tagKeys=a&tagKeys=b",
-			wantCode: 400, want: "UntagResource is not supported",
-		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			method := tc.method
-			if method == "" {
-				method = http.MethodPost
-			}
-			w := do(s, httptest.NewRequestWithContext(t.Context(), method, tc.path, strings.NewReader(tc.body)))
+			w := post(t, s, tc.path, tc.body)
 			answersJSON(t, w)
 			if w.Code != tc.wantCode || !strings.Contains(w.Body.String(), tc.want) {
 				t.Errorf("answer = %d %s, want %d with %q", w.Code, w.Body, tc.wantCode, tc.want)
+			}
+		})
+	}
+}
+
+func TestTagsAreRoutedByARN(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, fakePlane{}, Config{})
+	const arn = "arn:aws:batch:us-east-1:123456789012:job-queue/q"
+	cases := map[string]struct{ method, path, body, want string }{
+		"an escaped ARN":     {http.MethodGet, escapedARN, "", `{"tags":{"arn":"` + arn + `"}}`},
+		"a plain ARN":        {http.MethodGet, arn, "", `{"tags":{"arn":"` + arn + `"}}`},
+		"half of it escaped": {http.MethodGet, "arn:aws:batch:us-east-1:123456789012:job-queue%2Fq", "", `{"tags":{"arn":"` + arn + `"}}`},
+		"a trailing slash":   {http.MethodGet, escapedARN + "/", "", `{"tags":{"arn":"` + arn + `"}}`},
+		"a doubled slash":    {http.MethodGet, "arn:aws:batch:::job-queue//q", "", `{"tags":{"arn":"arn:aws:batch:::job-queue//q"}}`},
+		"a node's ARN":       {http.MethodGet, "arn:aws:batch:::job%2Fx%230", "", `{"tags":{"arn":"arn:aws:batch:::job/x#0"}}`},
+		"no ARN":             {http.MethodGet, "", "", "resourceArn: is required"},
+		"tags in the body":   {http.MethodPost, escapedARN, `{"tags":{"a":"b"},"resourceArn":"x"}`, "tag " + arn + " map[a:b]"},
+		"keys in the query":  {http.MethodDelete, escapedARN + "?tagKeys=a&tagKeys=b%26c", "", `untag ` + arn + ` [\"a\" \"b&c\"]`},
+		"no keys":            {http.MethodDelete, escapedARN, "", "tagKeys: is required"},
+		"too many keys":      {http.MethodDelete, escapedARN + "?" + strings.Repeat("tagKeys=a&", 51), "", "tagKeys: must have 1 to 50 members"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := do(s, httptest.NewRequestWithContext(t.Context(), tc.method, "/v1/tags/"+tc.path, strings.NewReader(tc.body)))
+			answersJSON(t, w)
+			if !strings.Contains(w.Body.String(), tc.want) {
+				t.Errorf("answer = %d %s, want %q", w.Code, w.Body, tc.want)
 			}
 		})
 	}

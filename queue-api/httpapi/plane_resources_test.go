@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package httpapi
+
+import (
+	"context"
+
+	"github.com/muster-batch/muster/queue-api/awsapi"
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+// The operations of fakePlane that no test looks at more closely answer nothing.
+
+func (fakePlane) CreateSchedulingPolicy(
+	context.Context, batch.Call, *awsapi.CreateSchedulingPolicyRequest,
+) (*awsapi.CreateSchedulingPolicyResponse, error) {
+	return nil, nil
+}
+
+func (fakePlane) DescribeSchedulingPolicies(
+	context.Context, batch.Call, *awsapi.DescribeSchedulingPoliciesRequest,
+) (*awsapi.DescribeSchedulingPoliciesResponse, error) {
+	return nil, nil
+}
+
+func (fakePlane) ListSchedulingPolicies(
+	context.Context, batch.Call, *awsapi.ListSchedulingPoliciesRequest,
+) (*awsapi.ListSchedulingPoliciesResponse, error) {
+	return nil, nil
+}
+
+func (fakePlane) UpdateSchedulingPolicy(
+	context.Context, batch.Call, *awsapi.UpdateSchedulingPolicyRequest,
+) (*awsapi.UpdateSchedulingPolicyResponse, error) {
+	return nil, nil
+}
+
+func (fakePlane) DeleteSchedulingPolicy(
+	context.Context, batch.Call, *awsapi.DeleteSchedulingPolicyRequest,
+) (*awsapi.DeleteSchedulingPolicyResponse, error) {
+	return nil, nil
+}
+
+func (fakePlane) CreateConsumableResource(
+	context.Context, batch.Call, *awsapi.CreateConsumableResourceRequest,
+) (*awsapi.CreateConsumableResourceResponse, error) {
+	return nil, nil
+}
+
+func (fakePlane) DescribeConsumableResource(
+	context.Context, batch.Call, *awsapi.DescribeConsumableResourceRequest,
+) (*awsapi.DescribeConsumableResourceResponse, error) {
+	return nil, nil
+}
+
+func (fakePlane) ListConsumableResources(
+	context.Context, batch.Call, *awsapi.ListConsumableResourcesRequest,
+) (*awsapi.ListConsumableResourcesResponse, error) {
+	return nil, nil
+}
+
+func (fakePlane) UpdateConsumableResource(
+	context.Context, batch.Call, *awsapi.UpdateConsumableResourceRequest,
+) (*awsapi.UpdateConsumableResourceResponse, error) {
+	return nil, nil
+}
+
+func (fakePlane) DeleteConsumableResource(
+	context.Context, batch.Call, *awsapi.DeleteConsumableResourceRequest,
+) (*awsapi.DeleteConsumableResourceResponse, error) {
+	return nil, nil
+}
+
+func (fakePlane) ListTagsForResource(
+	_ context.Context, _ batch.Call, in *awsapi.ListTagsForResourceRequest,
+) (*awsapi.ListTagsForResourceResponse, error) {
+	return &awsapi.ListTagsForResourceResponse{Tags: map[string]string{"arn": *in.ResourceArn}}, nil
+}
+
+func (fakePlane) TagResource(
+	_ context.Context, _ batch.Call, in *awsapi.TagResourceRequest,
+) (*awsapi.TagResourceResponse, error) {
+	return nil, batch.Invalidf("tag %s %v", *in.ResourceArn, in.Tags)
+}
+
+func (fakePlane) UntagResource(
+	_ context.Context, _ batch.Call, in *awsapi.UntagResourceRequest,
+) (*awsapi.UntagResourceResponse, error) {
+	return nil, batch.Invalidf("untag %s %q", *in.ResourceArn, in.TagKeys)
+}
