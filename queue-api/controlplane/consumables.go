@@ -34,7 +34,7 @@ func (s *Service) DescribeConsumableResource(ctx context.Context, call batch.Cal
 	if err != nil {
 		return nil, err
 	}
-	return consumableDetail(call.Scope, &c), nil
+	return consumableResourceDetail(call.Scope, &c), nil
 }
 
 func consumableName(c *batch.ConsumableResource) string { return c.Name }
@@ -146,8 +146,4 @@ func (s *Service) consumable(ctx context.Context, id string) (batch.ConsumableRe
 		return c, noConsumable(id)
 	}
 	return c, err
-}
-
-func noConsumable(id string) error {
-	return batch.Invalidf("ConsumableResource %s does not exist", clip(id))
 }

@@ -19,8 +19,8 @@ func newConsumable(in *awsapi.CreateConsumableResourceRequest) batch.ConsumableR
 	}
 }
 
-// consumableDetail is the record as DescribeConsumableResource shows it.
-func consumableDetail(scope batch.Scope, c *batch.ConsumableResource) *awsapi.DescribeConsumableResourceResponse {
+// consumableResourceDetail is the record as DescribeConsumableResource shows it.
+func consumableResourceDetail(scope batch.Scope, c *batch.ConsumableResource) *awsapi.DescribeConsumableResourceResponse {
 	return &awsapi.DescribeConsumableResourceResponse{
 		ConsumableResourceName: &c.Name,
 		ConsumableResourceArn:  new(scope.ARN(batch.ARNConsumableResource, c.Name)),

@@ -15,7 +15,6 @@ const (
 	maxShareDecaySeconds  = 604800 // a week
 	maxComputeReservation = 99     // percent
 	maxShareAttributes    = 500
-	maxShareIdentifier    = 255 // characters
 	minWeightFactor       = 0.0001
 	maxWeightFactor       = 999.9999
 )
@@ -54,7 +53,7 @@ func checkShares(shares []awsapi.ShareAttributes) error {
 	}
 	for i := range shares {
 		path, id := fmt.Sprintf("%s[%d]", member, i), value(shares[i].ShareIdentifier)
-		if prefix := strings.TrimSuffix(id, "*"); len(id) > maxShareIdentifier || !validShare(prefix) {
+		if prefix := strings.TrimSuffix(id, "*"); prefix == "" || !isShare(prefix) || len(id) > maxShareIdentifier {
 			return batch.Invalidf("%s.shareIdentifier must have 1 to %d letters and digits, and may end in an asterisk", path, maxShareIdentifier)
 		}
 		if w := shares[i].WeightFactor; w != nil && (*w < minWeightFactor || *w > maxWeightFactor) {
@@ -67,16 +66,6 @@ func checkShares(shares []awsapi.ShareAttributes) error {
 		}
 	}
 	return nil
-}
-
-// validShare reports whether s is made of letters and digits only.
-func validShare(s string) bool {
-	for i := range len(s) {
-		if !isAlphanumeric(s[i]) {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // sharesOverlap reports whether some share is meant by both entries of a distribution.

@@ -55,6 +55,9 @@ type Jobs interface {
 	ListJobs(context.Context, batch.Call, *awsapi.ListJobsRequest) (*awsapi.ListJobsResponse, error)
 	CancelJob(context.Context, batch.Call, *awsapi.CancelJobRequest) (*awsapi.CancelJobResponse, error)
 	TerminateJob(context.Context, batch.Call, *awsapi.TerminateJobRequest) (*awsapi.TerminateJobResponse, error)
+	CancelJobs(context.Context, batch.Call, *awsapi.CancelJobsRequest) (*awsapi.CancelJobsResponse, error)
+	TerminateJobs(context.Context, batch.Call, *awsapi.TerminateJobsRequest) (*awsapi.TerminateJobsResponse, error)
+	ListJobsByConsumableResource(context.Context, batch.Call, *awsapi.ListJobsByConsumableResourceRequest) (*awsapi.ListJobsByConsumableResourceResponse, error)
 }
 
 // SchedulingPolicies are the operations on scheduling policies.

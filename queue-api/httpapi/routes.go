@@ -32,8 +32,8 @@ func (s *Server) routes(plane ControlPlane) http.Handler {
 	mux.Handle("POST /v1/listjobs", op(s, "ListJobs", plane.ListJobs))
 	mux.Handle("POST /v1/canceljob", op(s, "CancelJob", plane.CancelJob))
 	mux.Handle("POST /v1/terminatejob", op(s, "TerminateJob", plane.TerminateJob))
-	mux.Handle("POST /v1/canceljobs", s.unsupported("CancelJobs"))
-	mux.Handle("POST /v1/terminatejobs", s.unsupported("TerminateJobs"))
+	mux.Handle("POST /v1/canceljobs", op(s, "CancelJobs", plane.CancelJobs))
+	mux.Handle("POST /v1/terminatejobs", op(s, "TerminateJobs", plane.TerminateJobs))
 
 	mux.Handle("POST /v1/createschedulingpolicy", op(s, "CreateSchedulingPolicy", plane.CreateSchedulingPolicy))
 	mux.Handle("POST /v1/describeschedulingpolicies", op(s, "DescribeSchedulingPolicies", plane.DescribeSchedulingPolicies))
@@ -44,7 +44,7 @@ func (s *Server) routes(plane ControlPlane) http.Handler {
 	mux.Handle("POST /v1/createconsumableresource", op(s, "CreateConsumableResource", plane.CreateConsumableResource))
 	mux.Handle("POST /v1/describeconsumableresource", op(s, "DescribeConsumableResource", plane.DescribeConsumableResource))
 	mux.Handle("POST /v1/listconsumableresources", op(s, "ListConsumableResources", plane.ListConsumableResources))
-	mux.Handle("POST /v1/listjobsbyconsumableresource", s.unsupported("ListJobsByConsumableResource"))
+	mux.Handle("POST /v1/listjobsbyconsumableresource", op(s, "ListJobsByConsumableResource", plane.ListJobsByConsumableResource))
 	mux.Handle("POST /v1/updateconsumableresource", op(s, "UpdateConsumableResource", plane.UpdateConsumableResource))
 	mux.Handle("POST /v1/deleteconsumableresource", op(s, "DeleteConsumableResource", plane.DeleteConsumableResource))
 

@@ -88,3 +88,21 @@ func (fakePlane) UntagResource(
 ) (*awsapi.UntagResourceResponse, error) {
 	return nil, batch.Invalidf("untag %s %q", *in.ResourceArn, in.TagKeys)
 }
+
+func (fakePlane) CancelJobs(
+	context.Context, batch.Call, *awsapi.CancelJobsRequest,
+) (*awsapi.CancelJobsResponse, error) {
+	return nil, nil
+}
+
+func (fakePlane) TerminateJobs(
+	context.Context, batch.Call, *awsapi.TerminateJobsRequest,
+) (*awsapi.TerminateJobsResponse, error) {
+	return nil, nil
+}
+
+func (fakePlane) ListJobsByConsumableResource(
+	context.Context, batch.Call, *awsapi.ListJobsByConsumableResourceRequest,
+) (*awsapi.ListJobsByConsumableResourceResponse, error) {
+	return nil, nil
+}
