@@ -147,3 +147,7 @@ func (s *Service) consumable(ctx context.Context, id string) (batch.ConsumableRe
 	}
 	return c, err
 }
+
+func noConsumable(id string) error {
+	return batch.Invalidf("ConsumableResource %s does not exist", clip(id))
+}
