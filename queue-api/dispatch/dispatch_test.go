@@ -6,15 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
-	corev1 "k8s.io/api/core/v1"
-	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
@@ -24,111 +19,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// podList is a cluster that takes every pod, or fails with err.
-type podList struct {
-	mu   sync.Mutex // guards made and err
-	made []*corev1.Pod
-	err  error
-}
-
-func (p *podList) Create(_ context.Context, pod *corev1.Pod) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.err == nil && !slices.ContainsFunc(p.made, func(q *corev1.Pod) bool { return q.Name == pod.Name }) {
-		p.made = append(p.made, pod)
-	}
-	return p.err
-}
-
-// bench is a store with environments ce-a and ce-b and a dispatcher over it.
-type bench struct {
-	store      *storetest.Memory
-	pods       *podList
-	dispatcher *Dispatcher
-	clock      *clocktesting.FakeClock
-}
-
-func newBench(t *testing.T) *bench {
-	t.Helper()
-	b := &bench{store: storetest.NewMemory(), pods: &podList{}, clock: clocktesting.NewFakeClock(time.UnixMilli(1_700_000_000_000))}
-	for i, name := range []string{"ce-a", "ce-b"} {
-		err := b.store.CreateEnvironment(t.Context(), batch.ComputeEnvironment{
-			Name: name, UUID: fmt.Sprint("uuid-", i), Type: batch.Managed, State: batch.Enabled, Status: batch.ResourceValid, MaxvCPUs: 2,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	_, err := b.store.RegisterDefinition(t.Context(), batch.JobDefinition{
-		Name: "d", Type: "container",
-		ContainerProperties: []byte(`{"image":"busybox","resourceRequirements":[{"type":"VCPU","value":"1"},{"type":"MEMORY","value":"64"}]}`),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.dispatcher = New(b.store, b.pods, Config{Clock: b.clock, Pod: podspec.Options{Namespace: "jobs"}})
-	return b
-}
-
-func (b *bench) queue(t *testing.T, name string, priority int, environments ...string) batch.JobQueue {
-	t.Helper()
-	q := batch.JobQueue{Name: name, State: batch.Enabled, Status: batch.ResourceValid, Priority: priority}
-	for i, e := range environments {
-		q.Environments = append(q.Environments, batch.EnvironmentOrder{Order: i + 1, Name: e})
-	}
-	q, err := b.store.CreateQueue(t.Context(), q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return q
-}
-
-func (b *bench) submit(t *testing.T, q batch.JobQueue, milli int64) batch.Job {
-	t.Helper()
-	id, err := batch.NewJobID(q.Number, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	job, err := b.store.Submit(t.Context(), q.Number, batch.Job{
-		ID: id, Name: "j", Queue: q.Name, Definition: batch.DefinitionRef{Name: "d", Revision: 1}, CreatedAt: b.clock.Now(),
-		Requests: batch.Requests{MilliVCPU: milli, MemoryMiB: 64}, Status: batch.StatusRunnable,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return job
-}
-
-func (b *bench) job(t *testing.T, id string) batch.Job {
-	t.Helper()
-	job, err := b.store.Job(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return job
-}
-
-func (b *bench) round(t *testing.T) {
-	t.Helper()
-	if err := b.dispatcher.runOnce(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// admittedTo gives each job's environment, empty while it waits.
-func (b *bench) admittedTo(t *testing.T, jobs ...batch.Job) []string {
-	t.Helper()
-	var out []string
-	for _, j := range jobs {
-		where := ""
-		if current := b.job(t, j.ID).Current; current != nil {
-			where = current.ComputeEnvironment
-		}
-		out = append(out, where)
-	}
-	return out
-}
 
 func TestRoundAdmitsWithinBudgets(t *testing.T) {
 	t.Parallel()

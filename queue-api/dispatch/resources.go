@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
@@ -29,6 +31,7 @@ type ResourceStore interface {
 	Queues(ctx context.Context) ([]batch.JobQueue, error)
 	CloseQueue(ctx context.Context, number int) error
 	DeleteQueue(ctx context.Context, name string) error
+	Settled(ctx context.Context, queueNumber int, after int64, limit int) ([]batch.Settled, error)
 	ListJobs(ctx context.Context, queueNumber int, status batch.JobStatus, after string, limit int) ([]batch.Job, string, error)
 	Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error)
 	Prune(ctx context.Context, queueNumber int) error
@@ -174,40 +177,75 @@ func (r *Resources) queues(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// deleteQueue stops the queue's jobs and forgets it once all of them have ended.
+// deleteQueue stops the queue's jobs and forgets it once all of them have ended and whoever waited for one, in whichever
+// queue, was told. AWS Batch: jobs left in a deleted queue are terminated.
 func (r *Resources) deleteQueue(ctx context.Context, q batch.JobQueue) error {
 	if err := r.store.CloseQueue(ctx, q.Number); err != nil {
 		return err
 	}
-	left := 0
-	for _, status := range batch.JobStatuses {
-		if status.IsTerminal() {
-			continue
-		}
-		jobs, _, err := r.store.ListJobs(ctx, q.Number, status, "", 1000)
+	left := false
+	for _, status := range stopOrder {
+		some, err := r.terminateAll(ctx, q, status)
 		if err != nil {
-			return err
+			return fmt.Errorf("delete job queue %s: %w", q.Name, err)
 		}
-		for _, job := range jobs {
-			ended, err := r.terminate(ctx, job.ID)
-			if err != nil {
-				return fmt.Errorf("delete job queue %s: %w", q.Name, err)
-			}
-			if !ended.Status.IsTerminal() {
-				left++
-			}
-		}
+		left = left || some
 	}
-	if left > 0 {
-		return nil
+	settled, err := r.store.Settled(ctx, q.Number, 0, 1)
+	if err != nil || left || len(settled) > 0 {
+		return err
 	}
 	klog.FromContext(ctx).Info("Deleted job queue", "jobQueue", q.Name)
 	return r.store.DeleteQueue(ctx, q.Name)
 }
 
+// terminateAll stops the queue's jobs of one status, page by page. left tells whether some have not ended by that: their
+// pods are being stopped, or they are arrays, whose children end first.
+func (r *Resources) terminateAll(ctx context.Context, q batch.JobQueue, status batch.JobStatus) (left bool, err error) {
+	var living atomic.Bool
+	for after := ""; ; {
+		jobs, next, err := r.store.ListJobs(ctx, q.Number, status, after, terminateBatch)
+		if err != nil {
+			return false, err
+		}
+		var group errgroup.Group
+		group.SetLimit(terminateParallel)
+		for _, job := range jobs {
+			group.Go(func() error {
+				ended, err := r.terminate(ctx, job.ID)
+				if err == nil && !ended.Status.IsTerminal() {
+					living.Store(true)
+				}
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return false, err
+		}
+		if after = next; after == "" {
+			return living.Load(), nil
+		}
+	}
+}
+
+// stopOrder is the statuses in life order, and RUNNABLE again, to which a retried job returns: so none slips by.
+var stopOrder = [...]batch.JobStatus{
+	batch.StatusSubmitted, batch.StatusPending, batch.StatusRunnable, batch.StatusStarting, batch.StatusRunning, batch.StatusRunnable,
+}
+
+// The jobs of a queue that is being deleted are stopped so many at once, page by page.
+const (
+	terminateBatch    = 1000
+	terminateParallel = 16
+)
+
 func (r *Resources) terminate(ctx context.Context, jobID string) (batch.Job, error) {
-	return r.store.Transition(ctx, jobID, func(job batch.Job) (batch.Job, error) {
+	job, err := r.store.Transition(ctx, jobID, func(job batch.Job) (batch.Job, error) {
 		next, _, err := lifecycle.Step(job, lifecycle.Terminated{Reason: lifecycle.ReasonQueueDeleted}, r.clock.Now())
 		return next, err
 	})
+	if errors.Is(err, batch.ErrNotFound) {
+		return batch.Job{Status: batch.StatusFailed}, nil // it ended long ago: its record has expired
+	}
+	return job, err
 }

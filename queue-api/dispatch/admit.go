@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/lifecycle"
+	"github.com/muster-batch/muster/queue-api/podspec"
+)
+
+// admit records the admission, then makes the pods. What the attempt took of consumable resources goes back if it is not
+// admitted.
+func (d *Dispatcher) admit(ctx context.Context, job batch.Job, e batch.ComputeEnvironment, rank string) error {
+	attempt := len(job.Attempts) + 1
+	pods, err := d.makePods(ctx, job, e, attempt, rank)
+	if invalid, ok := errors.AsType[*batch.Error](err); ok {
+		return errors.Join(d.giveBack(ctx, job), d.step(ctx, job.ID, lifecycle.Rejected{Attempt: attempt, Reason: invalid.Message}))
+	}
+	if err != nil {
+		return errors.Join(d.giveBack(ctx, job), err)
+	}
+	found, err := d.record(ctx, job.ID, admission(job, e, pods))
+	switch {
+	case errors.Is(err, lifecycle.ErrIllegalTransition), errors.Is(err, batch.ErrNotFound):
+		if found.Current != nil && found.Current.Number == attempt {
+			return nil // admitted by a round that was cut short; it keeps what it took
+		}
+		return d.giveBack(ctx, job) // cancelled: no longer waiting
+	case err != nil:
+		return err // it may have been written: package release looks after what it took
+	}
+	klog.FromContext(ctx).V(2).Info("Admitted job", "job", job.ID, "jobQueue", job.Queue, "attempt", attempt,
+		"computeEnvironment", e.Name, "pod", klog.KObj(pods[0]), "pods", len(pods))
+	return d.create(ctx, job.ID, attempt, pods)
+}
+
+func admission(job batch.Job, e batch.ComputeEnvironment, pods []*corev1.Pod) lifecycle.Admitted {
+	ev := lifecycle.Admitted{ComputeEnvironment: e.Name, PodName: pods[job.MainNode].Name, PodNamespace: pods[0].Namespace}
+	if job.IsMultiNode() {
+		for _, pod := range pods {
+			ev.Nodes = append(ev.Nodes, pod.Name)
+		}
+	}
+	return ev
+}
+
+// Ensure makes the pods of an admitted job again, for a job whose admission was recorded and whose pods were not all made.
+func (d *Dispatcher) Ensure(ctx context.Context, job batch.Job) error {
+	if job.Current == nil || job.Status != batch.StatusRunnable {
+		return nil
+	}
+	environments, err := d.store.Environments(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range environments {
+		if e.Name == job.Current.ComputeEnvironment {
+			pods, err := d.makePods(ctx, job, e, job.Current.Number, d.ranks.next(0))
+			if err != nil {
+				return err
+			}
+			return d.create(ctx, job.ID, job.Current.Number, unbound(job, pods))
+		}
+	}
+	return d.step(ctx, job.ID, lifecycle.Withdrawn{Attempt: job.Current.Number})
+}
+
+// unbound leaves out the pods of nodes that were seen with a node: they exist, or their end is known.
+func unbound(job batch.Job, pods []*corev1.Pod) []*corev1.Pod {
+	if !job.IsMultiNode() {
+		return pods
+	}
+	var out []*corev1.Pod
+	for i, n := range job.Current.Nodes {
+		if n.Status == batch.StatusRunnable && i < len(pods) {
+			out = append(out, pods[i])
+		}
+	}
+	return out
+}
+
+// makePods gives the pods of an attempt, one, or one for each node of a multi-node job. All have the same rank.
+func (d *Dispatcher) makePods(ctx context.Context, job batch.Job, e batch.ComputeEnvironment, attempt int, rank string) ([]*corev1.Pod, error) {
+	definition, err := d.definitions.get(ctx, d.store, job.Definition)
+	if err != nil {
+		return nil, fmt.Errorf("definition %s of job %s: %w", job.Definition, job.ID, err)
+	}
+	return podspec.Pods(podspec.Input{Job: job, Definition: definition, Environment: e, Attempt: attempt, Rank: rank}, d.cfg.Pod)
+}
+
+// create makes the pods of an attempt. One that Kubernetes will never take fails the job and takes the others back, and one
+// that it does not take now explains the job, both in Kubernetes' own words. Any other is made in a later round.
+func (d *Dispatcher) create(ctx context.Context, jobID string, attempt int, pods []*corev1.Pod) error {
+	errs := make([]error, len(pods))
+	var group errgroup.Group
+	group.SetLimit(d.cfg.Parallel)
+	for i, pod := range pods {
+		group.Go(func() error {
+			errs[i] = d.pods.Create(ctx, pod)
+			return nil
+		})
+	}
+	_ = group.Wait() // each tells in errs
+	if err := firstOf(errs, ErrRejected); err != nil {
+		rejected := d.step(ctx, jobID, lifecycle.Rejected{Attempt: attempt, Reason: err.Error()})
+		return errors.Join(rejected, d.withdraw(ctx, pods))
+	}
+	if err := firstOf(errs, nil); err != nil {
+		d.unmade.add(jobID)
+		return fmt.Errorf("create pods of job %s: %w", jobID, err)
+	}
+	if err := firstOf(errs, ErrRefused); err != nil { // tried again by the watcher's reconcile
+		return d.step(ctx, jobID, lifecycle.Blocked{Reason: err.Error()})
+	}
+	return nil
+}
+
+// firstOf gives the first error of a class; of no class at all if that is nil.
+func firstOf(errs []error, class error) error {
+	for _, err := range errs {
+		switch {
+		case err == nil:
+		case class != nil && errors.Is(err, class):
+			return err
+		case class == nil && !errors.Is(err, ErrRejected) && !errors.Is(err, ErrRefused):
+			return err
+		}
+	}
+	return nil
+}
+
+// withdraw deletes pods that have no node yet.
+func (d *Dispatcher) withdraw(ctx context.Context, pods []*corev1.Pod) error {
+	var group errgroup.Group
+	group.SetLimit(d.cfg.Parallel)
+	for _, pod := range pods {
+		group.Go(func() error { return d.pods.Withdraw(ctx, pod.Namespace, pod.Name) })
+	}
+	return group.Wait()
+}
+
+// step applies an event to a job and writes what follows.
+func (d *Dispatcher) step(ctx context.Context, jobID string, ev lifecycle.Event) error {
+	_, err := d.record(ctx, jobID, ev)
+	return err
+}
+
+// record is step for those who need the job as it was found.
+func (d *Dispatcher) record(ctx context.Context, jobID string, ev lifecycle.Event) (found batch.Job, err error) {
+	_, err = d.store.Transition(ctx, jobID, func(job batch.Job) (batch.Job, error) {
+		found = job
+		next, _, err := lifecycle.Step(job, ev, d.cfg.Clock.Now())
+		return next, err
+	})
+	return found, err
+}

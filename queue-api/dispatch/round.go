@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dispatch
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/fairshare"
+)
+
+// round is what one round knows: read once at its begin, the budgets kept in step with what it gives out.
+type round struct {
+	order        []batch.JobQueue // as they are served
+	queues       map[string]batch.JobQueue
+	environments map[string]batch.ComputeEnvironment
+	budgets      map[string]*fairshare.Budget
+	noGangs      map[string]bool // environments in which no multi-node job may run
+	policies     map[string]batch.SchedulingPolicy
+}
+
+// newRound reads queues, environments and what attempts under way hold: two calls, and one for each queue.
+func (d *Dispatcher) newRound(ctx context.Context) (*round, error) {
+	environments, err := d.store.Environments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	queues, err := d.store.Queues(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &round{
+		order: queues, queues: make(map[string]batch.JobQueue, len(queues)),
+		environments: make(map[string]batch.ComputeEnvironment, len(environments)),
+		budgets:      make(map[string]*fairshare.Budget, len(environments)), noGangs: map[string]bool{},
+	}
+	for _, e := range environments {
+		r.environments[e.Name], r.budgets[e.Name], r.noGangs[e.Name] = e, budgetOf(e), !takesGangs(e)
+	}
+	// AWS Batch: higher priority first.
+	slices.SortStableFunc(r.order, func(a, b batch.JobQueue) int {
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Name, b.Name))
+	})
+	fair := false
+	for _, q := range queues {
+		r.queues[q.Name] = q
+		fair = fair || q.SchedulingPolicy != ""
+	}
+	if r.policies, err = d.policies(ctx, fair); err != nil {
+		return nil, err
+	}
+	return r, d.subtractUsage(ctx, r)
+}
+
+// policies are the scheduling policies by name, read if any queue has one.
+func (d *Dispatcher) policies(ctx context.Context, fair bool) (map[string]batch.SchedulingPolicy, error) {
+	if !fair {
+		return nil, nil
+	}
+	all, err := d.store.Policies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]batch.SchedulingPolicy, len(all))
+	for _, p := range all {
+		byName[p.Name] = p
+	}
+	return byName, nil
+}
+
+func budgetOf(e batch.ComputeEnvironment) *fairshare.Budget {
+	milli := int64(e.MaxvCPUs) * 1000
+	return &fairshare.Budget{
+		Name: e.Name, Accepts: e.AcceptsWork(), Milli: milli, MaxMilli: milli,
+		Unlimited: e.Type == batch.Unmanaged && e.MaxvCPUs == 0,
+	}
+}
+
+// takesGangs reports whether multi-node jobs may run there. AWS Batch: not in UNMANAGED and not in Spot environments.
+func takesGangs(e batch.ComputeEnvironment) bool {
+	var resources struct {
+		Type string `json:"type"`
+	}
+	_ = json.Unmarshal(e.ComputeResources, &resources) // the control plane read it before
+	return e.Type != batch.Unmanaged && !strings.HasSuffix(resources.Type, "SPOT")
+}
+
+// subtractUsage takes what every queue's attempts under way hold off the budgets.
+func (d *Dispatcher) subtractUsage(ctx context.Context, r *round) error {
+	usages := make([]map[string]int64, len(r.order))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(d.cfg.Parallel)
+	for i, q := range r.order {
+		group.Go(func() (err error) {
+			usages[i], err = d.store.Usage(ctx, q.Number)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, usage := range usages {
+		for environment, milli := range usage {
+			if b := r.budgets[environment]; b != nil {
+				b.Milli -= milli
+			}
+		}
+	}
+	return nil
+}
+
+// budgetsOf are the budgets of the queue's environments in their order. AWS Batch: ascending.
+func (r *round) budgetsOf(q batch.JobQueue) []*fairshare.Budget {
+	order := slices.SortedStableFunc(slices.Values(q.Environments), func(a, b batch.EnvironmentOrder) int {
+		return cmp.Compare(a.Order, b.Order)
+	})
+	var out []*fairshare.Budget
+	for _, e := range order {
+		if b := r.budgets[e.Name]; b != nil {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// takeGangs leaves out the budgets of environments in which no multi-node job may run.
+func (r *round) takeGangs(budgets []*fairshare.Budget) []*fairshare.Budget {
+	return slices.DeleteFunc(slices.Clone(budgets), func(b *fairshare.Budget) bool { return r.noGangs[b.Name] })
+}
