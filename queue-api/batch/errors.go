@@ -29,6 +29,14 @@ const (
 	CodeServer = "ServerException"
 	// CodeTooManyRequests asks the caller to slow down: HTTP 429.
 	CodeTooManyRequests = "TooManyRequestsException"
+
+	// CodeAccessDenied and those below mean HTTP 403: who the caller is, or may do, was looked at and refused.
+	CodeAccessDenied        = "AccessDeniedException"
+	CodeExpiredToken        = "ExpiredTokenException"
+	CodeIncompleteSignature = "IncompleteSignatureException"
+	CodeInvalidSignature    = "InvalidSignatureException"
+	CodeMissingToken        = "MissingAuthenticationTokenException"
+	CodeUnrecognizedClient  = "UnrecognizedClientException"
 )
 
 // Error is what a caller of the Batch API is told. Message names the field and the rule.
