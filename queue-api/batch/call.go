@@ -7,14 +7,15 @@ type Call struct {
 	Scope // of the ARNs in the reply
 	// Invocation is one per call of an SDK and the same in all its retries; empty when the caller sent none.
 	Invocation string
-	Caller
+	// Principal names the caller: the user's name, else the access key id of the request, else empty.
+	Principal string
+	// User is who authentication found; zero where nobody is asked who they are.
+	User User
 }
 
-// Caller is who makes a call, in Kubernetes' terms.
-type Caller struct {
-	// Principal is the user's name; where nobody is asked who they are, the access key id of the request, or empty.
-	Principal string
-	// UID, Groups and Extra are those of a user that Kubernetes knows, or of an access key's owner.
+// User is a caller in Kubernetes' terms.
+type User struct {
+	Name   string
 	UID    string
 	Groups []string
 	Extra  map[string][]string
