@@ -21,11 +21,13 @@ func (w *Watcher) ScaleUpFailed(ctx context.Context, event *corev1.Event) {
 		return
 	}
 	ev := lifecycle.Blocked{Reason: event.Message}
-	_, err := w.store.Transition(ctx, pod.Labels[batchmeta.JobID], func(job batch.Job) (batch.Job, error) {
+	job, err := w.store.Transition(ctx, pod.Labels[batchmeta.JobID], func(job batch.Job) (batch.Job, error) {
 		next, _, err := lifecycle.Step(job, ev, w.cfg.Clock.Now())
 		return next, err
 	})
-	if err != nil && !errors.Is(err, batch.ErrNotFound) {
+	if err == nil {
+		w.dispatcher.NoCapacity(job)
+	} else if !errors.Is(err, batch.ErrNotFound) {
 		klog.FromContext(ctx).Error(err, "Blocked job keeps its old reason", "pod", klog.KObj(pod))
 	}
 }

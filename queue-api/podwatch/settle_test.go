@@ -56,9 +56,11 @@ func (c *onePod) Release(_ context.Context, pod *corev1.Pod) error {
 type dispatcherLog struct {
 	wakes   int
 	ensured []string
+	starved []string
 }
 
-func (d *dispatcherLog) Wake() { d.wakes++ }
+func (d *dispatcherLog) Wake()                    { d.wakes++ }
+func (d *dispatcherLog) NoCapacity(job batch.Job) { d.starved = append(d.starved, job.ID) }
 func (d *dispatcherLog) Ensure(_ context.Context, job batch.Job) error {
 	d.ensured = append(d.ensured, job.ID)
 	return nil
@@ -293,6 +295,9 @@ func TestScaleUpFailureExplainsTheJob(t *testing.T) {
 		Message: "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [x]",
 	})
 	s.want(t, batch.StatusRunnable, "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [x]", 0, 0)
+	if len(s.dispatcher.starved) != 1 || s.dispatcher.starved[0] != s.id {
+		t.Errorf("the dispatcher was told of %v", s.dispatcher.starved)
+	}
 	s.show(t, podIn(corev1.PodPending, "n"))
 	s.want(t, batch.StatusStarting, "", 0, 0)
 }

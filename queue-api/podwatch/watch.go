@@ -32,6 +32,8 @@ type Dispatcher interface {
 	Wake()
 	// Ensure makes the pod of an admitted job again if it was lost before a node was chosen.
 	Ensure(ctx context.Context, job batch.Job) error
+	// NoCapacity is told of an admitted job for which no node can be launched, as its StatusReason says. It does not block.
+	NoCapacity(job batch.Job)
 }
 
 // Config tunes a Watcher.
