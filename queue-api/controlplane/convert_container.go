@@ -37,19 +37,22 @@ func showContainer(scope batch.Scope, d *awsapi.JobDetail, job *batch.Job, c *aw
 // once a node is chosen, the log stream once the container runs.
 func containerRun(scope batch.Scope, definition string, a *batch.Attempt) *awsapi.AttemptContainerDetail {
 	run := &awsapi.AttemptContainerDetail{NetworkInterfaces: []awsapi.NetworkInterface{}}
-	cluster := clusterName(a.ComputeEnvironment)
-	task := taskID(a.PodName)
-	if a.NodeName != "" {
-		run.TaskArn = new(ecsARN(scope, "task", cluster+"/"+task))
-		run.ContainerInstanceArn = new(ecsARN(scope, "container-instance", cluster+"/"+shortHash(a.NodeName)))
-	}
-	if !a.StartedAt.IsZero() {
-		run.LogStreamName = new(logStream(definition, task))
-	}
+	run.TaskArn, run.ContainerInstanceArn = taskARNs(scope, a)
+	run.LogStreamName = logStreamOf(definition, "default", a)
 	if len(a.Containers) > 0 {
 		run.ExitCode, run.Reason = a.Containers[0].ExitCode, given(ecsReason(a.Containers[0].Reason))
 	}
 	return run
+}
+
+// taskARNs are the attempt's task and its node; absent until a node is chosen.
+func taskARNs(scope batch.Scope, a *batch.Attempt) (task, instance *string) {
+	if a.NodeName == "" {
+		return nil, nil
+	}
+	cluster := clusterName(a.ComputeEnvironment)
+	return new(ecsARN(scope, "task", cluster+"/"+taskID(a.PodName))),
+		new(ecsARN(scope, "container-instance", cluster+"/"+shortHash(a.NodeName)))
 }
 
 // ecsReason is a container's reason in the words of Amazon ECS, which has none for a container that just ended.
@@ -78,9 +81,17 @@ func shortHash(s string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// logStreamOf is the name of a container's log; absent until the attempt runs.
+func logStreamOf(definition, container string, a *batch.Attempt) *string {
+	if a.StartedAt.IsZero() {
+		return nil
+	}
+	return new(logStream(definition, container, taskID(a.PodName)))
+}
+
 // logStream names a container's log as AWS Batch does.
-func logStream(definition, task string) string {
-	return definition[:min(len(definition), 200)] + "/default/" + task
+func logStream(definition, container, task string) string {
+	return definition[:min(len(definition), 200)] + "/" + container + "/" + task
 }
 
 // clusterName is the ECS cluster that stands for a compute environment's nodes. It lives as long as jobs remember the

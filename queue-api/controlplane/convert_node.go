@@ -7,29 +7,34 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-// nodeOf makes a job of one node of a multi-node job: its id, its status, its part of each attempt. Whatever shows a job
-// can show it.
+// nodeOf makes a job of one node of a multi-node job: its id, its status, its part of each attempt, nothing that is the
+// whole job's. Whatever shows a job can show it.
 func nodeOf(job *batch.Job, index int) batch.Job {
 	node := *job
 	node.ID = batch.NodeID(job.ID, index)
-	node.Current, node.Attempts = nil, nil
+	node.Current, node.Attempts, node.Tags, node.Consumables = nil, nil, nil, nil
 	for i := range job.Attempts {
 		node.Attempts = append(node.Attempts, nodeAttempt(&job.Attempts[i], index))
 	}
 	last := job.Current
-	if last == nil && job.Status.IsTerminal() && len(job.Attempts) > 0 {
-		last = &job.Attempts[len(job.Attempts)-1]
+	if ended, ok := lastEnded(job); ok && ended.StoppedAt.Equal(job.StoppedAt) { // the job ended with it
+		last = &ended
 	}
-	if last == nil || index >= len(last.Nodes) { // none of this attempt's has begun
+	if last == nil || index >= len(last.Nodes) { // the job waits, or ended while it did
 		return node
-	}
-	if job.Current != nil {
-		current := nodeAttempt(job.Current, index)
-		node.Current = &current
 	}
 	n := &last.Nodes[index]
 	node.Status, node.StatusReason, node.StartedAt, node.StoppedAt = n.Status, n.StatusReason, n.StartedAt, n.StoppedAt
-	if !n.Status.IsTerminal() && job.Status == batch.StatusRunnable {
+	if job.Current == nil {
+		return node
+	}
+	current := nodeAttempt(job.Current, index)
+	if n.Status.IsTerminal() { // before its job
+		node.Attempts = append(node.Attempts, current)
+		return node
+	}
+	node.Current = &current
+	if n.Status == batch.StatusRunnable {
 		node.StatusReason = job.StatusReason
 	}
 	return node

@@ -82,8 +82,12 @@ func (d *describer) load(ctx context.Context, refs []batch.JobRef) (err error) {
 // describe shows a job, or the node of a job unless node is negative, with its definition applied. A job outlives its
 // definition's retention, and its definition a change of rules: such a job is shown without what cannot be told any more.
 func (d *describer) describe(ctx context.Context, job *batch.Job, node int) (awsapi.JobDetail, error) {
-	detail := jobDetail(d.scope, job, d.now())
-	if detail.StatusReason == nil {
+	shown := *job
+	if node >= 0 {
+		shown = nodeOf(job, node)
+	}
+	detail := jobDetail(d.scope, &shown, d.now())
+	if shown.StatusReason == "" && shown.Status == job.Status {
 		detail.StatusReason = given(d.reasons[job.ID])
 	}
 	def, err := d.definition(ctx, job.Definition)
@@ -102,12 +106,37 @@ func (d *describer) describe(ctx context.Context, job *batch.Job, node int) (aws
 		klog.FromContext(ctx).Error(err, "Job does not go with its definition any more", "job", job.ID)
 		return detail, nil
 	}
-	if !isKept(def.EKSProperties) {
-		showContainer(d.scope, &detail, job, podspec.ContainerDetail(spec))
-		return detail, nil
+	if spec.Nodes == nil {
+		return detail, d.show(ctx, &detail, &shown, spec)
 	}
-	showEKS(&detail, job, podspec.EksPropertiesDetail(spec))
-	return detail, d.nameClusters(ctx, detail.EksAttempts, job.Attempts)
+	return detail, d.showNodes(ctx, &detail, &shown, spec, node)
+}
+
+// show adds what was asked for and what became of it, for one pod.
+func (d *describer) show(ctx context.Context, detail *awsapi.JobDetail, job *batch.Job, spec podspec.Spec) error {
+	switch {
+	case spec.EKS != nil:
+		showEKS(detail, job, podspec.EksPropertiesDetail(spec))
+		return d.nameClusters(ctx, detail.EksAttempts, job.Attempts)
+	case spec.ECS != nil:
+		showTask(d.scope, detail, job, podspec.EcsPropertiesDetail(spec))
+	default:
+		showContainer(d.scope, detail, job, podspec.ContainerDetail(spec))
+	}
+	return nil
+}
+
+// showNodes adds what AWS Batch shows of a multi-node job: of the job itself all its properties and the main node's
+// attempts, of a node its own part and which it is.
+func (d *describer) showNodes(ctx context.Context, detail *awsapi.JobDetail, job *batch.Job, spec podspec.Spec, node int) error {
+	if node >= 0 {
+		detail.NodeDetails = &awsapi.NodeDetails{NodeIndex: &node, IsMainNode: new(node == job.MainNode)}
+		return d.show(ctx, detail, job, spec.Node(node))
+	}
+	detail.NodeProperties = podspec.NodePropertiesDetail(spec)
+	err := d.show(ctx, detail, job, spec.Node(job.MainNode))
+	detail.Container, detail.EksProperties, detail.EcsProperties = nil, nil, nil
+	return err
 }
 
 func (d *describer) definition(ctx context.Context, ref batch.DefinitionRef) (*batch.JobDefinition, error) {

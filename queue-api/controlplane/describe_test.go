@@ -255,7 +255,7 @@ func TestTaskID(t *testing.T) {
 			t.Errorf("%q: got %s", odd, got)
 		}
 	}
-	if got := logStream(strings.Repeat("d", 210), "t"); got != strings.Repeat("d", 200)+"/default/t" {
+	if got := logStream(strings.Repeat("d", 210), "default", "t"); got != strings.Repeat("d", 200)+"/default/t" {
 		t.Errorf("got %s", got)
 	}
 }

@@ -158,12 +158,6 @@ func (s *Service) newJob(call batch.Call, in *awsapi.SubmitJobRequest, queue *ba
 
 // keepOverrides keeps the overrides as sent.
 func keepOverrides(job *batch.Job, in *awsapi.SubmitJobRequest) error {
-	switch { // podspec knows neither
-	case !isEmpty(in.NodeOverrides):
-		return refused("nodeOverrides")
-	case in.EcsPropertiesOverride != nil && len(in.EcsPropertiesOverride.TaskProperties) > 0:
-		return refused("ecsPropertiesOverride")
-	}
 	var errs [4]error
 	job.ContainerOverrides, errs[0] = rawOf(in.ContainerOverrides)
 	job.EKSOverrides, errs[1] = rawOf(in.EksPropertiesOverride)
@@ -182,20 +176,30 @@ func (s *Service) complete(call batch.Call, job *batch.Job, in *awsapi.SubmitJob
 	if job.DependsOn, err = dependenciesOf(in, job.ArraySize); err != nil {
 		return err
 	}
-	if job.Consumables, err = consumablesOf(in, def); err != nil {
+	spec, err := podspec.Merge(*def, *job)
+	if err != nil {
 		return err
 	}
-	job.Requests, err = requests(def, job)
+	if err := s.setNodes(job, spec); err != nil {
+		return err
+	}
+	if job.Requests, err = spec.Requests(); err != nil {
+		return err
+	}
+	job.Consumables, err = consumablesOf(in, def, job)
 	return err
 }
 
-// requests merges the job with its definition and gives what it asks for.
-func requests(def *batch.JobDefinition, job *batch.Job) (batch.Requests, error) {
-	spec, err := podspec.Merge(*def, *job)
-	if err != nil {
-		return batch.Requests{}, err
+// setNodes says of a multi-node job that it is one. AWS Batch: it cannot be an array, too.
+func (s *Service) setNodes(job *batch.Job, spec podspec.Spec) error {
+	if spec.Nodes == nil {
+		return nil
 	}
-	return spec.Requests()
+	if job.ArraySize > 0 {
+		return batch.Invalidf("arrayProperties is not applicable to job definition %s, which is of type multinode", job.Definition)
+	}
+	job.NumNodes, job.MainNode = spec.NumNodes(), value(spec.Nodes.MainNode)
+	return checkRange("nodeOverrides.numNodes", &job.NumNodes, 1, s.cfg.MaxNodes)
 }
 
 // merged gives the entries of both; those of over win.
