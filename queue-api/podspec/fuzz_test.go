@@ -18,49 +18,96 @@ import (
 )
 
 // FuzzPod sends any properties and overrides all the way. Nothing panics; a refusal is the caller's fault; and what was
-// accepted becomes a pod.
+// accepted becomes pods.
 func FuzzPod(f *testing.F) {
 	for _, file := range inputFiles(f) {
 		d := readDocument(f, file)
-		f.Add(d.Definition.EKSProperties != nil,
-			[]byte(slices.Concat(d.Definition.EKSProperties, d.Definition.ContainerProperties)),
-			[]byte(slices.Concat(d.Job.EKSOverrides, d.Job.ContainerOverrides)), "greeting", "hello")
+		kind, properties, overrides := uint8(0), d.Definition.ContainerProperties, d.Job.ContainerOverrides
+		switch {
+		case d.Definition.EKSProperties != nil:
+			kind, properties, overrides = 1, d.Definition.EKSProperties, d.Job.EKSOverrides
+		case d.Definition.ECSProperties != nil:
+			kind, properties, overrides = 2, d.Definition.ECSProperties, d.Job.ECSOverrides
+		case d.Definition.NodeProperties != nil:
+			kind, properties, overrides = 3, d.Definition.NodeProperties, d.Job.NodeOverrides
+		}
+		f.Add(kind, d.Definition.PlatformCapabilities != nil, []byte(properties), []byte(overrides), "greeting", "hello")
 	}
-	f.Fuzz(func(t *testing.T, eks bool, properties, overrides []byte, parameter, value string) {
+	f.Fuzz(func(t *testing.T, kind uint8, onFargate bool, properties, overrides []byte, parameter, value string) {
 		var d document
-		if eks {
-			d.Definition.EKSProperties, d.Job.EKSOverrides = properties, overrides
-		} else {
+		switch kind % 4 {
+		case 0:
 			d.Definition.ContainerProperties, d.Job.ContainerOverrides = properties, overrides
+		case 1:
+			d.Definition.EKSProperties, d.Job.EKSOverrides = properties, overrides
+		case 2:
+			d.Definition.ECSProperties, d.Job.ECSOverrides = properties, overrides
+		case 3:
+			d.Definition.Type, d.Definition.NodeProperties, d.Job.NodeOverrides = "multinode", properties, overrides
+		}
+		if onFargate {
+			d.Definition.PlatformCapabilities = []string{"FARGATE"}
 		}
 		d.Job.Parameters = map[string]string{parameter: value}
-		in := d.input()
 		sent := bytes.Clone(properties)
-		if refused(t, ValidateDefinition(in.Definition, testOptions)) {
-			_, _ = Pod(in, testOptions) // must not panic, whatever it says
-			return
-		}
-		spec, err := Merge(in.Definition, in.Job)
-		if refused(t, err) {
-			return
-		}
-		requests, err := spec.Requests()
-		if refused(t, err) {
-			return
-		}
-		made, err := Pod(in, testOptions)
-		if err != nil {
-			t.Fatalf("accepted, but no pod: %v", err)
-		}
-		checkPod(t, made, requests)
-		if _, err := json.Marshal([]any{ContainerDetail(spec), EksPropertiesDetail(spec)}); err != nil {
-			t.Errorf("describe: %v", err)
+		if !checkDocument(t, d) {
+			in := d.input()
+			if spec, err := Merge(in.Definition, in.Job); err == nil && spec.NumNodes() <= defaultMaxNodes {
+				_, _ = Pods(in, testOptions) // must not panic, whatever it says
+			}
 		}
 		if !bytes.Equal(sent, properties) {
 			t.Error("the definition was changed")
 		}
 	})
 }
+
+// checkDocument sends a document all the way and reports whether it was accepted.
+func checkDocument(t reporter, d document) bool {
+	t.Helper()
+	in := d.input()
+	if refused(t, ValidateDefinition(in.Definition, testOptions)) {
+		return false
+	}
+	spec, err := Merge(in.Definition, in.Job)
+	if refused(t, err) {
+		return false
+	}
+	total, err := spec.Requests()
+	if refused(t, err) || spec.NumNodes() > defaultMaxNodes {
+		return false
+	}
+	each, err := spec.NodeRequests()
+	if err != nil {
+		t.Errorf("requests of all nodes, but not of each: %v", err)
+	}
+	if refused(t, second(Consumables(in.Definition, in.Job, nil))) {
+		return false
+	}
+	pods, err := Pods(in, testOptions)
+	if err != nil || len(pods) != len(each) {
+		t.Errorf("accepted, but %d pods: %v", len(pods), err)
+		return false
+	}
+	var sum batch.Requests
+	for i, made := range pods {
+		checkPod(t, made, each[i])
+		sum = plus(sum, each[i])
+	}
+	if sum != total {
+		t.Errorf("the nodes request %+v, the job %+v", sum, total)
+	}
+	if _, err := References(spec, "jobs", testOptions); err != nil {
+		t.Errorf("references: %v", err)
+	}
+	details := []any{ContainerDetail(spec), EksPropertiesDetail(spec), EcsPropertiesDetail(spec), NodePropertiesDetail(spec)}
+	if _, err := json.Marshal(details); err != nil {
+		t.Errorf("describe: %v", err)
+	}
+	return true
+}
+
+func second[T any](_ T, err error) error { return err }
 
 func FuzzReadRecord(f *testing.F) {
 	f.Add(`{"version":1,"id":"a","definition":"b:1","retryStrategy":{"attempts":1,"evaluateOnExit":[{}]},"timeoutSeconds":9223372036854775807}`)
@@ -69,11 +116,72 @@ func FuzzReadRecord(f *testing.F) {
 	})
 }
 
-func refused(t *testing.T, err error) bool {
+func FuzzParseTargetNodes(f *testing.F) {
+	for _, s := range []string{"0:3", "1:", ":3", ":", "0", "", "a", "-1:", "+1", "3:1", "99999999999999999999"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		r, ok := parseTargetNodes(s)
+		if !ok {
+			return
+		}
+		if r.first < 0 || r.last != toTheEnd && r.last < r.first || strings.Trim(s, "0123456789:") != "" {
+			t.Errorf("%q is %+v", s, r)
+		}
+	})
+}
+
+func FuzzParseValueFrom(f *testing.F) {
+	for _, s := range []string{
+		"a", "a:b", "/a/b", "arn:aws:secretsmanager:r:1:secret:a-AbCdEf:k::", "arn:aws:ssm:r:1:parameter/a", "arn:", "", ":", "é", "a.-b",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := parseValueFrom(nil, s)
+		if refused(t, err) {
+			return
+		}
+		if len(validation.IsDNS1123Subdomain(got.secret)) > 0 || len(validation.IsConfigMapKey(got.key)) > 0 {
+			t.Errorf("%q is %+v", s, got)
+		}
+	})
+}
+
+func FuzzParseFileSystem(f *testing.F) {
+	for _, s := range []string{"claim", "nfs://server/path", "nfs://server", "nfs:", "nfs://[::1]/a", "nfs://a:1/b", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		fs, err := ParseFileSystem(s)
+		if err == nil && (fs.Claim == "") == (fs.NFSServer == "") {
+			t.Errorf("%q is %+v", s, fs)
+		}
+	})
+}
+
+func FuzzAmounts(f *testing.F) {
+	for _, s := range []string{"1", "0.25", "1e3", "999999999", "4Mi", "1.5Gi", "-1", "", "NaN", "0x10", "1_0"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if milli, ok := parseVCPU(s); ok && (milli <= 0 || milli%250 != 0 || milli > maxAmount*1000) {
+			t.Errorf("%q is %d thousandths", s, milli)
+		}
+		if n, ok := parseWhole(s); ok && (n < 0 || n > maxAmount) {
+			t.Errorf("%q is %d", s, n)
+		}
+		if q, ok := parseSize(s); ok && q != nil && q.Sign() < 0 {
+			t.Errorf("%q is %s", s, q)
+		}
+	})
+}
+
+func refused(t reporter, err error) bool {
 	t.Helper()
 	var refusal *batch.Error
 	if err != nil && !errors.As(err, &refusal) {
-		t.Fatalf("refused with %T, want a *batch.Error: %v", err, err)
+		t.Errorf("refused with %T, want a *batch.Error: %v", err, err)
 	}
 	return err != nil
 }
