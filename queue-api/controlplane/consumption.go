@@ -4,7 +4,6 @@ package controlplane
 
 import (
 	"context"
-	"errors"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -33,17 +32,11 @@ func consumablesOf(in *awsapi.SubmitJobRequest, def *batch.JobDefinition, job *b
 // checkConsumables is AWS Batch's rule that a job names consumable resources that there are.
 func (s *Service) checkConsumables(ctx context.Context, list []batch.ConsumableRequirement) error {
 	for _, r := range list {
-		if _, err := s.consumers.Consumable(ctx, r.Name); errors.Is(err, batch.ErrNotFound) {
-			return unknownConsumable(r.Name)
-		} else if err != nil {
+		if _, err := s.consumable(ctx, r.Name); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func unknownConsumable(id string) error {
-	return batch.Invalidf("ConsumableResource %s does not exist", clip(id))
 }
 
 // consumptionDetail shows what a job takes; nothing is absent.

@@ -81,19 +81,6 @@ func noDefinition(id string) error {
 	return batch.Invalidf("JobDefinition name %s does not exist or is not in ACTIVE status", clip(id))
 }
 
-// activeDefinition finds the definition that a job is to run, the latest revision unless one is named.
-func (s *Service) activeDefinition(ctx context.Context, id string) (batch.JobDefinition, error) {
-	ref, err := definitionRef(id)
-	if err != nil {
-		return batch.JobDefinition{}, err
-	}
-	def, err := s.definitions.Definition(ctx, ref)
-	if errors.Is(err, batch.ErrNotFound) || err == nil && def.Status != batch.DefinitionActive {
-		return batch.JobDefinition{}, noDefinition(id)
-	}
-	return def, err
-}
-
 // checkNewDefinition checks all but the properties, which are podspec's.
 func (s *Service) checkNewDefinition(in *awsapi.RegisterJobDefinitionRequest) error {
 	if err := checkName(in.JobDefinitionName); err != nil {

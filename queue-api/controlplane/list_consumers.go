@@ -4,7 +4,6 @@ package controlplane
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -24,28 +23,22 @@ func (s *Service) ListJobsByConsumableResource(ctx context.Context, call batch.C
 	if err != nil {
 		return nil, err
 	}
-	id := value(in.ConsumableResource)
-	name, ok := batch.NameFromARN(batch.ARNConsumableResource, id)
-	if !ok {
-		return nil, unknownConsumable(id)
-	}
-	if _, err := s.consumers.Consumable(ctx, name); errors.Is(err, batch.ErrNotFound) {
-		return nil, unknownConsumable(id)
-	} else if err != nil {
+	resource, err := s.consumable(ctx, value(in.ConsumableResource))
+	if err != nil {
 		return nil, err
 	}
-	list := listID("consumers", name, filters)
+	list := listID("consumers", resource.Name, filters)
 	from, err := readToken[consumerPosition](list, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
-	jobs, from, err := s.listConsumers(ctx, name, from, matches, limit)
+	jobs, from, err := s.listConsumers(ctx, resource.Name, from, matches, limit)
 	if err != nil {
 		return nil, err
 	}
 	out := &awsapi.ListJobsByConsumableResourceResponse{Jobs: []awsapi.ListJobsByConsumableResourceSummary{}}
 	for i := range jobs {
-		out.Jobs = append(out.Jobs, consumerSummary(call.Scope, &jobs[i], name))
+		out.Jobs = append(out.Jobs, consumerSummary(call.Scope, &jobs[i], resource.Name))
 	}
 	if from.Queue != "" {
 		out.NextToken, err = newToken(list, from)

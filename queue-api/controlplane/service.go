@@ -51,13 +51,14 @@ type Service struct {
 	environments EnvironmentStore
 	queues       QueueStore
 	definitions  DefinitionStore
+	targets      TargetStore
 	jobs         JobStore
 	arrays       ArrayStore
 	dependencies DependencyStore
 	waiting      WaitingStore
-	consumers    ConsumerStore
 	policies     PolicyStore
 	consumables  ConsumableStore
+	consumers    ConsumerStore
 	revisions    RevisionStore
 	clock        clock.PassiveClock
 	cfg          Config
@@ -69,16 +70,10 @@ func New(store Store, clk clock.PassiveClock, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{environments: store, queues: store, definitions: store, jobs: store, clock: clk, cfg: cfg}
-	// Stores grow into these one by one.
-	s.arrays, _ = store.(ArrayStore)
-	s.dependencies, _ = store.(DependencyStore)
-	s.waiting, _ = store.(WaitingStore)
-	s.consumers, _ = store.(ConsumerStore)
-	s.policies, _ = store.(PolicyStore)
-	s.consumables, _ = store.(ConsumableStore)
-	s.revisions, _ = store.(RevisionStore)
-	return s, nil
+	return &Service{
+		environments: store, queues: store, definitions: store, targets: store, jobs: store, arrays: store, dependencies: store,
+		waiting: store, policies: store, consumables: store, consumers: store, revisions: store, clock: clk, cfg: cfg,
+	}, nil
 }
 
 // now is the time to the millisecond, which is what the API can say.

@@ -13,7 +13,15 @@ type Store interface {
 	EnvironmentStore
 	QueueStore
 	DefinitionStore
+	TargetStore
 	JobStore
+	ArrayStore
+	DependencyStore
+	WaitingStore
+	PolicyStore
+	ConsumableStore
+	ConsumerStore
+	RevisionStore
 }
 
 // EnvironmentStore keeps compute environments by name.
@@ -49,6 +57,14 @@ type DefinitionStore interface {
 	DefinitionNames(ctx context.Context) ([]string, error)
 	// DeregisterDefinition makes a revision INACTIVE; twice is harmless. It fails with batch.ErrNotFound.
 	DeregisterDefinition(ctx context.Context, ref batch.DefinitionRef) error
+}
+
+// TargetStore finds what a submission names.
+type TargetStore interface {
+	// Target gives a queue and a definition as they are now, of the latest ACTIVE revision if ref names none; a named one may
+	// be INACTIVE. It fails with batch.ErrQueueNotFound, or with batch.ErrNotFound if there is no such definition. The caller
+	// must not change what either points to.
+	Target(ctx context.Context, queueName string, ref batch.DefinitionRef) (batch.JobQueue, batch.JobDefinition, error)
 }
 
 // JobStore keeps jobs.
@@ -91,8 +107,6 @@ type WaitingStore interface {
 
 // ConsumerStore knows which jobs name which consumable resource.
 type ConsumerStore interface {
-	// Consumable fails with batch.ErrNotFound.
-	Consumable(ctx context.Context, name string) (batch.ConsumableResource, error)
 	// ListConsumers gives the queue's jobs, finished ones too, that name the resource, latest submitted first, and where to
 	// go on, empty at the end.
 	ListConsumers(ctx context.Context, queueNumber int, resource, after string, limit int) (jobs []batch.Job, next string, err error)

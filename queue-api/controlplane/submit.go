@@ -90,27 +90,36 @@ func (s *Service) findQueue(ctx context.Context, id string) (batch.JobQueue, err
 
 func noQueue(id string) error { return batch.Invalidf("JobQueue %s not found.", clip(id)) }
 
-// openQueue finds a queue that takes jobs.
-func (s *Service) openQueue(ctx context.Context, id string) (batch.JobQueue, error) {
-	queue, err := s.findQueue(ctx, id)
+// checkOpen checks that the queue takes jobs.
+func checkOpen(queue *batch.JobQueue, id string) error {
 	switch {
-	case err != nil:
-		return queue, err
 	case queue.Status == batch.ResourceDeleting:
-		return queue, noQueue(id)
+		return noQueue(id)
 	case queue.State != batch.Enabled:
-		return queue, batch.Invalidf("JobQueue %s is DISABLED and takes no jobs", clip(id))
+		return batch.Invalidf("JobQueue %s is DISABLED and takes no jobs", clip(id))
 	}
-	return queue, nil
+	return nil
 }
 
 // target finds the queue that takes the job and the definition that it runs.
 func (s *Service) target(ctx context.Context, queueID, definitionID string) (batch.JobQueue, batch.JobDefinition, error) {
-	queue, err := s.openQueue(ctx, queueID)
-	if err != nil {
-		return queue, batch.JobDefinition{}, err
+	name, ok := batch.NameFromARN(batch.ARNJobQueue, queueID)
+	if !ok {
+		return batch.JobQueue{}, batch.JobDefinition{}, noQueue(queueID)
 	}
-	def, err := s.activeDefinition(ctx, definitionID)
+	ref, err := definitionRef(definitionID)
+	if err != nil {
+		return batch.JobQueue{}, batch.JobDefinition{}, err
+	}
+	queue, def, err := s.targets.Target(ctx, name, ref)
+	switch {
+	case errors.Is(err, batch.ErrQueueNotFound):
+		err = noQueue(queueID)
+	case errors.Is(err, batch.ErrNotFound), err == nil && def.Status != batch.DefinitionActive:
+		err = cmp.Or(checkOpen(&queue, queueID), noDefinition(definitionID))
+	case err == nil:
+		err = checkOpen(&queue, queueID)
+	}
 	return queue, def, err
 }
 

@@ -188,10 +188,11 @@ func TestSubmitJobToAQueueThatClosesMeanwhile(t *testing.T) {
 // errDown is what a store says that cannot be reached.
 var errDown = errors.New("store is down")
 
-// downJobs, downQueues and downDefinitions are stores that cannot be reached.
+// downJobs, downQueues, downTargets and downDefinitions are stores that cannot be reached.
 type (
 	downJobs        struct{ JobStore }
 	downQueues      struct{ QueueStore }
+	downTargets     struct{ TargetStore }
 	downDefinitions struct{ DefinitionStore }
 )
 
@@ -211,6 +212,10 @@ func (downQueues) Queue(context.Context, string) (batch.JobQueue, error) {
 	return batch.JobQueue{}, errDown
 }
 
+func (downTargets) Target(context.Context, string, batch.DefinitionRef) (batch.JobQueue, batch.JobDefinition, error) {
+	return batch.JobQueue{}, batch.JobDefinition{}, errDown
+}
+
 func (downDefinitions) Definition(context.Context, batch.DefinitionRef) (batch.JobDefinition, error) {
 	return batch.JobDefinition{}, errDown
 }
@@ -226,14 +231,15 @@ func TestStoreErrorsAreNotTheCallers(t *testing.T) {
 	}
 	jobs := with(func(s *Service) { s.jobs = downJobs{} })
 	queues := with(func(s *Service) { s.queues = downQueues{} })
+	targets := with(func(s *Service) { s.targets = downTargets{} })
 	definitions := with(func(s *Service) { s.definitions = downDefinitions{} })
 	job := fmt.Sprintf(`{"jobs":[%q]}`, id)
 	const submit = `{"jobName":"j","jobQueue":"q","jobDefinition":"d"}`
 	cases := map[string]func() (string, error){
-		"submit":             func() (string, error) { return do(t, jobs.SubmitJob, submit) },
-		"submit, queue":      func() (string, error) { return do(t, queues.SubmitJob, submit) },
-		"submit, definition": func() (string, error) { return do(t, definitions.SubmitJob, submit) },
-		"describe":           func() (string, error) { return do(t, jobs.DescribeJobs, job) },
+		"submit":                       func() (string, error) { return do(t, jobs.SubmitJob, submit) },
+		"submit, queue and definition": func() (string, error) { return do(t, targets.SubmitJob, submit) },
+		"list, queue":                  func() (string, error) { return do(t, queues.ListJobs, `{"jobQueue":"q"}`) },
+		"describe":                     func() (string, error) { return do(t, jobs.DescribeJobs, job) },
 		"describe, its definition": func() (string, error) {
 			return do(t, definitions.DescribeJobs, job)
 		},

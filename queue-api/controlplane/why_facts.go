@@ -88,7 +88,7 @@ func parentID(job *batch.Job) string {
 }
 
 func (s *Service) waitingReasons(ctx context.Context, jobs []*batch.Job, out map[string]string) error {
-	if len(jobs) == 0 || s.waiting == nil {
+	if len(jobs) == 0 {
 		return nil
 	}
 	f, err := s.gather(ctx, jobs)
@@ -183,7 +183,7 @@ func (s *Service) gatherConsumables(ctx context.Context, f *facts, jobs []*batch
 			if _, ok := f.consumables[r.Name]; ok {
 				continue
 			}
-			c, err := s.consumers.Consumable(ctx, r.Name)
+			c, err := s.consumables.Consumable(ctx, r.Name)
 			switch {
 			case errors.Is(err, batch.ErrNotFound):
 				f.consumables[r.Name] = nil

@@ -205,6 +205,16 @@ func (m *Memory) Definition(_ context.Context, ref batch.DefinitionRef) (batch.J
 	return batch.JobDefinition{}, batch.ErrNotFound
 }
 
+// Target gives a queue and a definition at once; it fails with batch.ErrQueueNotFound or batch.ErrNotFound.
+func (m *Memory) Target(ctx context.Context, queueName string, ref batch.DefinitionRef) (batch.JobQueue, batch.JobDefinition, error) {
+	queue, err := m.Queue(ctx, queueName)
+	if err != nil {
+		return queue, batch.JobDefinition{}, batch.ErrQueueNotFound
+	}
+	def, err := m.Definition(ctx, ref)
+	return queue, def, err
+}
+
 // DefinitionRevisions implements Store.
 func (m *Memory) DefinitionRevisions(_ context.Context, name string) ([]batch.JobDefinition, error) {
 	m.mu.Lock()
