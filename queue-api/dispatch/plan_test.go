@@ -64,7 +64,7 @@ func TestHeadIsOvertakenOnlyWithinTheBackfill(t *testing.T) {
 	}{
 		"strict": {Config{}, 0, []string{"", "", "", ""}},
 		"two are tried and take what the head cannot": {Config{Backfill: 2, BackfillFor: time.Hour}, 0, []string{"ce-a", "", "", ""}},
-		"four are tried":                          {Config{Backfill: 4, BackfillFor: time.Hour}, 0, []string{"ce-a", "", "ce-a", ""}},
+		"four are tried": {Config{Backfill: 4, BackfillFor: time.Hour}, 0, []string{"ce-a", "", "ce-a", ""}},
 		"none any more once the head waited long": {Config{Backfill: 4, BackfillFor: time.Hour}, time.Hour, []string{"", "", "", ""}},
 	}
 	for name, tc := range cases {
