@@ -86,7 +86,7 @@ func (s *Service) checkNewDefinition(in *awsapi.RegisterJobDefinitionRequest) er
 	if err := checkName(in.JobDefinitionName); err != nil {
 		return err
 	}
-	if err := checkDefinitionKind(in); err != nil {
+	if err := checkPlatform(in); err != nil {
 		return err
 	}
 	if err := checkTags(in.Tags); err != nil {
@@ -111,26 +111,20 @@ func (s *Service) checkNewDefinition(in *awsapi.RegisterJobDefinitionRequest) er
 	return nil
 }
 
-// checkDefinitionKind is AWS Batch's rule of one kind of properties for each definition.
-func checkDefinitionKind(in *awsapi.RegisterJobDefinitionRequest) error {
-	switch {
-	case value(in.Type) != "container":
-		return refused("type " + value(in.Type))
-	case !isEmpty(in.NodeProperties):
-		return refused("nodeProperties")
-	case in.EcsProperties != nil && len(in.EcsProperties.TaskProperties) > 0:
-		return refused("ecsProperties")
-	case in.ConsumableResourceProperties != nil && len(in.ConsumableResourceProperties.ConsumableResourceList) > 0:
-		return refused("consumableResourceProperties")
-	case isEmpty(in.ContainerProperties) == isEmpty(in.EksProperties):
-		return batch.Invalidf("a job definition of type container must have either containerProperties or eksProperties")
-	case !isEmpty(in.EksProperties) && len(in.PlatformCapabilities) > 0:
+// checkPlatform is AWS Batch's rule for platformCapabilities: none with eksProperties, Amazon EC2 or Fargate otherwise. It
+// accepts propagateTags on anything, because clients send it.
+func checkPlatform(in *awsapi.RegisterJobDefinitionRequest) error {
+	if len(in.PlatformCapabilities) == 0 {
+		return nil
+	}
+	if !isEmpty(in.EksProperties) {
 		return batch.Invalidf("platformCapabilities is not applicable to a job definition with eksProperties")
 	}
-	for _, p := range in.PlatformCapabilities {
-		if p != platformEC2 {
-			return refused("platformCapabilities " + p)
-		}
+	if len(in.PlatformCapabilities) > 1 {
+		return batch.Invalidf("platformCapabilities must have exactly 1 member: %s or %s", platformEC2, platformFargate)
+	}
+	if p := in.PlatformCapabilities[0]; p != platformEC2 && p != platformFargate {
+		return refused("platformCapabilities " + p)
 	}
 	return nil
 }

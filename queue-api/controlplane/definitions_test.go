@@ -31,6 +31,21 @@ func TestRegisterJobDefinition(t *testing.T) {
 			want: `{"tags":{},"parameters":{},"platformCapabilities":[],"containerOrchestrationType":"EKS","eksProperties":{"podProperties":{"volumes":[],"containers":[{"image":"busybox",
 				"command":["sleep","1"],"args":[],"env":[],"volumeMounts":[],"resources":{"limits":{"cpu":"1","memory":"64Mi"}}}]}}`,
 		},
+		"ecsProperties": {
+			body: `{"jobDefinitionName":"n","type":"container","ecsProperties":{"taskProperties":[{"containers":[{"image":"busybox","name":"main","command":["true"],
+				"resourceRequirements":[{"type":"VCPU","value":"1"},{"type":"MEMORY","value":"64"}]}]}]}}`,
+			want: `{"tags":{},"parameters":{},"platformCapabilities":["EC2"],"containerOrchestrationType":"ECS","ecsProperties":{"taskProperties":[{"volumes":[],"containers":[{"image":"busybox","name":"main","command":["true"],
+				"resourceRequirements":[{"type":"VCPU","value":"1"},{"type":"MEMORY","value":"64"}],"dependsOn":[],"environment":[],"mountPoints":[],"ulimits":[],"secrets":[]}]}]}`,
+		},
+		"Fargate, consumable resources and empty properties of other kinds": {
+			body: `{"jobDefinitionName":"n","type":"container","platformCapabilities":["FARGATE"],"ecsProperties":{"taskProperties":[]},"eksProperties":{},
+				"consumableResourceProperties":{"consumableResourceList":[{"consumableResource":"licence","quantity":2}]},
+				"containerProperties":{"image":"busybox","executionRoleArn":"arn:aws:iam::1:role/r","resourceRequirements":[{"type":"VCPU","value":"0.25"},{"type":"MEMORY","value":"512"}]}}`,
+			want: `{"tags":{},"parameters":{},"platformCapabilities":["FARGATE"],"containerOrchestrationType":"ECS",
+				"consumableResourceProperties":{"consumableResourceList":[{"consumableResource":"licence","quantity":2}]},
+				"containerProperties":{"image":"busybox","executionRoleArn":"arn:aws:iam::1:role/r","resourceRequirements":[{"type":"VCPU","value":"0.25"},{"type":"MEMORY","value":"512"}],
+					"command":[],"environment":[],"volumes":[],"mountPoints":[],"ulimits":[],"secrets":[]}`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -47,6 +62,33 @@ func TestRegisterJobDefinition(t *testing.T) {
 	}
 }
 
+// Contract 3.8: a definition of type multinode has nodeProperties, each range with properties of one kind.
+func TestRegisterMultiNodeDefinition(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct{ node, want, frame string }{
+		"container": {
+			node:  `"container":{"image":"busybox","command":["true"],"resourceRequirements":[{"type":"VCPU","value":"1"},{"type":"MEMORY","value":"64"}]}`,
+			want:  `"container":{"image":"busybox","command":["true"],"resourceRequirements":[{"type":"VCPU","value":"1"},{"type":"MEMORY","value":"64"}],"environment":[],"volumes":[],"mountPoints":[],"ulimits":[],"secrets":[]}`,
+			frame: `"platformCapabilities":["EC2"],"containerOrchestrationType":"ECS"`,
+		},
+		"eksProperties": {
+			node:  `"eksProperties":{"podProperties":{"containers":[{"image":"busybox","resources":{"limits":{"cpu":"1","memory":"64Mi"}}}]}}`,
+			want:  `"eksProperties":{"podProperties":{"volumes":[],"containers":[{"image":"busybox","resources":{"limits":{"cpu":"1","memory":"64Mi"}},"args":[],"env":[],"volumeMounts":[]}]}}`,
+			frame: `"platformCapabilities":[],"containerOrchestrationType":"EKS"`,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			const frame = `"type":"multinode","jobDefinitionName":"m"`
+			ok(t, f.RegisterJobDefinition, `{`+frame+`,"nodeProperties":{"numNodes":3,"mainNode":0,"nodeRangeProperties":[{"targetNodes":"0:",`+tc.node+`}]}}`)
+			wantJSON(t, `{"jobDefinitions":[{`+frame+`,"jobDefinitionArn":"`+arnBase+`job-definition/m:1","revision":1,"status":"ACTIVE","tags":{},"parameters":{},`+tc.frame+`,
+				"nodeProperties":{"numNodes":3,"mainNode":0,"nodeRangeProperties":[{"targetNodes":"0:",`+tc.want+`}]}}]}`, ok(t, f.DescribeJobDefinitions, `{}`))
+		})
+	}
+}
+
 func TestRegisterJobDefinitionRefuses(t *testing.T) {
 	t.Parallel()
 	with := func(more string) string {
@@ -55,18 +97,18 @@ func TestRegisterJobDefinitionRefuses(t *testing.T) {
 	rule := func(rule string) string {
 		return with(`"retryStrategy":{"attempts":2,"evaluateOnExit":[{"action":"EXIT"},` + rule + `]}`)
 	}
-	const oneKind = "a job definition of type container must have either containerProperties or eksProperties"
+	const oneKind = "exactly one of containerProperties, ecsProperties and eksProperties must be given"
 	const pattern = " must be at most 512 characters of letters, digits, periods, colons and white space, perhaps with an asterisk at the end"
 	cases := map[string]struct{ body, want string }{
 		"name":               {`{"jobDefinitionName":"n:1","type":"container"}`, "Provided name n:1 is not supported pattern[a-zA-Z_0-9-]{1,128}"},
-		"multinode":          {`{"jobDefinitionName":"n","type":"multinode"}`, "type multinode is not supported by this server"},
+		"multinode":          {`{"jobDefinitionName":"n","type":"multinode"}`, "nodeProperties and no other properties must be given when type is multinode"},
 		"unknown type":       {`{"jobDefinitionName":"n","type":"x"}`, "type: must be one of container, multinode"},
 		"no properties":      {`{"jobDefinitionName":"n","type":"container"}`, oneKind},
 		"both properties":    {with(`"eksProperties":{"podProperties":{}}`), oneKind},
-		"nodeProperties":     {with(`"nodeProperties":{"numNodes":1,"mainNode":0,"nodeRangeProperties":[]}`), "nodeProperties is not supported by this server"},
-		"ecsProperties":      {`{"jobDefinitionName":"n","type":"container","ecsProperties":{"taskProperties":[{"containers":[{"image":"i"}]}]}}`, "ecsProperties is not supported by this server"},
-		"consumable":         {with(`"consumableResourceProperties":{"consumableResourceList":[{"consumableResource":"a","quantity":1}]}`), "consumableResourceProperties is not supported by this server"},
-		"Fargate":            {with(`"platformCapabilities":["FARGATE"]`), "platformCapabilities FARGATE is not supported by this server"},
+		"nodeProperties":     {with(`"nodeProperties":{"numNodes":1,"mainNode":0,"nodeRangeProperties":[]}`), "nodeProperties: applies to job definitions of type multinode only"},
+		"two kinds":          {with(`"ecsProperties":{"taskProperties":[{"containers":[{"image":"i"}]}]}`), oneKind},
+		"managed instances":  {with(`"platformCapabilities":["MANAGED_INSTANCES"]`), "platformCapabilities MANAGED_INSTANCES is not supported by this server"},
+		"two platforms":      {with(`"platformCapabilities":["EC2","FARGATE"]`), "platformCapabilities must have exactly 1 member: EC2 or FARGATE"},
 		"platform of EKS":    {strings.Replace(eksDefinition, `"type"`, `"platformCapabilities":["EC2"],"type"`, 1), "platformCapabilities is not applicable to a job definition with eksProperties"},
 		"schedulingPriority": {with(`"schedulingPriority":10000`), "schedulingPriority must be between 0 and 9999"},
 		"timeout":            {with(`"timeout":{"attemptDurationSeconds":59}`), "timeout.attemptDurationSeconds must be at least 60"},
