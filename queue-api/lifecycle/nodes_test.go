@@ -4,6 +4,7 @@ package lifecycle
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,8 +43,8 @@ func TestMainNodeDecides(t *testing.T) {
 		return StartFailed{Attempt: 1, Node: node, Container: "default", Reason: "CannotPullContainerError: x"}
 	}
 	upMain := []Event{admitGang, bindMain, startMain}
-	up := append(upMain[:3:3], bindOther(0), startOther(0), bindOther(2), startOther(2))
-	with := func(more ...Event) []Event { return append(up[:len(up):len(up)], more...) }
+	up := slices.Concat(upMain, []Event{bindOther(0), startOther(0), bindOther(2), startOther(2)})
+	with := func(more ...Event) []Event { return slices.Concat(up, more) }
 	cases := map[string]struct {
 		section     string // of the contract
 		attempts    int
