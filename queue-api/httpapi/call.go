@@ -19,14 +19,18 @@ const (
 	maxRegion = 64
 )
 
-// call reads from the headers on whose behalf a request is made. Nothing there is needed: what is missing or malformed
-// is left at the server's own scope, because clients without credentials are served too.
-func (s *Server) call(h http.Header) batch.Call {
+// call says on whose behalf a request is made: of the user that authentication found, else of whom the headers name.
+// Nothing there is needed: what is missing or malformed is left at the server's own scope, because clients without
+// credentials are served too.
+func (s *Server) call(r *http.Request) batch.Call {
 	c := batch.Call{Scope: s.scope}
-	if principal, region, ok := parseAuthorization(h.Get(headerAuthorization)); ok {
+	if principal, region, ok := parseAuthorization(r.Header.Get(headerAuthorization)); ok {
 		c.Principal, c.Region = principal, region
 	}
-	if id := h.Get(headerInvocation); isIdentity(id) {
+	if user, ok := r.Context().Value(userKey{}).(batch.User); ok {
+		c.Principal, c.User = user.Name, user
+	}
+	if id := r.Header.Get(headerInvocation); isIdentity(id) {
 		c.Invocation = id
 	}
 	return c

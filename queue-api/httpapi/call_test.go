@@ -4,6 +4,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -56,10 +57,10 @@ func TestCall(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := http.Header{}
-			h.Set("Authorization", tc.authorization)
-			h.Set("amz-sdk-invocation-id", tc.invocation)
-			if diff := cmp.Diff(tc.want, s.call(h)); diff != "" {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/submitjob", http.NoBody)
+			r.Header.Set("Authorization", tc.authorization)
+			r.Header.Set("amz-sdk-invocation-id", tc.invocation)
+			if diff := cmp.Diff(tc.want, s.call(r)); diff != "" {
 				t.Errorf("call mismatch (-want +got):\n%s", diff)
 			}
 		})

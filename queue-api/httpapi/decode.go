@@ -25,6 +25,14 @@ const maxBody = 256 << 10
 func decodeBody(r *http.Request, in any) error {
 	buf := getBuffer()
 	defer putBuffer(buf)
+	if err := readBody(r, buf); err != nil {
+		return err
+	}
+	return decode(buf.Bytes(), in)
+}
+
+// readBody reads the bounded body of r.
+func readBody(r *http.Request, buf *bytes.Buffer) error {
 	if r.ContentLength > maxBody {
 		return errTooLarge()
 	}
@@ -34,7 +42,7 @@ func decodeBody(r *http.Request, in any) error {
 	if buf.Len() > maxBody {
 		return errTooLarge()
 	}
-	return decode(buf.Bytes(), in)
+	return nil
 }
 
 func errTooLarge() error {

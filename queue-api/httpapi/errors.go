@@ -22,6 +22,13 @@ var statuses = map[string]int{
 	batch.CodeServer:          http.StatusInternalServerError,
 	batch.CodeTooManyRequests: http.StatusTooManyRequests,
 	codeUnknownOperation:      http.StatusNotFound,
+
+	batch.CodeAccessDenied:        http.StatusForbidden,
+	batch.CodeExpiredToken:        http.StatusForbidden,
+	batch.CodeIncompleteSignature: http.StatusForbidden,
+	batch.CodeInvalidSignature:    http.StatusForbidden,
+	batch.CodeMissingToken:        http.StatusForbidden,
+	batch.CodeUnrecognizedClient:  http.StatusForbidden,
 }
 
 // codeUnknownOperation is what AWS answers to a path that no operation has.
@@ -53,8 +60,17 @@ func (e *endpoint) fail(r *http.Request, h http.Header, body *bytes.Buffer, requ
 	encoder := json.NewEncoder(body)
 	encoder.SetEscapeHTML(false)
 	// Cannot fail: a string always encodes, and a buffer always takes it.
-	_ = encoder.Encode(errorBody{Message: envelope(known.Message, requestID)})
+	_ = encoder.Encode(errorBody{Message: messageOf(known, requestID)})
 	return statuses[known.Code]
+}
+
+// messageOf puts AWS Batch's envelope around its own errors. Those of authentication and authorisation come from what
+// stands in front of it and have none.
+func messageOf(e *batch.Error, requestID string) string {
+	if statuses[e.Code] == http.StatusForbidden {
+		return clip(e.Message)
+	}
+	return envelope(e.Message, requestID)
 }
 
 // errorBody is the wire form of both exceptions of the API model.
@@ -64,10 +80,14 @@ type errorBody struct {
 
 // envelope is what AWS Batch puts around the text of every error. Clients look for the text inside it.
 func envelope(text, requestID string) string {
+	return "Error executing request, Exception : " + clip(text) + ", RequestId: " + requestID
+}
+
+func clip(text string) string {
 	if len(text) > maxMessage {
 		text = strings.ToValidUTF8(text[:maxMessage], "") + "…"
 	}
-	return "Error executing request, Exception : " + text + ", RequestId: " + requestID
+	return text
 }
 
 func (e *endpoint) logFailure(r *http.Request, requestID string, err error) {

@@ -45,11 +45,14 @@ func located[In, Out any, P request[In]](
 		if err := in.Validate(); err != nil {
 			return nil, batch.Invalidf("%s", err)
 		}
-		out, err := do(r.Context(), s.call(r.Header), in)
-		if out == nil {
-			out = new(Out)
-		}
-		return out, err
+		call := s.call(r)
+		return s.authorized(r.Context(), call, name, in, func() (any, error) {
+			out, err := do(r.Context(), call, in)
+			if out == nil {
+				out = new(Out)
+			}
+			return out, err
+		})
 	})
 }
 
@@ -94,10 +97,14 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var contentTypeJSON = []string{"application/json"}
 
+func errTooMany() error {
+	return &batch.Error{Code: batch.CodeTooManyRequests, Message: "Too many requests at once, please retry"}
+}
+
 // answer runs the operation and encodes what it returned.
 func (e *endpoint) answer(r *http.Request, body *bytes.Buffer) (err error) {
 	if !e.server.enter() {
-		return &batch.Error{Code: batch.CodeTooManyRequests, Message: "Too many requests at once, please retry"}
+		return errTooMany()
 	}
 	defer e.server.leave()
 	defer func() {

@@ -9,7 +9,7 @@ import (
 )
 
 // routes is the index of the API.
-func (s *Server) routes(plane ControlPlane) http.Handler {
+func (s *Server) routes(plane ControlPlane, cfg Config) http.Handler {
 	mux := http.NewServeMux()
 
 	mux.Handle("POST /v1/createcomputeenvironment", op(s, "CreateComputeEnvironment", plane.CreateComputeEnvironment))
@@ -49,8 +49,19 @@ func (s *Server) routes(plane ControlPlane) http.Handler {
 	mux.Handle("POST /v1/deleteconsumableresource", op(s, "DeleteConsumableResource", plane.DeleteConsumableResource))
 
 	s.outOfScope(mux)
+	s.ours(mux, cfg)
 	mux.Handle("/", s.unknown())
 	return plainPaths(mux, s.tags(plane), s.unknown())
+}
+
+// ours routes what AWS Batch does not have.
+func (s *Server) ours(mux *http.ServeMux, cfg Config) {
+	if cfg.Credentials != nil {
+		mux.Handle("GET /x/v1/credentials", s.credentials(cfg.Credentials))
+	}
+	if cfg.Events != nil {
+		mux.Handle("GET /x/v1/events", s.events(cfg.Events))
+	}
 }
 
 // outOfScope routes what this server will not have: SageMaker's service environments and service jobs, and quota shares.

@@ -24,6 +24,15 @@ type Config struct {
 	// MaxInFlight is how many requests are answered at once; those beyond it get a TooManyRequestsException, which SDKs
 	// retry. Default: 1024.
 	MaxInFlight int
+
+	// Authenticator finds out who makes each request. Default: nobody is asked.
+	Authenticator Authenticator
+	// Authorizer says what callers may do. Default: everything.
+	Authorizer Authorizer
+	// Credentials answers GET /x/v1/credentials with a derived access key. Default: there is no such path.
+	Credentials func(*http.Request) (any, error)
+	// Events serves GET /x/v1/events. Default: there is no such path.
+	Events http.Handler
 }
 
 // Server answers the Batch API. It is an http.Handler; Run serves it.
@@ -32,7 +41,11 @@ type Server struct {
 	maxInFlight int64
 	inFlight    atomic.Int64
 	metrics     *metrics
+	refused     *operationMetrics
 	handler     http.Handler
+
+	authenticator Authenticator // nil: nobody is asked who they are
+	authorizer    Authorizer    // nil: everybody may do everything
 }
 
 var _ http.Handler = (*Server)(nil)
@@ -44,7 +57,9 @@ func New(plane ControlPlane, registry prometheus.Registerer, cfg Config) (*Serve
 			Region:  cmp.Or(cfg.Region, "us-east-1"),
 			Account: cmp.Or(cfg.Account, "123456789012"),
 		},
-		maxInFlight: int64(cmp.Or(cfg.MaxInFlight, 1024)),
+		maxInFlight:   int64(cmp.Or(cfg.MaxInFlight, 1024)),
+		authenticator: cfg.Authenticator,
+		authorizer:    cfg.Authorizer,
 	}
 	switch {
 	case !isRegion(s.scope.Region):
@@ -58,7 +73,8 @@ func New(plane ControlPlane, registry prometheus.Registerer, cfg Config) (*Serve
 	if s.metrics, err = newMetrics(registry, func() float64 { return float64(s.inFlight.Load()) }); err != nil {
 		return nil, err
 	}
-	s.handler = s.routes(plane)
+	s.refused = s.metrics.operation("Refused")
+	s.handler = s.authenticate(s.routes(plane, cfg))
 	return s, nil
 }
 
