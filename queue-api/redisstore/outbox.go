@@ -78,3 +78,12 @@ func (s *Store) DeliveryCursor(ctx context.Context, sink string, queueNumber int
 func (s *Store) SetDeliveryCursor(ctx context.Context, sink string, queueNumber int, cursor string) error {
 	return wrap(s.client.HSet(ctx, slotOf(queueNumber).cursors(), sink, cursor).Err())
 }
+
+// LastStatusChange implements storetest.OutboxStore.
+func (s *Store) LastStatusChange(ctx context.Context, queueNumber int) (string, error) {
+	newest, err := s.client.XRevRangeN(ctx, slotOf(queueNumber).events(), "+", "-", 1).Result()
+	if err != nil || len(newest) == 0 {
+		return "", wrap(err)
+	}
+	return newest[0].ID, nil
+}

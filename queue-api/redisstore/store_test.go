@@ -13,12 +13,23 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/storetest"
 )
 
-var _ storetest.Store = (*Store)(nil)
+var (
+	_ storetest.Store           = (*Store)(nil)
+	_ storetest.ArrayStore      = (*Store)(nil)
+	_ storetest.DependencyStore = (*Store)(nil)
+	_ storetest.ShareStore      = (*Store)(nil)
+	_ storetest.PolicyStore     = (*Store)(nil)
+	_ storetest.ConsumableStore = (*Store)(nil)
+	_ storetest.OutboxStore     = (*Store)(nil)
+	_ storetest.TagStore        = (*Store)(nil)
+	_ storetest.RetentionStore  = (*Store)(nil)
+)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -52,21 +63,37 @@ func safeSettings() []string {
 }
 
 func TestStore(t *testing.T) {
-	client := startRedis(t, safeSettings()...)
-	storetest.Run(t, func(t *testing.T) storetest.Store {
+	runSuite(t, startRedis(t, safeSettings()...))
+}
+
+// TestStoreInMemory holds the store over the Redis of --dev to the same rules.
+func TestStoreInMemory(t *testing.T) {
+	runSuite(t, startMiniredis(t))
+}
+
+func runSuite(t *testing.T, client *redis.Client) {
+	t.Helper()
+	openWith := func(t *testing.T, cfg Config) *Store {
 		t.Helper()
 		if err := client.FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		return New(client, Config{})
-	})
-}
-
-func TestStoreInMemory(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Store {
+		return New(client, cfg)
+	}
+	open := func(t *testing.T) storetest.Store { t.Helper(); return openWith(t, Config{}) }
+	storetest.Run(t, open)
+	storetest.RunArrays(t, open)
+	storetest.RunDependencies(t, open)
+	storetest.RunShares(t, open)
+	storetest.RunConsumables(t, open)
+	storetest.RunPolicies(t, open)
+	storetest.RunTags(t, open)
+	storetest.RunOutbox(t, open)
+	storetest.RunRetention(t, func(t *testing.T, retention time.Duration, clock *clocktesting.FakeClock) storetest.Store {
 		t.Helper()
-		return New(startMiniredis(t), Config{})
+		return openWith(t, Config{Retention: retention, Clock: clock})
 	})
+	t.Run("model", func(t *testing.T) { storetest.RunModel(t, 1, 50, open) })
 }
 
 // startMiniredis runs the Redis of --dev.

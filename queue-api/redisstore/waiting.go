@@ -62,12 +62,17 @@ func parseWaitingToken(s string) (t waitingToken, err error) {
 	return t, nil
 }
 
-func tokenBehind(e entry, index int) string {
-	score := strconv.FormatInt(int64(e.score), 10)
-	if index < 0 {
-		return score
+// tokenBehind is that of a page behind an entry.
+func tokenBehind(e entry) string {
+	if e.id.isChild() {
+		return tokenWithin(e, e.id.index())
 	}
-	return score + ":" + strconv.Itoa(index)
+	return strconv.FormatInt(int64(e.score), 10)
+}
+
+// tokenWithin is that of a page behind a child of an entry.
+func tokenWithin(e entry, index int) string {
+	return strconv.FormatInt(int64(e.score), 10) + ":" + strconv.Itoa(index)
 }
 
 // WaitingIn implements storetest.ShareStore. It takes two round trips, and one more if children wait that have a record.
@@ -77,7 +82,7 @@ func (s *Store) WaitingIn(ctx context.Context, queueNumber int, share, after str
 		return nil, "", err
 	}
 	q := slotOf(queueNumber)
-	entries, err := s.waitingEntries(ctx, q.waiting(share), token, limit+1)
+	entries, more, err := s.waitingEntries(ctx, q.waiting(share), token, limit+1)
 	if err != nil {
 		return nil, "", err
 	}
@@ -86,38 +91,43 @@ func (s *Store) WaitingIn(ctx context.Context, queueNumber int, share, after str
 		return nil, "", err
 	}
 	next := ""
-	if len(at) > limit {
+	switch {
+	case len(at) > limit:
 		at, next = at[:limit], ends[limit-1]
+	case more: // arrays none of whose children wait any more
+		next = tokenBehind(entries[len(entries)-1])
 	}
 	jobs, err := s.read(ctx, at)
 	return slices.DeleteFunc(jobs, func(j batch.Job) bool { return !j.IsWaiting() }), next, err
 }
 
-// waitingEntries gives the entries of a share from a token on. An array may stand for many jobs, so fewer may be enough.
-func (s *Store) waitingEntries(ctx context.Context, key string, token waitingToken, limit int) ([]entry, error) {
+// waitingEntries gives at most limit entries of a share from a token on, and whether there may be more. An array may stand
+// for many jobs, so fewer may be enough.
+func (s *Store) waitingEntries(ctx context.Context, key string, token waitingToken, limit int) (entries []entry, more bool, err error) {
 	from := "(" + strconv.FormatFloat(token.score, 'f', -1, 64)
 	if token.index >= 0 {
 		from = from[1:]
 	}
-	var out []entry
-	for offset := int64(0); len(out) < limit; {
-		page, err := s.client.ZRangeByScoreWithScores(ctx, key, &redis.ZRangeBy{Min: from, Max: "+inf", Offset: offset, Count: int64(limit)}).Result()
+	for offset := 0; ; offset += limit {
+		page, err := s.client.ZRangeByScoreWithScores(ctx, key,
+			&redis.ZRangeBy{Min: from, Max: "+inf", Offset: int64(offset), Count: int64(limit)}).Result()
 		if err != nil {
-			return nil, wrap(err)
+			return nil, false, wrap(err)
 		}
 		for _, z := range page {
 			e := entry{id: shortID(fmt.Sprint(z.Member)), score: z.Score}
 			isDone := e.score == token.score && e.id.isChild() && e.id.index() <= token.index
 			if !isDone {
-				out = append(out, e)
+				entries = append(entries, e)
 			}
 		}
 		if len(page) < limit {
-			break
+			return entries, false, nil
 		}
-		offset += int64(len(page))
+		if len(entries) > 0 {
+			return entries, true, nil
+		}
 	}
-	return out, nil
 }
 
 // expand gives the jobs and children that entries stand for, and for each the token of a page behind it.
@@ -128,15 +138,11 @@ func (s *Store) expand(ctx context.Context, q slot, entries []entry, token waiti
 	}
 	for _, e := range entries {
 		if !e.id.isArrayEntry() {
-			index := -1
-			if e.id.isChild() {
-				index = e.id.index()
-			}
-			at, ends = append(at, address{slot: q, id: e.id}), append(ends, tokenBehind(e, index))
+			at, ends = append(at, address{slot: q, id: e.id}), append(ends, tokenBehind(e))
 			continue
 		}
 		for _, index := range arrays[e.id] {
-			at, ends = append(at, address{slot: q, id: e.id.child(index)}), append(ends, tokenBehind(e, index))
+			at, ends = append(at, address{slot: q, id: e.id.child(index)}), append(ends, tokenWithin(e, index))
 		}
 	}
 	return at, ends, nil

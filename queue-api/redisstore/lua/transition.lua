@@ -42,8 +42,8 @@ if size > 0 then
   if ARGV[22] == '1' and total < size then
     local children = redis.call('GET', KEYS[19]) or string.rep('-', size)
     for _, dependent in ipairs(redis.call('ZRANGE', KEYS[15], 0, -1)) do
-      local index = tonumber(string.match(dependent, '^%d+'))
-      if index and string.sub(children, index + 1, index + 1) == '-' then
+      local index = tonumber(string.match(dependent, '^%d+') or '-1')
+      if index >= 0 and string.sub(children, index + 1, index + 1) == '-' then
         mark(KEYS[13], KEYS[14], childOf(id, index))
       end
     end
