@@ -3,6 +3,7 @@
 package controlplane
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -82,4 +83,80 @@ func TestStopNeedsAReason(t *testing.T) {
 		wantRefusal(t, err, want)
 	}
 	ok(t, f.CancelJob, `{"jobId":"x","reason":"`+strings.Repeat("é", 1024)+`"}`)
+}
+
+// bulkBody is a request of the bulk forms.
+func bulkBody(reason string, ids ...string) string {
+	return fmt.Sprintf(`{"jobs":["%s"],"reason":%q}`, strings.Join(ids, `","`), reason)
+}
+
+// TestBulkStops covers contract 2.6: each job lands in one list, unknown ones among the successful, as they were named.
+func TestBulkStops(t *testing.T) {
+	t.Parallel()
+	f := newBusyFixture(t)
+	waits := f.submitWith(t, `"tags":{}`)
+	runs := f.submitWith(t, `"tags":{}`)
+	f.step(t, runs, admitted(), bound(), started())
+	array := f.submitWith(t, `"arrayProperties":{"size":2}`)
+	asked := []string{waits, arnBase + "job/" + runs, array + ":1", "x", "00001abc-0000-4000-8000-000000000000"}
+	for range 2 { // a second time changes nothing
+		for _, op := range []func(string) string{
+			func(body string) string { return ok(t, f.CancelJobs, body) },
+			func(body string) string { return ok(t, f.TerminateJobs, body) },
+		} {
+			wantJSON(t, fmt.Sprintf(`{"successful":["%s"],"errors":[]}`, strings.Join(asked, `","`)), op(bulkBody("enough", asked...)))
+		}
+	}
+	wantJSON(t, `{"successful":[],"errors":[]}`, ok(t, f.CancelJobs, `{"jobs":[],"reason":"r"}`))
+	d := f.describe(t, waits, runs, array+":0", array+":1")
+	for i, want := range []string{"FAILED", "RUNNING", "RUNNABLE", "FAILED"} {
+		if *d[i].Status != want {
+			t.Errorf("%s is %s, want %s", *d[i].JobId, *d[i].Status, want)
+		}
+	}
+	if !*d[0].IsCancelled || !*d[1].IsTerminated || *d[3].StatusReason != "enough" {
+		t.Errorf("got %+v", d)
+	}
+}
+
+func TestBulkStopsRefuse(t *testing.T) {
+	t.Parallel()
+	f := newBusyFixture(t)
+	many := strings.Split(strings.Repeat("x ", 50)+"x", " ")
+	for body, want := range map[string]string{
+		bulkBody("r", many...): "jobs must have at most 50 jobs",
+		bulkBody("", "x"):      "reason must have 1 to 1024 characters",
+		`{"reason":"r"}`:       "jobs: is required",
+		`{"jobs":["x"]}`:       "reason: is required",
+	} {
+		_, err := do(t, f.CancelJobs, body)
+		wantRefusal(t, err, want)
+		_, err = do(t, f.TerminateJobs, body)
+		wantRefusal(t, err, want)
+	}
+	ok(t, f.TerminateJobs, bulkBody("r", many[:50]...))
+}
+
+// flakyJobs is a store that cannot be reached for one job.
+type flakyJobs struct {
+	JobStore
+
+	down string
+}
+
+func (f flakyJobs) Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error) {
+	if id == f.down {
+		return batch.Job{}, errDown
+	}
+	return f.JobStore.Transition(ctx, id, step)
+}
+
+func TestBulkStopsGoOnAfterAFailure(t *testing.T) {
+	t.Parallel()
+	f := newBusyFixture(t)
+	first, second := f.submitWith(t, `"tags":{}`), f.submitWith(t, `"tags":{}`)
+	f.jobs = flakyJobs{f.jobs, first}
+	want := fmt.Sprintf(`{"successful":[%q],"errors":[{"job":%q,"code":"ServerException","message":"Internal error"}]}`, second, first)
+	wantJSON(t, want, ok(t, f.CancelJobs, bulkBody("r", first, second)))
+	wantJSON(t, want, ok(t, f.TerminateJobs, bulkBody("r", first, second)))
 }
