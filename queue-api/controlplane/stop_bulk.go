@@ -74,5 +74,5 @@ func refusalOf(ctx context.Context, id string, err error) batch.Error {
 		return *refusal
 	}
 	klog.FromContext(ctx).Error(err, "Job could not be stopped", "job", id)
-	return batch.Error{Code: batch.CodeServer, Message: "Internal error"}
+	return batch.Error{Code: batch.CodeServer, Message: "The job could not be stopped, please retry"}
 }

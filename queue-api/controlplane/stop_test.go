@@ -156,7 +156,7 @@ func TestBulkStopsGoOnAfterAFailure(t *testing.T) {
 	f := newBusyFixture(t)
 	first, second := f.submitWith(t, `"tags":{}`), f.submitWith(t, `"tags":{}`)
 	f.jobs = flakyJobs{f.jobs, first}
-	want := fmt.Sprintf(`{"successful":[%q],"errors":[{"job":%q,"code":"ServerException","message":"Internal error"}]}`, second, first)
+	want := fmt.Sprintf(`{"successful":[%q],"errors":[{"job":%q,"code":"ServerException","message":"The job could not be stopped, please retry"}]}`, second, first)
 	wantJSON(t, want, ok(t, f.CancelJobs, bulkBody("r", first, second)))
 	wantJSON(t, want, ok(t, f.TerminateJobs, bulkBody("r", first, second)))
 }
