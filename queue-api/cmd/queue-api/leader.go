@@ -19,7 +19,6 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/dispatch"
-	"github.com/muster-batch/muster/queue-api/podspec"
 	"github.com/muster-batch/muster/queue-api/podwatch"
 	"github.com/muster-batch/muster/queue-api/redisstore"
 )
@@ -95,9 +94,11 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store)
 	if err != nil {
 		return err
 	}
-	dispatcher := dispatch.New(mine, dispatch.PodClient{Client: kube.core}, dispatch.Config{
-		Pod: podspec.Options{Namespace: o.namespace, HostNetwork: o.hostNetwork},
-	})
+	cfg, err := o.dispatcher()
+	if err != nil {
+		return err
+	}
+	dispatcher := dispatch.New(mine, dispatch.PodClient{Client: kube.core}, cfg)
 	watcher := podwatch.New(mine, pods, dispatcher, podwatch.Config{FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout})
 	resources := dispatch.NewResources(mine, pods, o.namespace, clock.RealClock{})
 

@@ -8,11 +8,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/muster-batch/muster/queue-api/controlplane"
+	"github.com/muster-batch/muster/queue-api/dispatch"
+	"github.com/muster-batch/muster/queue-api/podspec"
 	"github.com/muster-batch/muster/queue-api/redisstore"
 )
 
@@ -23,6 +27,7 @@ type options struct {
 	clusterOptions
 	podOptions
 	limitOptions
+	dispatchOptions
 }
 
 // addFlags declares every flag with its default.
@@ -32,12 +37,28 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	o.clusterOptions.addFlags(fs)
 	o.podOptions.addFlags(fs)
 	o.limitOptions.addFlags(fs)
+	o.dispatchOptions.addFlags(fs)
 }
 
 // validate checks what flags alone can tell.
 func (o *options) validate() error {
 	return errors.Join(o.apiOptions.validate(), o.storeOptions.validate(), o.clusterOptions.validate(), o.podOptions.validate(),
-		o.limitOptions.validate())
+		o.limitOptions.validate(), o.dispatchOptions.validate())
+}
+
+// service configures the Batch operations.
+func (o *options) service() (controlplane.Config, error) {
+	pod, err := o.pod()
+	return controlplane.Config{
+		MaxArraySize: o.maxArraySize, MaxDependencies: o.maxDependencies, MaxNodes: o.maxNodes, Pod: pod,
+	}, err
+}
+
+// dispatcher configures admission.
+func (o *options) dispatcher() (dispatch.Config, error) {
+	pod, err := o.pod()
+	pod.MaxNodes = o.maxNodes
+	return dispatch.Config{Pod: pod, Backfill: o.backfill, BackfillFor: o.backfillFor}, err
 }
 
 // apiOptions are the API's.
@@ -121,6 +142,8 @@ type podOptions struct {
 	hostNetwork    bool
 	finishedPodTTL time.Duration
 	pullTimeout    time.Duration
+	roles          []string // role=account
+	volumes        []string // file system=volume
 }
 
 func (o *podOptions) addFlags(fs *pflag.FlagSet) {
@@ -128,13 +151,40 @@ func (o *podOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.hostNetwork, "host-network", true, "Pods use the host's network unless their definition says otherwise, as in AWS Batch.")
 	fs.DurationVar(&o.finishedPodTTL, "finished-pod-ttl", 30*time.Second, "How long a finished pod is kept, for kubectl logs.")
 	fs.DurationVar(&o.pullTimeout, "image-pull-timeout", 2*time.Minute, "How long a container may fail to start, as when its image cannot be pulled, before its attempt fails.")
+	fs.StringArrayVar(&o.roles, "role-service-account", nil, "The service account, of the pod's namespace, that stands for an IAM role: ROLE=ACCOUNT, where ROLE is the role's ARN, its name, or * for every other role. May be repeated.")
+	fs.StringArrayVar(&o.volumes, "efs-volume", nil, "The volume that stands for an Amazon EFS file system: ID=CLAIM or ID=nfs://SERVER/PATH, where ID is the file system's or an access point's and CLAIM a PersistentVolumeClaim of the pod's namespace. May be repeated.")
 }
 
 func (o *podOptions) validate() error {
 	if o.finishedPodTTL < 0 || o.pullTimeout <= 0 {
 		return errors.New("--image-pull-timeout must be positive, --finished-pod-ttl not negative")
 	}
-	return nil
+	_, err := o.pod()
+	return err
+}
+
+// pod gives the defaults and translations of pods.
+func (o *podOptions) pod() (podspec.Options, error) {
+	opts := podspec.Options{
+		Namespace: o.namespace, HostNetwork: o.hostNetwork,
+		ServiceAccounts: map[string]string{}, FileSystems: map[string]podspec.FileSystem{},
+	}
+	for _, role := range o.roles {
+		i := strings.LastIndex(role, "=") // names of IAM roles may have some
+		if i < 1 || len(validation.IsDNS1123Subdomain(role[i+1:])) > 0 {
+			return opts, fmt.Errorf("--role-service-account %s: must be ROLE=ACCOUNT, with the name of a service account", role)
+		}
+		opts.ServiceAccounts[role[:i]] = role[i+1:]
+	}
+	for _, volume := range o.volumes {
+		id, text, found := strings.Cut(volume, "=")
+		fs, err := podspec.ParseFileSystem(text)
+		if !found || id == "" || err != nil {
+			return opts, fmt.Errorf("--efs-volume %s: must be ID=CLAIM or ID=nfs://SERVER/PATH", volume)
+		}
+		opts.FileSystems[id] = fs
+	}
+	return opts, nil
 }
 
 // limitOptions are AWS Batch's quotas, which an installation of one's own may lift.
@@ -157,6 +207,20 @@ func (o *limitOptions) validate() error {
 	return nil
 }
 
-func (o *limitOptions) config() controlplane.Config {
-	return controlplane.Config{MaxArraySize: o.maxArraySize, MaxDependencies: o.maxDependencies, MaxNodes: o.maxNodes}
+// dispatchOptions say in which order waiting jobs are admitted.
+type dispatchOptions struct {
+	backfill    int
+	backfillFor time.Duration
+}
+
+func (o *dispatchOptions) addFlags(fs *pflag.FlagSet) {
+	fs.IntVar(&o.backfill, "backfill", 0, "How many jobs behind the head of a queue may be tried while it does not fit; 0 holds all of them back.")
+	fs.DurationVar(&o.backfillFor, "backfill-for", 10*time.Minute, "For how long a head that does not fit may be overtaken; then it holds the others back.")
+}
+
+func (o *dispatchOptions) validate() error {
+	if o.backfill < 0 || o.backfillFor < 0 {
+		return errors.New("--backfill and --backfill-for must not be negative")
+	}
+	return nil
 }

@@ -26,6 +26,16 @@ func TestValidate(t *testing.T) {
 		"finished pods cannot be kept a negative while": {[]string{"--finished-pod-ttl=-1s"}, "--finished-pod-ttl"},
 		"AWS Batch's quotas may be lifted":              {[]string{"--max-array-size=1000000", "--max-dependencies=100", "--max-nodes=5000"}, ""},
 		"an array of one is none":                       {[]string{"--max-array-size=1"}, "--max-array-size"},
+		"roles and file systems are translated": {[]string{
+			"--role-service-account=arn:aws:iam::1:role/a=b=worker", "--role-service-account=*=default",
+			"--efs-volume=fs-1=claim", "--efs-volume=fsap-1=nfs://host/path",
+		}, ""},
+		"a role without an account is refused":       {[]string{"--role-service-account=arn:aws:iam::1:role/a"}, "ROLE=ACCOUNT"},
+		"an account must be a name":                  {[]string{"--role-service-account=a=B_c"}, "ROLE=ACCOUNT"},
+		"a file system without a volume is refused":  {[]string{"--efs-volume=fs-1="}, "--efs-volume"},
+		"a volume is a claim or an NFS server":       {[]string{"--efs-volume=fs-1=http://x"}, "--efs-volume"},
+		"heads may be overtaken":                     {[]string{"--backfill=10", "--backfill-for=1h"}, ""},
+		"a head cannot be overtaken a negative time": {[]string{"--backfill-for=-1s"}, "--backfill"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

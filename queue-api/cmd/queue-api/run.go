@@ -53,7 +53,11 @@ func run(ctx context.Context, o options) error {
 	// 3. The API.
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	service, err := controlplane.New(store, clock.RealClock{}, o.limitOptions.config())
+	cfg, err := o.service()
+	if err != nil {
+		return err
+	}
+	service, err := controlplane.New(store, clock.RealClock{}, cfg)
 	if err != nil {
 		return err
 	}
