@@ -26,20 +26,21 @@ var consumableName = regexp.MustCompile(`^[a-zA-Z_0-9-]{1,128}$`)
 // consumableResourcePropertiesOverride, nil if there is none: it replaces the definition's list. In a multi-node job each
 // node takes what its range says, or what the range's override says instead; the definition's own list is taken once.
 func Consumables(def batch.JobDefinition, job batch.Job, override *awsapi.ConsumableResourceProperties) ([]batch.ConsumableRequirement, error) {
-	spec, err := Merge(def, job)
-	if err != nil {
-		return nil, err
-	}
 	own, at := override, field.NewPath("consumableResourcePropertiesOverride")
 	if own == nil {
+		var err error
 		at = field.NewPath("consumableResourceProperties")
 		if own, err = decodeConsumables(def.ConsumableResourceProperties); err != nil {
 			return nil, err
 		}
 	}
 	var sum consumables
-	if err := sum.add(at, own, 1); err != nil || spec.Nodes == nil {
+	if err := sum.add(at, own, 1); err != nil || def.Type != typeMultiNode {
 		return sum, err
+	}
+	spec, err := Merge(def, job)
+	if err != nil {
+		return nil, err
 	}
 	for _, seg := range segments(spec.Nodes) {
 		at := rangePath(seg.property).Child("consumableResourceProperties")

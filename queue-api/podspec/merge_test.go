@@ -37,6 +37,7 @@ func TestMergeRefuses(t *testing.T) {
 		"instance type":                {container(""), ecs(`{"instanceType":"c5.large"}`), "containerOverrides.instanceType: applies to multi-node"},
 		"empty string in the command":  {container(""), ecs(`{"command":["a",""]}`), "containerOverrides.command[1]: must not be an empty string"},
 		"reserved environment":         {container(""), ecs(`{"environment":[{"name":"AWS_BATCH_X"}]}`), "containerOverrides.environment[0].name: "},
+		"a secret's name":              {container(`,"secrets":[{"name":"S","valueFrom":"s"}]`), ecs(`{"environment":[{"name":"S"}]}`), `containerOverrides.environment[0].name: "S" is the name of a secret, too`},
 		"bad vCPU":                     {container(""), ecs(`{"resourceRequirements":[{"type":"VCPU","value":"x"}]}`), "Value x for type VCPU in resourceRequirement is not valid. Please provide a numeric value. containerOverrides."},
 		"bad deprecated vCPU":          {container(""), ecs(`{"vcpus":-2}`), "containerOverrides.vcpus: "},
 		"not an object":                {container(""), ecs(`[]`), "containerOverrides: must not be a JSON array"},

@@ -63,15 +63,6 @@ func attemptUUID(jobID string, attempt int) string {
 	return uuid.NewMD5(uuid.NameSpaceURL, []byte(name)).String()
 }
 
-// Pod makes the pod of one attempt of a job that has only one; see Pods.
-func Pod(in Input, opts Options) (*corev1.Pod, error) {
-	pods, err := Pods(in, opts)
-	if err != nil {
-		return nil, err
-	}
-	return pods[0], nil
-}
-
 // Pods makes the pods of one attempt: one, or as many as a multi-node job has nodes, by node index. It returns a
 // *batch.Error when Merge or Spec.Requests would or when the server translates no longer what the definition names, and any
 // other error only for an input that cannot come from the control plane.

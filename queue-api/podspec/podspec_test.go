@@ -43,14 +43,23 @@ func TestPodNameIsOfOneAttempt(t *testing.T) {
 	})
 }
 
+// onePod makes the pod of a job that has only one.
+func onePod(in Input, opts Options) (*corev1.Pod, error) {
+	pods, err := Pods(in, opts)
+	if err != nil {
+		return nil, err
+	}
+	return pods[0], nil
+}
+
 func TestPodNeedsWhatOnlyTheServerKnows(t *testing.T) {
 	t.Parallel()
 	in := readDocument(t, "testdata/container-minimal/input.json").input()
-	if _, err := Pod(in, Options{}); err == nil {
+	if _, err := onePod(in, Options{}); err == nil {
 		t.Error("a pod without a namespace was made")
 	}
 	in.Environment.UUID = ""
-	if _, err := Pod(in, testOptions); err == nil {
+	if _, err := onePod(in, testOptions); err == nil {
 		t.Error("a pod of no compute environment was made")
 	}
 }
@@ -72,7 +81,7 @@ func TestNamespace(t *testing.T) {
 			in := readDocument(t, "testdata/eks-minimal/input.json").input()
 			in.Definition = pod(`,"resources":{"limits":{"cpu":"1","memory":"8Mi"}}`, tc.definition)
 			in.Environment.EKS = tc.environment
-			got, err := Pod(in, testOptions)
+			got, err := onePod(in, testOptions)
 			if err != nil || got.Namespace != tc.want {
 				t.Errorf("got %v, %v, want %s", got, err, tc.want)
 			}
@@ -155,9 +164,13 @@ func TestRecordSurvives(t *testing.T) {
 	in.Job.RetryStrategy = &batch.RetryStrategy{Attempts: 3, EvaluateOnExit: []batch.EvaluateOnExit{
 		{OnStatusReason: "Host EC2*", Action: "retry"}, {OnReason: "*", Action: "EXIT"},
 	}}
-	in.Job.EKSOverrides = nil
 	in.Job.ContainerOverrides = json.RawMessage(`{"vcpus":1}`)
-	made, err := Pod(in, testOptions)
+	in.Job.ShareIdentifier, in.Job.SchedulingPriority = "team", 7
+	in.Job.DependsOn = []batch.Dependency{{JobID: testJobID}, {Type: batch.DependencySequential}}
+	in.Job.Consumables = []batch.ConsumableRequirement{{Name: "licence", Quantity: 3}}
+	in.Job.ArraySize, in.Job.ArrayIndex = 4, new(2)
+	in.Job.ID = batch.ChildID(testJobID, 2)
+	made, err := onePod(in, testOptions)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,6 +180,25 @@ func TestRecordSurvives(t *testing.T) {
 	}
 	if diff := cmp.Diff(Record{Job: in.Job, Environment: "env", Attempt: 2}, got); diff != "" {
 		t.Errorf("record mismatch (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheMainNodeKeepsTheRecord(t *testing.T) {
+	t.Parallel()
+	in := readDocument(t, "testdata/nodes-eks/input.json").input()
+	in.Job.NumNodes, in.Job.MainNode = 3, 1
+	pods, err := Pods(in, testOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range pods {
+		got, err := ReadRecord(p.Annotations[batchmeta.Job])
+		if err != nil || got.Node == nil || *got.Node != i || got.Job.NumNodes != 3 || got.Job.MainNode != 1 {
+			t.Errorf("node %d: got %+v, %v", i, got, err)
+		}
+		if whole := got.Job.NodeOverrides != nil; whole != (i == 1) || got.Partial == whole {
+			t.Errorf("node %d: whole %t, partial %t", i, whole, got.Partial)
+		}
 	}
 }
 
@@ -201,7 +233,7 @@ func TestShape(t *testing.T) {
 	of := func(change func(*Input)) string {
 		in := readDocument(t, "testdata/eks-minimal/input.json").input()
 		change(&in)
-		made, err := Pod(in, testOptions)
+		made, err := onePod(in, testOptions)
 		if err != nil {
 			t.Fatal(err)
 		}
