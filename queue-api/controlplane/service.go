@@ -60,6 +60,7 @@ type Service struct {
 	consumables  ConsumableStore
 	consumers    ConsumerStore
 	revisions    RevisionStore
+	front        FrontStore
 	clock        clock.PassiveClock
 	cfg          Config
 }
@@ -72,7 +73,7 @@ func New(store Store, clk clock.PassiveClock, cfg Config) (*Service, error) {
 	}
 	return &Service{
 		environments: store, queues: store, definitions: store, targets: store, jobs: store, arrays: store, dependencies: store,
-		waiting: store, policies: store, consumables: store, consumers: store, revisions: store, clock: clk, cfg: cfg,
+		waiting: store, policies: store, consumables: store, consumers: store, revisions: store, front: store, clock: clk, cfg: cfg,
 	}, nil
 }
 

@@ -22,6 +22,7 @@ type Store interface {
 	ConsumableStore
 	ConsumerStore
 	RevisionStore
+	FrontStore
 }
 
 // EnvironmentStore keeps compute environments by name.
@@ -103,6 +104,23 @@ type WaitingStore interface {
 	Position(ctx context.Context, id string) (ahead, of int, err error)
 	// Usage is what the queue's attempts under way hold, in thousandths of a vCPU by environment; absent means none.
 	Usage(ctx context.Context, queueNumber int) (map[string]int64, error)
+}
+
+// FrontStore knows what is at the front of a queue, by share. A FIFO queue has one share, "".
+type FrontStore interface {
+	// Live gives the ids of the queue's jobs that have an attempt under way.
+	Live(ctx context.Context, queueNumber int) ([]string, error)
+	// WaitingShares are the shares with a waiting job, sorted.
+	WaitingShares(ctx context.Context, queueNumber int) ([]string, error)
+	// WaitingIn gives a share's jobs that wait for admission, in the order in which they will get it. after is empty or what
+	// the previous page gave as next, which is empty at the end.
+	WaitingIn(ctx context.Context, queueNumber int, share, after string, limit int) (jobs []batch.Job, next string, err error)
+	// ShareUsage is what the attempts under way hold by share, in thousandths of a vCPU; absent means none.
+	ShareUsage(ctx context.Context, queueNumber int) (map[string]int64, error)
+	// Shares are all shares that count as active.
+	Shares(ctx context.Context, queueNumber int) ([]string, error)
+	// LoadShareLedger gives the fair-share ledger of a queue as the dispatcher last saved it; empty if there is none.
+	LoadShareLedger(ctx context.Context, queueNumber int) ([]byte, error)
 }
 
 // ConsumerStore knows which jobs name which consumable resource.

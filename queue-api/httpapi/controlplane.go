@@ -39,6 +39,7 @@ type JobQueues interface {
 	DescribeJobQueues(context.Context, batch.Call, *awsapi.DescribeJobQueuesRequest) (*awsapi.DescribeJobQueuesResponse, error)
 	UpdateJobQueue(context.Context, batch.Call, *awsapi.UpdateJobQueueRequest) (*awsapi.UpdateJobQueueResponse, error)
 	DeleteJobQueue(context.Context, batch.Call, *awsapi.DeleteJobQueueRequest) (*awsapi.DeleteJobQueueResponse, error)
+	GetJobQueueSnapshot(context.Context, batch.Call, *awsapi.GetJobQueueSnapshotRequest) (*awsapi.GetJobQueueSnapshotResponse, error)
 }
 
 // JobDefinitions are the operations on job definitions.

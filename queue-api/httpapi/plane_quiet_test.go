@@ -106,3 +106,9 @@ func (fakePlane) ListJobsByConsumableResource(
 ) (*awsapi.ListJobsByConsumableResourceResponse, error) {
 	return nil, nil
 }
+
+func (fakePlane) GetJobQueueSnapshot(
+	context.Context, batch.Call, *awsapi.GetJobQueueSnapshotRequest,
+) (*awsapi.GetJobQueueSnapshotResponse, error) {
+	return nil, nil
+}

@@ -21,7 +21,7 @@ func (s *Server) routes(plane ControlPlane, cfg Config) http.Handler {
 	mux.Handle("POST /v1/describejobqueues", op(s, "DescribeJobQueues", plane.DescribeJobQueues))
 	mux.Handle("POST /v1/updatejobqueue", op(s, "UpdateJobQueue", plane.UpdateJobQueue))
 	mux.Handle("POST /v1/deletejobqueue", op(s, "DeleteJobQueue", plane.DeleteJobQueue))
-	mux.Handle("POST /v1/getjobqueuesnapshot", s.unsupported("GetJobQueueSnapshot"))
+	mux.Handle("POST /v1/getjobqueuesnapshot", op(s, "GetJobQueueSnapshot", plane.GetJobQueueSnapshot))
 
 	mux.Handle("POST /v1/registerjobdefinition", op(s, "RegisterJobDefinition", plane.RegisterJobDefinition))
 	mux.Handle("POST /v1/describejobdefinitions", op(s, "DescribeJobDefinitions", plane.DescribeJobDefinitions))
