@@ -145,3 +145,16 @@ func TestUnknownPathsAnswerJSON(t *testing.T) {
 		})
 	}
 }
+
+func TestEventsAreServedWhereThereAreAny(t *testing.T) {
+	t.Parallel()
+	stream := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	for want, events := range map[int]http.Handler{http.StatusTeapot: stream, http.StatusNotFound: nil} {
+		s := newServer(t, fakePlane{}, Config{Events: events})
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/x/v1/events?jobQueue=q", http.NoBody))
+		if w.Code != want {
+			t.Errorf("answered %d, want %d", w.Code, want)
+		}
+	}
+}

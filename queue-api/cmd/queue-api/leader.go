@@ -19,6 +19,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/dispatch"
+	"github.com/muster-batch/muster/queue-api/events"
 	"github.com/muster-batch/muster/queue-api/podwatch"
 	"github.com/muster-batch/muster/queue-api/redisstore"
 )
@@ -28,7 +29,7 @@ const retryDelay = 500 * time.Millisecond
 
 // elect takes part in the election until ctx ends. The Lease keeps others waiting; the store's epoch makes sure that one
 // who does not know yet that it lost can write no more.
-func elect(ctx context.Context, kube cluster, o options, store *redisstore.Store) error {
+func elect(ctx context.Context, kube cluster, o options, store *redisstore.Store, webhooks *events.Webhooks) error {
 	host, err := os.Hostname()
 	if err != nil {
 		return fmt.Errorf("leader election: %w", err)
@@ -40,7 +41,7 @@ func elect(ctx context.Context, kube cluster, o options, store *redisstore.Store
 		LockConfig: resourcelock.ResourceLockConfig{Identity: host + "_" + o.listen},
 	}
 	for ctx.Err() == nil {
-		if err := campaign(ctx, lock, func(ctx context.Context) error { return lead(ctx, kube, o, store) }); err != nil {
+		if err := campaign(ctx, lock, func(ctx context.Context) error { return lead(ctx, kube, o, store, webhooks) }); err != nil {
 			return err
 		}
 		select {
@@ -84,7 +85,7 @@ func campaign(ctx context.Context, lock resourcelock.Interface, lead func(contex
 }
 
 // lead dispatches and settles until ctx ends or another leader takes over.
-func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store) error {
+func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store, webhooks *events.Webhooks) error {
 	mine, err := store.Lead(ctx)
 	if err != nil {
 		return err
@@ -115,6 +116,7 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store)
 		group.Go(func() error { return dispatcher.Run(ctx) })
 		group.Go(func() error { return watcher.Run(ctx) })
 		group.Go(func() error { return resources.Run(ctx) })
+		group.Go(func() error { return webhooks.Run(ctx) })
 		return listen(ctx, mine, dispatcher, watcher, resources)
 	})
 	return group.Wait()

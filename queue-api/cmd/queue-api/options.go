@@ -28,6 +28,7 @@ type options struct {
 	podOptions
 	limitOptions
 	dispatchOptions
+	eventOptions
 }
 
 // addFlags declares every flag with its default.
@@ -38,12 +39,13 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	o.podOptions.addFlags(fs)
 	o.limitOptions.addFlags(fs)
 	o.dispatchOptions.addFlags(fs)
+	o.eventOptions.addFlags(fs)
 }
 
 // validate checks what flags alone can tell.
 func (o *options) validate() error {
 	return errors.Join(o.apiOptions.validate(), o.storeOptions.validate(), o.clusterOptions.validate(), o.podOptions.validate(),
-		o.limitOptions.validate(), o.dispatchOptions.validate())
+		o.limitOptions.validate(), o.dispatchOptions.validate(), o.eventOptions.validate())
 }
 
 // service configures the Batch operations.

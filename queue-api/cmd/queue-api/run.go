@@ -20,7 +20,9 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
+	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/controlplane"
+	"github.com/muster-batch/muster/queue-api/events"
 	"github.com/muster-batch/muster/queue-api/httpapi"
 	"github.com/muster-batch/muster/queue-api/redisstore"
 )
@@ -61,7 +63,10 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	api, err := httpapi.New(service, registry, httpapi.Config{Region: o.region, Account: o.account})
+	composer := events.Composer{Jobs: service, Scope: batch.Scope{Region: o.region, Account: o.account}}
+	api, err := httpapi.New(service, registry, httpapi.Config{
+		Region: o.region, Account: o.account, Events: events.NewStream(store, composer, events.StreamConfig{Done: ctx.Done()}),
+	})
 	if err != nil {
 		return err
 	}
@@ -74,7 +79,11 @@ func run(ctx context.Context, o options) error {
 	group.Go(func() error { return health.Run(ctx, healthListener) })
 	group.Go(func() error { return api.Run(ctx, apiListener) })
 	// 4. The leader's part.
-	group.Go(func() error { return elect(ctx, kube, o, store) })
+	webhooks, err := newWebhooks(o, store, composer, registry)
+	if err != nil {
+		return err
+	}
+	group.Go(func() error { return elect(ctx, kube, o, store, webhooks) })
 	klog.FromContext(ctx).Info("Serving the Batch API", "address", apiListener.Addr().String(), "durability", durability)
 	err = group.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
