@@ -35,6 +35,7 @@ type ResourceStore interface {
 	ListJobs(ctx context.Context, queueNumber int, status batch.JobStatus, after string, limit int) ([]batch.Job, string, error)
 	Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error)
 	Prune(ctx context.Context, queueNumber int) error
+	PruneDeleted(ctx context.Context) error
 }
 
 // Cluster answers what Resources must know of Kubernetes.
@@ -166,7 +167,7 @@ func (r *Resources) queues(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	errs := []error{r.store.PruneDeleted(ctx)}
 	for _, q := range all {
 		if q.Status == batch.ResourceDeleting {
 			errs = append(errs, r.deleteQueue(ctx, q))

@@ -11,10 +11,11 @@ import (
 	"github.com/muster-batch/muster/queue-api/storetest"
 )
 
-// prunedMemory adds what only a store with retention has.
+// prunedMemory keeps finished jobs for ever.
 type prunedMemory struct{ *storetest.Memory }
 
-func (prunedMemory) Prune(context.Context, int) error { return nil }
+func (prunedMemory) Prune(context.Context, int) error   { return nil }
+func (prunedMemory) PruneDeleted(context.Context) error { return nil }
 
 // oneCluster has the namespace jobs and, if nodes is set, nodes of every environment.
 type oneCluster struct {

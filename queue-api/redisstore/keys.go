@@ -57,6 +57,14 @@ func (s slot) cursors() string                      { return string(s) + "cursor
 func (s slot) epoch() string                        { return string(s) + "epoch" }
 func (s slot) closed() string                       { return string(s) + "closed" }
 
+// withoutJobs are the keys that a queue may have when it has no jobs, but for closed.
+func (s slot) withoutJobs() []string {
+	return []string{
+		s.specs(), s.specReferences(), s.waitingShares(), s.activeShares(), s.ledger(), s.live(), s.usage(), s.shareLive(),
+		s.shareUsage(), s.order(), s.settled(), s.marks(), s.events(), s.cursors(), s.epoch(),
+	}
+}
+
 // shortID is a job's id in keys and indexes: the 16 bytes of its UUID; of an array's child, four more for its index, so
 // that children sort by it; of an array as an entry of what waits, an 'a' more.
 type shortID string

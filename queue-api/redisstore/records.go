@@ -79,8 +79,18 @@ func (s *Store) CloseQueue(ctx context.Context, number int) error {
 	return wrap(s.client.Set(ctx, slotOf(number).closed(), 1, 0).Err())
 }
 
-// DeleteQueue implements storetest.Store.
+// DeleteQueue implements storetest.Store. Its number is remembered until its last job is forgotten.
 func (s *Store) DeleteQueue(ctx context.Context, name string) error {
+	q, err := s.Queue(ctx, name)
+	if errors.Is(err, batch.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.client.SAdd(ctx, deleted, q.Number).Err(); err != nil {
+		return wrap(err)
+	}
 	return remove(ctx, s, queues, name)
 }
 

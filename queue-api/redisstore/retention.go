@@ -4,7 +4,9 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
@@ -101,4 +103,45 @@ func (s *Store) retireChildren(ctx context.Context, array address, size int) err
 		}
 	}
 	return nil
+}
+
+// PruneDeleted implements storetest.RetentionStore. Of a queue whose last job is forgotten nothing stays but that it is closed.
+func (s *Store) PruneDeleted(ctx context.Context) error {
+	numbers, err := s.client.SMembers(ctx, deleted).Result()
+	if err != nil {
+		return wrap(err)
+	}
+	var errs []error
+	for _, text := range numbers {
+		number, err := strconv.Atoi(text)
+		if err == nil {
+			err = s.pruneDeleted(ctx, number)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Store) pruneDeleted(ctx context.Context, number int) error {
+	if err := s.Prune(ctx, number); err != nil {
+		return err
+	}
+	q := slotOf(number)
+	pipe := s.client.Pipeline()
+	isClosed := pipe.Exists(ctx, q.closed())
+	left := make([]*redis.IntCmd, len(batch.JobStatuses))
+	for i, status := range batch.JobStatuses {
+		left[i] = pipe.Exists(ctx, q.status(status))
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return wrap(err)
+	}
+	hasJobs := slices.ContainsFunc(left, func(exists *redis.IntCmd) bool { return exists.Val() > 0 })
+	if isClosed.Val() == 0 || hasJobs {
+		return nil
+	}
+	if err := s.client.Unlink(ctx, q.withoutJobs()...).Err(); err != nil {
+		return wrap(err)
+	}
+	return wrap(s.client.SRem(ctx, deleted, number).Err())
 }

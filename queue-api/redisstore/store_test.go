@@ -28,6 +28,7 @@ var (
 	_ storetest.ConsumableStore = (*Store)(nil)
 	_ storetest.OutboxStore     = (*Store)(nil)
 	_ storetest.TagStore        = (*Store)(nil)
+	_ storetest.TargetStore     = (*Store)(nil)
 	_ storetest.RetentionStore  = (*Store)(nil)
 )
 

@@ -34,10 +34,8 @@ func newTargetCache() targetCache {
 	return targetCache{queues: lru.New(cachedTargets), definitions: lru.New(cachedTargets)}
 }
 
-// Target gives the queue and the definition that a submission names, of the latest ACTIVE revision if ref names none, in
-// one round trip. It fails with batch.ErrQueueNotFound, or with batch.ErrNotFound if there is no such definition; a named
-// revision may be INACTIVE. The queue and the definition's Status are as they are now; Tags of a definition may be as they
-// were when this process read it first. The caller must not change what either points to.
+// Target implements storetest.TargetStore in one round trip. The queue and the definition's Status are as they are now;
+// its Tags may be as they were when this process read it first, the rest never changes.
 func (s *Store) Target(ctx context.Context, queueName string, ref batch.DefinitionRef) (batch.JobQueue, batch.JobDefinition, error) {
 	pipe := s.client.Pipeline()
 	stored := pipe.HGet(ctx, queues, queueName)

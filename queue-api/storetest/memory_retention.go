@@ -4,6 +4,8 @@ package storetest
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 )
@@ -24,6 +26,17 @@ func (m *Memory) Prune(_ context.Context, queueNumber int) error {
 		delete(m.recorded, job.ID)
 	}
 	return nil
+}
+
+// PruneDeleted implements RetentionStore.
+func (m *Memory) PruneDeleted(ctx context.Context) error {
+	queues, err := m.Queues(ctx)
+	for number := range m.lastNumber {
+		if !slices.ContainsFunc(queues, func(q batch.JobQueue) bool { return q.Number == number+1 }) {
+			err = errors.Join(err, m.Prune(ctx, number+1))
+		}
+	}
+	return err
 }
 
 func (m *Memory) forget(id string) {

@@ -20,6 +20,7 @@ func RunRetention(t *testing.T, open func(t *testing.T, retention time.Duration,
 		"a finished job is kept for the retention, then forgotten": testPrune,
 		"what has not finished is never forgotten":                 testPruneKeeps,
 		"an array is forgotten with its children, not before":      testPruneArray,
+		"jobs of a deleted queue are forgotten, too":               testPruneDeleted,
 	} {
 		t.Run(name, func(t *testing.T) {
 			clock := clocktesting.NewFakeClock(at)
@@ -121,4 +122,27 @@ func testPruneArray(t *testing.T, s retentionStore, pass func(time.Duration)) {
 	jobs, _, err := s.ListJobs(t.Context(), q.Number, batch.StatusFailed, "", 10)
 	wantErr(t, err, nil)
 	wantEqual(t, len(jobs), 0)
+}
+
+func testPruneDeleted(t *testing.T, s retentionStore, pass func(time.Duration)) {
+	t.Helper()
+	q, other := newQueue(t, s), secondQueue(t, s)
+	gone, kept := submit(t, s, q).ID, submit(t, s, other).ID
+	for _, id := range []string{gone, kept} {
+		change(t, s, id, failAt(at))
+	}
+	wantErr(t, s.CloseQueue(t.Context(), q.Number), nil)
+	for range 2 {
+		wantErr(t, s.DeleteQueue(t.Context(), q.Name), nil)
+	}
+	wantErr(t, s.PruneDeleted(t.Context()), nil)
+	load(t, s, gone)
+	pass(8 * 24 * time.Hour)
+	for range 2 {
+		wantErr(t, s.PruneDeleted(t.Context()), nil)
+	}
+	wantGone(t, s, gone)
+	load(t, s, kept)
+	_, err := s.Submit(t.Context(), q.Number, newJob(t, q))
+	wantErr(t, err, batch.ErrNotFound)
 }

@@ -126,8 +126,19 @@ type TagStore interface {
 	UpdateDefinition(ctx context.Context, ref batch.DefinitionRef, change func(*batch.JobDefinition) error) (batch.JobDefinition, error)
 }
 
+// TargetStore answers all that a submission asks before it stores its job, at once: package controlplane's SubmitJob needs no
+// other round trip than Target and Submit.
+type TargetStore interface {
+	// Target gives the queue and the definition that a submission names, of the latest ACTIVE revision if ref names none. It
+	// fails with batch.ErrQueueNotFound, or with batch.ErrNotFound if there is no such definition; a named revision may be
+	// INACTIVE. The definition's Tags may be older than Definition's. The caller must not change what either points to.
+	Target(ctx context.Context, queueName string, ref batch.DefinitionRef) (batch.JobQueue, batch.JobDefinition, error)
+}
+
 // RetentionStore forgets finished jobs.
 type RetentionStore interface {
 	// Prune forgets the queue's jobs that finished longer ago than the store's retention, an array with all its children.
 	Prune(ctx context.Context, queueNumber int) error
+	// PruneDeleted does so for the queues that were deleted.
+	PruneDeleted(ctx context.Context) error
 }
