@@ -93,7 +93,7 @@ func (m *Memory) markAfter(old, next batch.Job) {
 	switch {
 	case ended && m.isAwaited(next),
 		(ended || attemptOver) && len(next.Consumables) > 0,
-		next.IsArray() && !(reflect.DeepEqual(old.Stop, next.Stop) && reflect.DeepEqual(old.Rest, next.Rest)),
+		next.IsArray() && (!reflect.DeepEqual(old.Stop, next.Stop) || !reflect.DeepEqual(old.Rest, next.Rest)),
 		next.IsArray() && next.HasOwnDependencies() && len(old.Unmet) > 0 && len(next.Unmet) == 0:
 		m.mark(next.ID)
 	}

@@ -12,7 +12,6 @@ import (
 func openMemory(*testing.T) Store { return NewMemory() }
 
 func TestMemory(t *testing.T) {
-	t.Parallel()
 	Run(t, openMemory)
 	RunArrays(t, openMemory)
 	RunDependencies(t, openMemory)
@@ -29,6 +28,5 @@ func TestMemory(t *testing.T) {
 }
 
 func TestModel(t *testing.T) {
-	t.Parallel()
 	RunModel(t, 1, 50, openMemory)
 }

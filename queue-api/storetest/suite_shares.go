@@ -271,7 +271,7 @@ func testShareLedger(t *testing.T, s shareStore) {
 func testWaitingActivates(t *testing.T, s shareStore) {
 	t.Helper()
 	q := newQueue(t, s)
-	id := submitPending(t, s, q, "x", 0)
+	id := submitPending(t, s, q, 0)
 	wantShares(t, s, q, nil, []string{"x"})
 	wantErr(t, s.ForgetShare(t.Context(), q.Number, "x"), nil)
 	wantShares(t, s, q, nil, nil)
@@ -279,11 +279,11 @@ func testWaitingActivates(t *testing.T, s shareStore) {
 	wantShares(t, s, q, []string{"x"}, []string{"x"})
 }
 
-// submitPending stores a job or array that waits for another.
-func submitPending(t *testing.T, s shareStore, q batch.JobQueue, share string, size int) string {
+// submitPending stores a job or array, of share x, that waits for another.
+func submitPending(t *testing.T, s shareStore, q batch.JobQueue, size int) string {
 	t.Helper()
 	job := newJob(t, q)
-	job.ArraySize, job.ShareIdentifier, job.Status = size, share, batch.StatusPending
+	job.ArraySize, job.ShareIdentifier, job.Status = size, "x", batch.StatusPending
 	job.Unmet = []string{newJob(t, q).ID}
 	job.DependsOn = []batch.Dependency{{JobID: job.Unmet[0]}}
 	return submitJob(t, s, q, job).ID
@@ -292,7 +292,7 @@ func submitPending(t *testing.T, s shareStore, q batch.JobQueue, share string, s
 func testArrayActivates(t *testing.T, s shareStore) {
 	t.Helper()
 	q := newQueue(t, s)
-	id := submitPending(t, s, q, "x", 2)
+	id := submitPending(t, s, q, 2)
 	wantErr(t, s.ForgetShare(t.Context(), q.Number, "x"), nil)
 	wantShares(t, s, q, nil, nil)
 	change(t, s, id, meet)
@@ -303,7 +303,7 @@ func testArrayActivates(t *testing.T, s shareStore) {
 func testPendingWaitsNot(t *testing.T, s shareStore) {
 	t.Helper()
 	q := newQueue(t, s)
-	a, b := submitPending(t, s, q, "x", 0), submitPending(t, s, q, "x", 2)
+	a, b := submitPending(t, s, q, 0), submitPending(t, s, q, 2)
 	wantWaitingIn(t, s, q, "x")
 	for _, id := range []string{a, b, batch.ChildID(b, 0)} {
 		_, _, err := s.Position(t.Context(), id)
