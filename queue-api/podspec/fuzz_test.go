@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 
@@ -192,54 +191,12 @@ type reporter interface {
 	Errorf(format string, args ...any)
 }
 
-// checkPod holds a pod to the rules of Kubernetes that names and labels can break.
+// checkPod holds a pod to what Kubernetes accepts and to what was asked for.
 func checkPod(t reporter, pod *corev1.Pod, requests batch.Requests) {
 	t.Helper()
-	legal := func(what, value string, messages []string) {
-		if len(messages) > 0 {
-			t.Errorf("%s %q: %v", what, value, messages)
-		}
-	}
-	legal("name", pod.Name, validation.IsDNS1123Subdomain(pod.Name))
-	legal("namespace", pod.Namespace, validation.IsDNS1123Label(pod.Namespace))
-	size := 0
-	for key, value := range pod.Labels {
-		legal("label", key, validation.IsQualifiedName(key))
-		legal("label value", value, validation.IsValidLabelValue(value))
-	}
-	for key, value := range pod.Annotations {
-		legal("annotation", key, validation.IsQualifiedName(strings.ToLower(key)))
-		size += len(key) + len(value)
-	}
-	if size > 256<<10 {
-		t.Errorf("annotations have %d bytes", size)
-	}
+	checkCreation(t, pod)
 	if _, err := ReadRecord(pod.Annotations[batchmeta.Job]); err != nil {
 		t.Errorf("record: %v", err)
-	}
-	volumes := map[string]bool{}
-	for _, v := range pod.Spec.Volumes {
-		legal("volume", v.Name, validation.IsDNS1123Label(v.Name))
-		if volumes[v.Name] {
-			t.Errorf("volume %s is given twice", v.Name)
-		}
-		volumes[v.Name] = true
-	}
-	names := map[string]bool{}
-	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
-		legal("container", c.Name, validation.IsDNS1123Label(c.Name))
-		if names[c.Name] || c.Image == "" {
-			t.Errorf("container %s is given twice or has no image", c.Name)
-		}
-		names[c.Name] = true
-		for _, e := range c.Env {
-			legal("variable", e.Name, validation.IsEnvVarName(e.Name))
-		}
-		for _, m := range c.VolumeMounts {
-			if !volumes[m.Name] || m.MountPath == "" {
-				t.Errorf("mount of %q at %q", m.Name, m.MountPath)
-			}
-		}
 	}
 	total := podRequests(&pod.Spec)
 	cpu, memory, gpu := total[corev1.ResourceCPU], total[corev1.ResourceMemory], total[gpuResource]

@@ -127,6 +127,9 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatalf("Pods: %v", err)
 			}
+			for _, p := range pods {
+				checkCreation(t, p)
+			}
 			compareGolden(t, filepath.Join(dir, "pod.yaml"), pods, marshalPods)
 			detail := awsapi.JobDetail{
 				Container: ContainerDetail(spec), EksProperties: EksPropertiesDetail(spec), EcsProperties: EcsPropertiesDetail(spec),
