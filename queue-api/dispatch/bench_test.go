@@ -54,6 +54,7 @@ type bench struct {
 	pods       *podList
 	dispatcher *Dispatcher
 	clock      *clocktesting.FakeClock
+	submitted  int
 }
 
 func newBench(t *testing.T) *bench {
@@ -102,18 +103,15 @@ func (b *bench) queue(t *testing.T, name string, priority int, environments ...s
 // submit makes a job of milli thousandths of a vCPU, changed by what is given.
 func (b *bench) submit(t *testing.T, q batch.JobQueue, milli int64, change ...func(*batch.Job)) batch.Job {
 	t.Helper()
-	id, err := batch.NewJobID(q.Number, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.submitted++
 	job := batch.Job{
-		ID: id, Name: "j", Queue: q.Name, Definition: batch.DefinitionRef{Name: "d", Revision: 1}, CreatedAt: b.clock.Now(),
+		ID: batch.DeriveJobID(q.Number, fmt.Sprint(b.submitted)), Name: "j", Queue: q.Name, Definition: batch.DefinitionRef{Name: "d", Revision: 1}, CreatedAt: b.clock.Now(),
 		Requests: batch.Requests{MilliVCPU: milli, MemoryMiB: 64}, Status: batch.StatusRunnable,
 	}
 	for _, c := range change {
 		c(&job)
 	}
-	job, err = b.store.Submit(t.Context(), q.Number, job)
+	job, err := b.store.Submit(t.Context(), q.Number, job)
 	if err != nil {
 		t.Fatal(err)
 	}

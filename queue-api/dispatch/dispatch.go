@@ -81,7 +81,7 @@ type Config struct {
 	// Batch bounds the jobs of one queue admitted in a round. Default 500.
 	Batch int
 	// Skips bounds the jobs of one share that a round passes over because they wait for something of their own, a consumable
-	// resource or a larger environment. Default 500.
+	// resource or a larger environment; those behind them are looked at in later rounds. Default 1000.
 	Skips int
 	// Backfill is how many jobs may overtake one that does not fit, in each round, and BackfillFor how long they may. Default
 	// 0: the head of a queue is not overtaken.
@@ -111,13 +111,14 @@ type Dispatcher struct {
 
 	heads    map[int]fairshare.Head // by queue number
 	accounts map[int]*account       // of fair-share queues, by queue number
+	sweeps   map[shareKey]*sweep
 }
 
 // New makes a Dispatcher.
 func New(store Store, pods Pods, cfg Config) *Dispatcher {
 	cfg.Tick = cmp.Or(cfg.Tick, time.Second)
 	cfg.Batch = cmp.Or(cfg.Batch, 500)
-	cfg.Skips = cmp.Or(cfg.Skips, 500)
+	cfg.Skips = cmp.Or(cfg.Skips, 1000)
 	cfg.Parallel = cmp.Or(cfg.Parallel, 16)
 	cfg.CapacityBackoff = cmp.Or(cfg.CapacityBackoff, 5*time.Minute)
 	if cfg.Clock == nil {
@@ -125,7 +126,7 @@ func New(store Store, pods Pods, cfg Config) *Dispatcher {
 	}
 	return &Dispatcher{
 		store: store, pods: pods, cfg: cfg, wake: make(chan struct{}, 1), ranks: ranks{clock: cfg.Clock},
-		heads: map[int]fairshare.Head{}, accounts: map[int]*account{},
+		heads: map[int]fairshare.Head{}, accounts: map[int]*account{}, sweeps: map[shareKey]*sweep{},
 	}
 }
 
@@ -190,6 +191,7 @@ func (d *Dispatcher) forgetQueues(r *round) {
 	}
 	maps.DeleteFunc(d.heads, func(n int, _ fairshare.Head) bool { return !numbers[n] })
 	maps.DeleteFunc(d.accounts, func(n int, _ *account) bool { return !numbers[n] })
+	maps.DeleteFunc(d.sweeps, func(k shareKey, _ *sweep) bool { return !numbers[k.queue] })
 }
 
 // finish makes the pods that could not be made when their jobs were admitted. The first failure ends it: the API server

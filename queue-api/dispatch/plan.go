@@ -26,28 +26,33 @@ type plan struct {
 	taking  error           // what went wrong when consumable resources were taken
 	told    map[string]bool // blocked jobs and arrays, once this round told them so
 	actions []func(context.Context) error
+
+	readings map[string]*reading // by share
 }
 
 // dispatchQueue admits what one queue may have now.
 func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, r *round) error {
+	p := &plan{d: d, queue: q, round: r, short: shortages{}, told: map[string]bool{}, readings: map[string]*reading{}}
 	budgets := r.budgetsOf(q)
-	order, usable, err := d.orderOf(ctx, q, r, budgets)
+	order, usable, err := p.order(ctx, budgets)
 	if err != nil {
 		return err
 	}
-	p := &plan{d: d, queue: q, round: r, short: shortages{}, told: map[string]bool{}}
 	verdicts, head, err := fairshare.Admit(order, budgets, fairshare.Options{
 		Limit: d.cfg.Batch, Skips: d.cfg.Skips, Usable: usable,
 		Places: p.places, Take: func(job batch.Job) string { return p.take(ctx, job) },
 		Backfill: d.cfg.Backfill, BackfillFor: d.cfg.BackfillFor, Head: d.heads[q.Number], Now: d.cfg.Clock.Now(),
 	})
-	d.heads[q.Number] = head
 	admitted := 0
 	for _, v := range verdicts {
 		if v.Environment != "" {
 			admitted++
 		}
+		p.note(v)
 		p.add(v)
+	}
+	if cut := p.remember(); head.JobID != "" || !cut {
+		d.heads[q.Number] = head
 	}
 	if admitted == d.cfg.Batch {
 		d.Wake() // after the other queues' turn

@@ -33,21 +33,22 @@ type shareState struct {
 	running map[string]int64 // thousandths of a vCPU
 }
 
-// orderOf gives the queue's jobs in the order in which they are to be admitted, and what the queue may hold in all its
+// order gives the queue's jobs in the order in which they are to be admitted, and what the queue may hold in all its
 // environments together, nil for no bound.
-func (d *Dispatcher) orderOf(ctx context.Context, q batch.JobQueue, r *round, budgets []*fairshare.Budget) (*fairshare.Order, *fairshare.Budget, error) {
+func (p *plan) order(ctx context.Context, budgets []*fairshare.Budget) (*fairshare.Order, *fairshare.Budget, error) {
 	fetch := func(share, after string, limit int) ([]batch.Job, string, error) {
-		return d.store.WaitingIn(ctx, q.Number, share, after, limit)
+		return p.fetch(ctx, share, after, limit)
 	}
+	q := p.queue
 	if q.SchedulingPolicy == "" {
 		return fairshare.NewFIFO(fetch), nil, nil
 	}
-	policy := fairshare.NewPolicy(r.policies[q.SchedulingPolicy].FairShare)
-	shares, err := d.shareState(ctx, q)
+	policy := fairshare.NewPolicy(p.round.policies[q.SchedulingPolicy].FairShare)
+	shares, err := p.d.shareState(ctx, q)
 	if err != nil {
 		return nil, nil, fmt.Errorf("shares of job queue %s: %w", q.Name, err)
 	}
-	ledger, active, err := d.balance(ctx, q, policy, shares)
+	ledger, active, err := p.d.balance(ctx, q, policy, shares)
 	if err != nil {
 		return nil, nil, fmt.Errorf("share ledger of job queue %s: %w", q.Name, err)
 	}
