@@ -21,7 +21,7 @@ func (w *Watcher) ScaleUpFailed(ctx context.Context, event *corev1.Event) {
 		return
 	}
 	ev := lifecycle.Blocked{Reason: event.Message}
-	job, err := w.store.Transition(ctx, pod.Labels[batchmeta.JobID], func(job batch.Job) (batch.Job, error) {
+	job, err := w.store.Transition(ctx, ownerOf(pod), func(job batch.Job) (batch.Job, error) {
 		next, _, err := lifecycle.Step(job, ev, w.cfg.Clock.Now())
 		return next, err
 	})

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -18,6 +19,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/podspec"
 )
 
 // Cluster is the cluster's Batch pods and nodes: read from informers, changed through the API server. It is made of the one
@@ -39,7 +41,7 @@ func NewCluster(client corev1client.CoreV1Interface) (*Cluster, error) {
 		source := cache.NewFilteredListWatchFromClient(client.RESTClient(), resource, metav1.NamespaceAll, tweak)
 		return cache.NewSharedIndexInformer(source, example, 0, indexers)
 	}
-	jobOf := func(obj any) ([]string, error) { return []string{obj.(*corev1.Pod).Labels[batchmeta.JobID]}, nil }
+	jobOf := func(obj any) ([]string, error) { return []string{ownerOf(obj.(*corev1.Pod))}, nil }
 	c := &Cluster{
 		client: client,
 		pods: informer("pods", &corev1.Pod{}, cache.Indexers{byJob: jobOf}, func(o *metav1.ListOptions) {
@@ -66,8 +68,12 @@ func trimPod(obj any) (any, error) {
 	if !ok {
 		return obj, nil
 	}
-	pod.ManagedFields, pod.Annotations = nil, nil
-	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName}
+	pod.ManagedFields = nil
+	nonEssential, ok := pod.Annotations[batchmeta.NonEssential]
+	if pod.Annotations = nil; ok {
+		pod.Annotations = map[string]string{batchmeta.NonEssential: nonEssential}
+	}
+	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, HostNetwork: pod.Spec.HostNetwork}
 	return pod, nil
 }
 
@@ -76,7 +82,10 @@ func trimNode(obj any) (any, error) {
 	if !ok {
 		return obj, nil
 	}
-	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node.Name, ResourceVersion: node.ResourceVersion, Labels: node.Labels}}, nil
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: node.Name, ResourceVersion: node.ResourceVersion, Labels: node.Labels},
+		Status:     corev1.NodeStatus{Addresses: node.Status.Addresses},
+	}, nil
 }
 
 func trimEvent(obj any) (any, error) {
@@ -89,7 +98,7 @@ func trimEvent(obj any) (any, error) {
 // Run keeps the caches until ctx ends and tells w what changes; ready is called once they are complete.
 func (c *Cluster) Run(ctx context.Context, w *Watcher, ready func()) error {
 	handlers := map[cache.SharedIndexInformer]cache.ResourceEventHandler{
-		c.pods: onChange(w.PodChanged),
+		c.pods: onChange(w),
 		c.events: cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(obj any) { w.ScaleUpFailed(ctx, obj.(*corev1.Event)) },
 			UpdateFunc: func(_, obj any) { w.ScaleUpFailed(ctx, obj.(*corev1.Event)) },
@@ -112,16 +121,16 @@ func (c *Cluster) Run(ctx context.Context, w *Watcher, ready func()) error {
 	return nil
 }
 
-func onChange(tell func(*corev1.Pod)) cache.ResourceEventHandler {
+func onChange(w *Watcher) cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { tell(obj.(*corev1.Pod)) },
-		UpdateFunc: func(_, obj any) { tell(obj.(*corev1.Pod)) },
+		AddFunc:    func(obj any) { w.PodChanged(obj.(*corev1.Pod)) },
+		UpdateFunc: func(_, obj any) { w.PodChanged(obj.(*corev1.Pod)) },
 		DeleteFunc: func(obj any) {
 			if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 				obj = gone.Obj
 			}
 			if pod, ok := obj.(*corev1.Pod); ok {
-				tell(pod)
+				w.PodDeleted(pod)
 			}
 		},
 	}
@@ -137,8 +146,8 @@ func (c *Cluster) Get(namespace, name string) *corev1.Pod {
 }
 
 // OfJob implements Pods.
-func (c *Cluster) OfJob(jobID string) []*corev1.Pod {
-	objs, err := c.pods.GetIndexer().ByIndex(byJob, jobID)
+func (c *Cluster) OfJob(id string) []*corev1.Pod {
+	objs, err := c.pods.GetIndexer().ByIndex(byJob, id)
 	if err != nil {
 		return nil
 	}
@@ -176,6 +185,54 @@ func (c *Cluster) InstanceID(ctx context.Context, node string) string {
 		}
 	}
 	return node
+}
+
+// Announce implements Pods: it makes the ConfigMap that the other nodes' containers take the address from. It goes with the
+// main node's pod.
+func (c *Cluster) Announce(ctx context.Context, main *corev1.Pod) (bool, error) {
+	address := c.addressOf(main)
+	if address == "" {
+		return false, nil
+	}
+	name := main.Labels[batchmeta.Gang]
+	_, err := c.client.ConfigMaps(main.Namespace).Create(ctx, &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: name, Labels: map[string]string{batchmeta.JobID: main.Labels[batchmeta.JobID], batchmeta.Gang: name},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Pod", Name: main.Name, UID: main.UID}},
+		},
+		Immutable: new(true),
+		Data:      map[string]string{podspec.MainAddressKey: address},
+	}, metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return false, fmt.Errorf("tell the main node's address: %w", err)
+	}
+	return true, nil
+}
+
+// addressOf is the pod's IPv4 address; empty while it is not known. A pod on its host's network has the host's, which is
+// known as soon as it is bound.
+func (c *Cluster) addressOf(pod *corev1.Pod) string {
+	for _, ip := range pod.Status.PodIPs {
+		if isIPv4(ip.IP) {
+			return ip.IP
+		}
+	}
+	if pod.Status.PodIP != "" || !pod.Spec.HostNetwork {
+		return pod.Status.PodIP // in a cluster without IPv4
+	}
+	if obj, ok, err := c.nodes.GetStore().GetByKey(pod.Spec.NodeName); err == nil && ok {
+		for _, a := range obj.(*corev1.Node).Status.Addresses {
+			if a.Type == corev1.NodeInternalIP && isIPv4(a.Address) {
+				return a.Address
+			}
+		}
+	}
+	return ""
+}
+
+func isIPv4(s string) bool {
+	ip, err := netip.ParseAddr(s)
+	return err == nil && ip.Is4()
 }
 
 // Stop implements Pods.

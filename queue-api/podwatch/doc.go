@@ -3,9 +3,14 @@
 // Package podwatch settles: it turns what happens to pods into the lives of their jobs. Start with Watcher. Only a leader
 // watches; its store refuses the writes of an earlier one.
 //
-// For each pod that changed it reads the job, derives the events that the pod stands for (Bound, Started, Ended, …) and
-// steps the job through those it has not seen yet. A pod carries the finalizer muster.sh/tracking until its outcome is
-// durable, so an exit code cannot be lost; afterwards the pod is kept for a while, for its logs, and deleted.
+// For each job one of whose pods changed it reads the job, derives the events that the pods stand for (Bound, Started, Ended,
+// …) and steps the job through those it has not seen yet, with one write for each change of status: the thousand pods of a
+// multi-node job cost no more. A pod carries the finalizer muster.sh/tracking until its outcome is durable, so an exit code
+// cannot be lost; afterwards the pod is kept for a while, for its logs, and deleted.
+//
+// The pods of a multi-node job start together, and its main node decides. The other nodes' containers wait for a ConfigMap
+// with the main node's address, which is made as soon as the main node's pod has one. A pod of such a job that is lost before
+// it had a node is made again; when all are deleted the job waits again.
 //
 // Everything is derived again from pods and jobs at the start and every minute: a missed event heals by itself. A pod whose
 // job is unknown is kept: it may be all that is left of the job.

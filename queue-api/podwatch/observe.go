@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/lifecycle"
 )
 
@@ -17,16 +18,17 @@ import (
 const maxReason = 255
 
 // observe gives the events that a pod stands for, in the order of a job's life. instanceID is that of the pod's node.
-func observe(pod *corev1.Pod, attempt int, instanceID string) []lifecycle.Event {
+func observe(m member, instanceID string) []lifecycle.Event {
 	var events []lifecycle.Event
+	pod := m.pod
 	if pod.Spec.NodeName != "" {
-		events = append(events, lifecycle.Bound{Attempt: attempt, NodeName: pod.Spec.NodeName, InstanceID: instanceID})
+		events = append(events, lifecycle.Bound{Attempt: m.attempt, Node: m.node, NodeName: pod.Spec.NodeName, InstanceID: instanceID})
 	}
 	if at, ok := startedAt(pod); ok {
-		events = append(events, lifecycle.Started{Attempt: attempt, At: at})
+		events = append(events, lifecycle.Started{Attempt: m.attempt, Node: m.node, At: at})
 	}
 	if isFinished(pod) {
-		events = append(events, ended(pod, attempt, instanceID))
+		events = append(events, ended(m, instanceID))
 	}
 	return events
 }
@@ -54,10 +56,12 @@ func startedAt(pod *corev1.Pod) (time.Time, bool) {
 	return first.UTC(), !first.IsZero()
 }
 
-func ended(pod *corev1.Pod, attempt int, instanceID string) lifecycle.Ended {
+func ended(m member, instanceID string) lifecycle.Ended {
+	pod := m.pod
 	ev := lifecycle.Ended{
-		Attempt:        attempt,
-		Succeeded:      pod.Status.Phase == corev1.PodSucceeded,
+		Attempt:        m.attempt,
+		Node:           m.node,
+		Succeeded:      succeeded(pod),
 		StatusReason:   lifecycle.ReasonExited,
 		Containers:     outcomes(pod.Status.ContainerStatuses),
 		InitContainers: outcomes(pod.Status.InitContainerStatuses),
@@ -71,6 +75,40 @@ func ended(pod *corev1.Pod, attempt int, instanceID string) lifecycle.Ended {
 		ev.StatusReason = lifecycle.ReasonStartFailed
 	}
 	return ev
+}
+
+// succeeded tells how a finished pod ended: as all its containers did, or, where some are not essential, as the essential
+// one that ended first. The others ended because it did.
+func succeeded(pod *corev1.Pod) bool {
+	names, ok := pod.Annotations[batchmeta.NonEssential]
+	if !ok {
+		return pod.Status.Phase == corev1.PodSucceeded
+	}
+	first := firstEnded(pod, names)
+	return first != nil && first.ExitCode == 0
+}
+
+// isDecided reports whether an essential container of a pod with others has ended. AWS Batch: the others are stopped then.
+func isDecided(pod *corev1.Pod) bool {
+	names, ok := pod.Annotations[batchmeta.NonEssential]
+	return ok && firstEnded(pod, names) != nil
+}
+
+// firstEnded is the end of the essential container that ended first; of those that ended in the same second, one that
+// failed. It is nil while all run.
+func firstEnded(pod *corev1.Pod, nonEssential string) *corev1.ContainerStateTerminated {
+	others := strings.Split(nonEssential, ",")
+	var first *corev1.ContainerStateTerminated
+	for _, s := range pod.Status.ContainerStatuses {
+		t := s.State.Terminated
+		if t == nil || slices.Contains(others, s.Name) {
+			continue
+		}
+		if first == nil || t.FinishedAt.Before(&first.FinishedAt) || t.FinishedAt.Equal(&first.FinishedAt) && t.ExitCode != 0 {
+			first = t
+		}
+	}
+	return first
 }
 
 // lostHost reports whether the pod ended because its node did.

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/lifecycle"
 )
 
@@ -96,7 +97,7 @@ func TestObserve(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(tc.want, observe(tc.pod, 2, "i-1")); diff != "" {
+			if diff := cmp.Diff(tc.want, observe(member{pod: tc.pod, attempt: 2}, "i-1")); diff != "" {
 				t.Errorf("events mismatch (-want +got):\n%s", diff)
 			}
 		})
@@ -122,6 +123,50 @@ func TestStuck(t *testing.T) {
 			_, reason, hopeless := stuck(podIn(corev1.PodPending, "n", tc.status))
 			if reason != tc.wantReason || hopeless != tc.wantHopeless {
 				t.Errorf("got %q %v, want %q %v", reason, hopeless, tc.wantReason, tc.wantHopeless)
+			}
+		})
+	}
+}
+
+// named is a container's status under another name, its end moved by some seconds.
+func named(name string, s corev1.ContainerStatus, seconds int) corev1.ContainerStatus {
+	s.Name = name
+	if s.State.Terminated != nil {
+		s.State.Terminated.FinishedAt = metav1.NewTime(over.Add(time.Duration(seconds) * time.Second))
+	}
+	return s
+}
+
+// Contract 4.1: all essential containers decide; when one has ended the others are stopped.
+func TestEssentialContainersDecide(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		phase         corev1.PodPhase
+		nonEssential  string
+		statuses      []corev1.ContainerStatus
+		wantDecided   bool
+		wantSucceeded bool
+	}{
+		"all run":                         {corev1.PodRunning, "log", []corev1.ContainerStatus{named("main", running(), 0), named("log", running(), 0)}, false, false},
+		"another one ended":               {corev1.PodRunning, "log", []corev1.ContainerStatus{named("main", running(), 0), named("log", terminated(1, "Error"), 0)}, false, false},
+		"the essential one ended":         {corev1.PodRunning, "log", []corev1.ContainerStatus{named("main", terminated(0, "Completed"), 0), named("log", running(), 0)}, true, true},
+		"the others' exit codes":          {corev1.PodFailed, "log,net", []corev1.ContainerStatus{named("main", terminated(0, "Completed"), 0), named("log", terminated(143, "Error"), 2), named("net", terminated(1, "Error"), -2)}, true, true},
+		"the essential one failed":        {corev1.PodFailed, "log", []corev1.ContainerStatus{named("main", terminated(3, "Error"), 0), named("log", terminated(0, "Completed"), 1)}, true, false},
+		"the first essential one decides": {corev1.PodFailed, "log", []corev1.ContainerStatus{named("b", terminated(143, "Error"), 2), named("a", terminated(0, "Completed"), 0), named("log", terminated(143, "Error"), 2)}, true, true},
+		"in one second failure decides":   {corev1.PodFailed, "log", []corev1.ContainerStatus{named("a", terminated(0, "Completed"), 0), named("b", terminated(1, "Error"), 0), named("log", terminated(143, "Error"), 2)}, true, false},
+		"no essential one ever ran":       {corev1.PodFailed, "log", []corev1.ContainerStatus{named("main", waiting("ImagePullBackOff", ""), 0)}, false, false},
+		"all are essential, one ended":    {corev1.PodRunning, "", []corev1.ContainerStatus{named("a", terminated(0, "Completed"), 0), named("b", running(), 0)}, true, true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pod := podIn(tc.phase, "n", tc.statuses...)
+			pod.Annotations = map[string]string{batchmeta.NonEssential: tc.nonEssential}
+			if got := isDecided(pod); got != tc.wantDecided {
+				t.Errorf("decided %v, want %v", got, tc.wantDecided)
+			}
+			if got := succeeded(pod); got != tc.wantSucceeded {
+				t.Errorf("succeeded %v, want %v", got, tc.wantSucceeded)
 			}
 		})
 	}

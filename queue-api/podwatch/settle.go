@@ -7,15 +7,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
-	"strconv"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 
 	"github.com/muster-batch/muster/queue-api/batch"
-	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/lifecycle"
 )
 
@@ -23,49 +24,55 @@ import (
 type Pods interface {
 	// Get reads the cache; nil means that it has no such pod.
 	Get(namespace, name string) *corev1.Pod
-	// OfJob and All read the cache.
-	OfJob(jobID string) []*corev1.Pod
+	// OfJob and All read the cache. OfJob takes the id of a job or of an array's child.
+	OfJob(id string) []*corev1.Pod
 	All() []*corev1.Pod
 	// Live reads the API server; nil means that there is no such pod.
 	Live(ctx context.Context, namespace, name string) (*corev1.Pod, error)
 	// InstanceID names the instance behind a node.
 	InstanceID(ctx context.Context, node string) string
+	// Announce tells the address of a multi-node job's main node to the other nodes, whose containers wait for it. It
+	// returns false while the address is not known.
+	Announce(ctx context.Context, main *corev1.Pod) (bool, error)
 	// Stop deletes the pod with its grace period.
 	Stop(ctx context.Context, pod *corev1.Pod) error
 	// Release removes the tracking finalizer.
 	Release(ctx context.Context, pod *corev1.Pod) error
 }
 
-// settle brings one pod and its job in line. It returns when to look again, 0 for when something changes.
-func (w *Watcher) settle(ctx context.Context, key podKey) (time.Duration, error) {
-	pod := w.pods.Get(key.Namespace, key.Name)
-	if pod == nil {
-		return 0, nil // reconcile looks for jobs without a pod
+// settle brings one job and its pods in line. It returns when to look again, 0 for when something changes.
+func (w *Watcher) settle(ctx context.Context, id string) (time.Duration, error) {
+	lost := w.notes.takeLost(id)
+	again, err := w.settleMembers(ctx, id, membersOf(w.pods.OfJob(id)), lost)
+	if err != nil && lost {
+		w.notes.setLost(id)
 	}
-	id := pod.Labels[batchmeta.JobID]
-	attempt, _ := strconv.Atoi(pod.Labels[batchmeta.Attempt])
-	if attempt < 1 || id == "" {
-		return 0, nil // not a pod of ours
+	return again, err
+}
+
+func (w *Watcher) settleMembers(ctx context.Context, id string, members []member, lost bool) (time.Duration, error) {
+	if len(members) == 0 {
+		w.notes.forget(id)
+		if !lost {
+			return 0, nil // reconcile looks for jobs without a pod
+		}
 	}
 	job, err := w.store.Job(ctx, id)
 	if errors.Is(err, batch.ErrNotFound) {
-		return 0, w.settleUnknown(ctx, pod)
+		return 0, each(members, func(m member) error { return w.settleUnknown(ctx, m.pod) })
 	}
 	if err != nil {
 		return 0, err
 	}
-	if job, err = w.advance(ctx, job, pod, attempt); err != nil {
+	job, again, err := w.advance(ctx, job, members)
+	if err == nil && lost {
+		job, err = w.missing(ctx, job)
+	}
+	if err != nil {
 		return 0, err
 	}
-	if !isMine(job, attempt) {
-		return w.retire(ctx, pod)
-	}
-	return w.supervise(ctx, job, pod)
-}
-
-// isMine reports whether the attempt is the job's current one.
-func isMine(job batch.Job, attempt int) bool {
-	return job.Current != nil && job.Current.Number == attempt
+	next, err := w.tend(ctx, job, members)
+	return sooner(again, next), err
 }
 
 // settleUnknown keeps a pod whose job the store does not know; only one that somebody deletes after its end may go.
@@ -76,94 +83,86 @@ func (w *Watcher) settleUnknown(ctx context.Context, pod *corev1.Pod) error {
 	return nil
 }
 
-// advance steps the job through every event that its pod stands for, one write for each change of status.
-func (w *Watcher) advance(ctx context.Context, job batch.Job, pod *corev1.Pod, attempt int) (batch.Job, error) {
-	if !isMine(job, attempt) {
-		return job, nil
+// advance steps the job through what its pods and the time stand for.
+func (w *Watcher) advance(ctx context.Context, job batch.Job, members []member) (batch.Job, time.Duration, error) {
+	var events []lifecycle.Event
+	for _, m := range current(job, members) {
+		instance := cmp.Or(nodeOf(job, m.node).InstanceID, w.pods.InstanceID(ctx, m.pod.Spec.NodeName))
+		events = append(events, observe(m, instance)...)
 	}
-	instance := cmp.Or(job.Current.InstanceID, w.pods.InstanceID(ctx, pod.Spec.NodeName))
-	for _, ev := range observe(pod, attempt, instance) {
-		next, err := w.step(ctx, job, ev)
+	job, err := w.play(ctx, job, events)
+	if err != nil {
+		return job, 0, err
+	}
+	events, again := w.overdue(job, current(job, members))
+	if job, err = w.play(ctx, job, events); err != nil {
+		return job, 0, err
+	}
+	if err := w.announce(ctx, job, current(job, members)); err != nil {
+		return job, 0, err
+	}
+	job, next, err := w.takeBack(ctx, job, current(job, members))
+	return job, sooner(again, next), err
+}
+
+// play steps the job through events unless they are old news, and wakes the dispatcher if that is due. Each change of status
+// is one write, with all that came before it.
+func (w *Watcher) play(ctx context.Context, job batch.Job, events []lifecycle.Event) (batch.Job, error) {
+	now := w.cfg.Clock.Now()
+	for len(events) > 0 {
+		if next, _, _, err := lifecycle.StepThrough(job, events, now); err == nil && isSame(job, next) {
+			return job, nil
+		}
+		var effects []lifecycle.Effect
+		applied, before := 0, job.Status
+		after, err := w.store.Transition(ctx, job.ID, func(j batch.Job) (batch.Job, error) {
+			next, e, n, err := lifecycle.StepThrough(j, events, now)
+			before, effects, applied = j.Status, e, n
+			return next, err
+		})
 		if err != nil {
-			return job, err
+			return job, fmt.Errorf("%T of job %s: %w", events[0], job.ID, err)
 		}
-		job = next
-	}
-	if pod.DeletionTimestamp != nil && pod.Spec.NodeName == "" && job.Status == batch.StatusRunnable {
-		// The pod must be gone before its attempt may be made again under the same name.
-		if err := w.pods.Release(ctx, pod); err != nil {
-			return job, err
+		if after.Status != before {
+			klog.FromContext(ctx).V(2).Info("Job changed", "job", job.ID, "from", before, "to", after.Status, "reason", after.StatusReason)
 		}
-		return w.step(ctx, job, lifecycle.Withdrawn{Attempt: attempt})
+		if slices.Contains(effects, lifecycle.Dispatch) {
+			w.dispatcher.Wake()
+		}
+		job, events = after, events[applied:]
 	}
 	return job, nil
 }
 
-// step applies one event unless it is old news, and wakes the dispatcher if that is due.
-func (w *Watcher) step(ctx context.Context, job batch.Job, ev lifecycle.Event) (batch.Job, error) {
-	now := w.cfg.Clock.Now()
-	if next, effects, err := lifecycle.Step(job, ev, now); err == nil && len(effects) == 0 && sameStatus(job, next) {
-		return job, nil
-	}
-	var effects []lifecycle.Effect
-	before := job.Status
-	after, err := w.store.Transition(ctx, job.ID, func(j batch.Job) (batch.Job, error) {
-		next, e, err := lifecycle.Step(j, ev, now)
-		before, effects = j.Status, e
-		return next, err
-	})
-	if err != nil {
-		return job, fmt.Errorf("%T of job %s: %w", ev, job.ID, err)
-	}
-	if after.Status != before {
-		klog.FromContext(ctx).V(2).Info("Job changed", "job", job.ID, "from", before, "to", after.Status, "reason", after.StatusReason)
-	}
-	if slices.Contains(effects, lifecycle.Dispatch) {
-		w.dispatcher.Wake()
-	}
-	return after, nil
+func isSame(a, b batch.Job) bool {
+	return a.Status == b.Status && a.StatusReason == b.StatusReason && len(a.Attempts) == len(b.Attempts) &&
+		reflect.DeepEqual(a.Stop, b.Stop) && reflect.DeepEqual(a.Current, b.Current)
 }
 
-func sameStatus(a, b batch.Job) bool { return a.Status == b.Status && a.StatusReason == b.StatusReason }
-
-// supervise looks after a pod whose attempt is under way: it stops it if the job is to stop, times it out, or gives up on
-// a container that cannot start.
-func (w *Watcher) supervise(ctx context.Context, job batch.Job, pod *corev1.Pod) (time.Duration, error) {
+// overdue gives what the time has come for: the attempt's timeout, and containers that failed to start for too long. It
+// also returns when to look again.
+func (w *Watcher) overdue(job batch.Job, members []member) (events []lifecycle.Event, again time.Duration) {
 	now := w.cfg.Clock.Now()
-	again := time.Duration(0)
-	switch {
-	case job.Status == batch.StatusStarting:
-		container, reason, hopeless := stuck(pod)
-		if container == "" {
-			break
+	for _, m := range members {
+		n := nodeOf(job, m.node)
+		container, reason, hopeless := stuck(m.pod)
+		if container == "" || n.Status != batch.StatusStarting || n.StatusReason != "" || job.Stop != nil || isExpectingAddress(job, m, reason) {
+			continue
 		}
-		if again = startDeadline(pod, w.cfg.StartTimeout).Sub(now); again > 0 && !hopeless {
-			return again, nil
+		if left := startDeadline(m.pod, w.cfg.StartTimeout).Sub(now); left > 0 && !hopeless {
+			again = sooner(again, left)
+			continue
 		}
-		next, err := w.step(ctx, job, lifecycle.StartFailed{Attempt: job.Current.Number, Container: container, Reason: reason})
-		if err != nil {
-			return 0, err
-		}
-		job, again = next, 0
-	case job.Status == batch.StatusRunning && job.Timeout > 0 && job.Stop == nil:
-		if again = job.StartedAt.Add(job.Timeout).Sub(now); again > 0 {
-			return again, nil
-		}
-		next, err := w.step(ctx, job, lifecycle.TimedOut{Attempt: job.Current.Number})
-		if err != nil {
-			return 0, err
-		}
-		job, again = next, 0
+		events = append(events, lifecycle.StartFailed{Attempt: m.attempt, Node: m.node, Container: container, Reason: reason})
 	}
-	if isMustStop(job) && pod.DeletionTimestamp == nil {
-		return 0, w.pods.Stop(ctx, pod)
+	if job.Status == batch.StatusRunning && job.Timeout > 0 && job.Stop == nil {
+		if left := job.StartedAt.Add(job.Timeout).Sub(now); left > 0 {
+			again = sooner(again, left)
+		} else {
+			events = append(events, lifecycle.TimedOut{Attempt: job.Current.Number})
+		}
 	}
-	return again, nil
-}
-
-// isMustStop reports whether the current attempt is to be stopped.
-func isMustStop(job batch.Job) bool {
-	return job.Stop != nil || job.Current != nil && job.Current.StatusReason != ""
+	return events, again
 }
 
 // startDeadline is until when the pod's containers may fail to start.
@@ -176,7 +175,39 @@ func startDeadline(pod *corev1.Pod, timeout time.Duration) time.Time {
 	return pod.CreationTimestamp.Add(timeout)
 }
 
-// retire ends a pod whose attempt is over: stopped if it still runs, released once its end is known, deleted after a while.
+// tend does to the pods what their job wants of them. It returns when to look again.
+func (w *Watcher) tend(ctx context.Context, job batch.Job, members []member) (time.Duration, error) {
+	var mu sync.Mutex // guards again
+	var again time.Duration
+	err := each(members, func(m member) error {
+		next, err := w.tendOne(ctx, job, m)
+		mu.Lock()
+		defer mu.Unlock()
+		again = sooner(again, next)
+		return err
+	})
+	return again, err
+}
+
+func (w *Watcher) tendOne(ctx context.Context, job batch.Job, m member) (time.Duration, error) {
+	if !isMine(job, m.attempt) {
+		return w.retire(ctx, m.pod)
+	}
+	if job.IsMultiNode() && m.node >= len(job.Current.Nodes) || m.node < 0 {
+		return 0, nil // not a pod of ours
+	}
+	n := nodeOf(job, m.node)
+	if n.Status.IsTerminal() { // the others go on
+		return w.retire(ctx, m.pod)
+	}
+	isToStop := job.Stop != nil || job.Current.StatusReason != "" || n.StatusReason != "" || isDecided(m.pod)
+	if isToStop && m.pod.DeletionTimestamp == nil {
+		return 0, w.pods.Stop(ctx, m.pod)
+	}
+	return 0, nil
+}
+
+// retire ends a pod whose part is over: stopped if it still runs, released once its end is known, deleted after a while.
 func (w *Watcher) retire(ctx context.Context, pod *corev1.Pod) (time.Duration, error) {
 	if !isFinished(pod) && pod.Spec.NodeName != "" {
 		if pod.DeletionTimestamp == nil {
@@ -197,18 +228,26 @@ func (w *Watcher) retire(ctx context.Context, pod *corev1.Pod) (time.Duration, e
 	return 0, w.pods.Stop(ctx, pod)
 }
 
-// missing settles a job whose pod the cache does not have. Only the API server's word counts.
-func (w *Watcher) missing(ctx context.Context, job batch.Job) error {
-	pod, err := w.pods.Live(ctx, job.Current.PodNamespace, job.Current.PodName)
-	if err != nil || pod != nil {
-		return err
+// parallel bounds what is done at once to the pods of one job.
+const parallel = 16
+
+// each calls do for every member, for a few at once, and returns the first error.
+func each(members []member, do func(member) error) error {
+	if len(members) == 1 {
+		return do(members[0])
 	}
-	if job.Status == batch.StatusRunnable {
-		return w.dispatcher.Ensure(ctx, job)
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	for _, m := range members {
+		group.Go(func() error { return do(m) })
 	}
-	// The tracking finalizer was taken away by force, or the cluster was lost: nobody can tell the exit code any more.
-	_, err = w.step(ctx, job, lifecycle.Ended{
-		Attempt: job.Current.Number, StatusReason: lifecycle.HostTerminated(job.Current.InstanceID),
-	})
-	return err
+	return group.Wait()
+}
+
+// sooner is the shorter of two times to look again, 0 being none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }

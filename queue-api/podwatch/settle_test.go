@@ -43,7 +43,8 @@ func (c *onePod) InstanceID(_ context.Context, node string) string {
 	}
 	return "i-1"
 }
-func (c *onePod) Stop(context.Context, *corev1.Pod) error { c.stopped++; return nil }
+func (c *onePod) Announce(context.Context, *corev1.Pod) (bool, error) { return true, nil }
+func (c *onePod) Stop(context.Context, *corev1.Pod) error             { c.stopped++; return nil }
 func (c *onePod) Release(_ context.Context, pod *corev1.Pod) error {
 	if slices.Contains(pod.Finalizers, batchmeta.Tracking) {
 		c.released++
@@ -122,7 +123,7 @@ func (s *scene) show(t *testing.T, pod *corev1.Pod) time.Duration {
 	}
 	pod.CreationTimestamp = metav1.NewTime(began)
 	s.cluster.pod = pod
-	again, err := s.watcher.settle(t.Context(), podKey{"jobs", "p"})
+	again, err := s.watcher.settle(t.Context(), s.id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,6 +249,32 @@ func TestImageThatCannotBePulledFailsTheAttempt(t *testing.T) {
 	if got := s.job(t).Attempts[0].Containers[0]; got.Reason != "CannotPullContainerError: no such image" || got.ExitCode != nil {
 		t.Errorf("container %+v", got)
 	}
+}
+
+func TestPodIsStoppedWhenItsEssentialContainerEnded(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, 1, 0)
+	task := func(pod *corev1.Pod) *corev1.Pod {
+		pod.Annotations = map[string]string{batchmeta.NonEssential: "log"}
+		return pod
+	}
+	s.show(t, task(podIn(corev1.PodRunning, "n", named("main", terminated(0, "Completed"), 0), named("log", running(), 0))))
+	s.want(t, batch.StatusRunning, "", 1, 0)
+	s.show(t, task(deleted(podIn(corev1.PodFailed, "n", named("main", terminated(0, "Completed"), 0), named("log", terminated(143, "Error"), 2)))))
+	s.want(t, batch.StatusSucceeded, lifecycle.ReasonExited, 1, 1)
+}
+
+func TestPodThatIsGoneIsMissedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, 1, 0)
+	s.show(t, podIn(corev1.PodRunning, "n", running()))
+	pod := s.cluster.pod
+	s.cluster.pod = nil // its finalizer was taken off by force
+	s.watcher.PodDeleted(pod)
+	if _, err := s.watcher.settle(t.Context(), s.id); err != nil {
+		t.Fatal(err)
+	}
+	s.want(t, batch.StatusFailed, "Host EC2 (instance i-1) terminated.", 0, 0)
 }
 
 func TestUnboundPodThatIsDeletedGivesItsJobBack(t *testing.T) {

@@ -30,7 +30,7 @@ type Store interface {
 type Dispatcher interface {
 	// Wake says that a budget or a waiting job came back. It does not block.
 	Wake()
-	// Ensure makes the pod of an admitted job again if it was lost before a node was chosen.
+	// Ensure makes those pods of an admitted job again that were lost before a node was chosen.
 	Ensure(ctx context.Context, job batch.Job) error
 	// NoCapacity is told of an admitted job for which no node can be launched, as its StatusReason says. It does not block.
 	NoCapacity(job batch.Job)
@@ -44,7 +44,7 @@ type Config struct {
 	StartTimeout time.Duration
 	// Resync is the time between two full reconciles. Default 1 minute.
 	Resync time.Duration
-	// Workers settle pods at once. Default 16.
+	// Workers settle jobs at once. Default 16.
 	Workers int
 	// Clock times attempts. Default the real one.
 	Clock clock.WithTicker
@@ -56,12 +56,13 @@ type Watcher struct {
 	pods       Pods
 	dispatcher Dispatcher
 	cfg        Config
-	work       workqueue.TypedRateLimitingInterface[podKey]
+	work       workqueue.TypedRateLimitingInterface[string] // ids of jobs and of arrays' children
 	resync     chan struct{}
+	notes      notes
 }
 
-// podKey names a pod.
-type podKey struct{ Namespace, Name string }
+// gangDelay collects what happens to the pods of a multi-node job, so that a thousand nodes cost few writes.
+const gangDelay = 100 * time.Millisecond
 
 // New makes a Watcher. Its pods must be synced before Run.
 func New(store Store, pods Pods, dispatcher Dispatcher, cfg Config) *Watcher {
@@ -71,30 +72,35 @@ func New(store Store, pods Pods, dispatcher Dispatcher, cfg Config) *Watcher {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.RealClock{}
 	}
-	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[podKey](50*time.Millisecond, 10*time.Second)
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[string](50*time.Millisecond, 10*time.Second)
 	return &Watcher{
 		store: store, pods: pods, dispatcher: dispatcher, cfg: cfg, resync: make(chan struct{}, 1),
 		work: workqueue.NewTypedRateLimitingQueueWithConfig(limiter,
-			workqueue.TypedRateLimitingQueueConfig[podKey]{Clock: cfg.Clock}),
+			workqueue.TypedRateLimitingQueueConfig[string]{Clock: cfg.Clock}),
 	}
 }
 
-// PodChanged is told of every pod that was added, changed or deleted. It does not block.
-func (w *Watcher) PodChanged(pod *corev1.Pod) { w.work.Add(podKey{pod.Namespace, pod.Name}) }
+// PodChanged is told of every pod that was added or changed. It does not block.
+func (w *Watcher) PodChanged(pod *corev1.Pod) {
+	switch id := ownerOf(pod); {
+	case id == "":
+	case isGang(pod):
+		w.work.AddAfter(id, gangDelay)
+	default:
+		w.work.Add(id)
+	}
+}
 
-// JobChanged is told of a job that an API call changed. It asks the store which pod that means.
-func (w *Watcher) JobChanged(ctx context.Context, id string) {
-	for _, pod := range w.pods.OfJob(id) {
+// PodDeleted is told of every pod that is gone. It does not block.
+func (w *Watcher) PodDeleted(pod *corev1.Pod) {
+	if id := ownerOf(pod); id != "" {
+		w.notes.setLost(id)
 		w.PodChanged(pod)
 	}
-	if len(w.pods.OfJob(id)) > 0 {
-		return
-	}
-	job, err := w.store.Job(ctx, id)
-	if err == nil && job.Current != nil {
-		w.work.Add(podKey{job.Current.PodNamespace, job.Current.PodName})
-	}
 }
+
+// JobChanged is told of a job that an API call changed. It does not block.
+func (w *Watcher) JobChanged(id string) { w.work.Add(id) }
 
 // Resync starts a full reconcile soon, as after hints were missed. It does not block.
 func (w *Watcher) Resync() {
@@ -105,7 +111,7 @@ func (w *Watcher) Resync() {
 }
 
 // Run settles until ctx ends or another leader took over, which is batch.ErrStaleEpoch. Any other error is logged and the
-// pod tried again.
+// job tried again.
 func (w *Watcher) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -126,26 +132,26 @@ func (w *Watcher) Run(ctx context.Context) error {
 	return nil
 }
 
-// settleNext handles one pod; it returns false when there will be no more.
+// settleNext handles one job; it returns false when there will be no more.
 func (w *Watcher) settleNext(ctx context.Context, cancel context.CancelCauseFunc) bool {
-	key, shutdown := w.work.Get()
+	id, shutdown := w.work.Get()
 	if shutdown {
 		return false
 	}
-	defer w.work.Done(key)
-	again, err := w.settle(ctx, key)
+	defer w.work.Done(id)
+	again, err := w.settle(ctx, id)
 	switch {
 	case errors.Is(err, batch.ErrStaleEpoch):
 		cancel(err)
 	case err != nil:
 		if ctx.Err() == nil {
-			klog.FromContext(ctx).Error(err, "Pod is settled again", "pod", key.Namespace+"/"+key.Name)
+			klog.FromContext(ctx).Error(err, "Job is settled again", "job", id)
 		}
-		w.work.AddRateLimited(key)
+		w.work.AddRateLimited(id)
 	default:
-		w.work.Forget(key)
+		w.work.Forget(id)
 		if again > 0 {
-			w.work.AddAfter(key, again)
+			w.work.AddAfter(id, again)
 		}
 	}
 	return true
@@ -167,12 +173,10 @@ func (w *Watcher) resyncLoop(ctx context.Context) {
 	}
 }
 
-// reconcile looks at every pod, and at every attempt under way whose pod it does not see.
+// reconcile looks at every pod, and at every attempt under way whose pods it does not see.
 func (w *Watcher) reconcile(ctx context.Context) error {
-	seen := map[podKey]bool{}
 	for _, pod := range w.pods.All() {
 		w.PodChanged(pod)
-		seen[podKey{pod.Namespace, pod.Name}] = true
 	}
 	queues, err := w.store.Queues(ctx)
 	if err != nil {
@@ -185,13 +189,14 @@ func (w *Watcher) reconcile(ctx context.Context) error {
 		}
 		for _, id := range ids {
 			job, err := w.store.Job(ctx, id)
-			if err != nil && !errors.Is(err, batch.ErrNotFound) {
+			if errors.Is(err, batch.ErrNotFound) {
+				continue
+			}
+			if err != nil {
 				return fmt.Errorf("job %s: %w", id, err)
 			}
-			if err == nil && job.Current != nil && !seen[podKey{job.Current.PodNamespace, job.Current.PodName}] {
-				if err := w.missing(ctx, job); err != nil {
-					return err
-				}
+			if _, err := w.missing(ctx, job); err != nil {
+				return err
 			}
 		}
 	}

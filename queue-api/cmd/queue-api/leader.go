@@ -131,7 +131,7 @@ func listen(ctx context.Context, store *redisstore.Store, d *dispatch.Dispatcher
 			case c.Queue != 0:
 				d.Wake()
 			case c.Job != "":
-				w.JobChanged(ctx, c.Job)
+				w.JobChanged(c.Job)
 				d.Wake()
 			default:
 				d.Wake()
