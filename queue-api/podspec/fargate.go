@@ -4,6 +4,7 @@ package podspec
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -44,7 +45,7 @@ func checkFargateSize(r batch.Requests) error {
 			return nil
 		}
 		if s.least == s.most {
-			sizes = append(sizes, fmt.Sprintf("%d", s.least))
+			sizes = append(sizes, strconv.FormatInt(s.least, 10))
 		} else {
 			sizes = append(sizes, fmt.Sprintf("%d to %d in steps of %d", s.least, s.most, s.step))
 		}

@@ -3,6 +3,7 @@
 package podspec
 
 import (
+	"cmp"
 	"errors"
 	"net/url"
 	"path"
@@ -84,33 +85,36 @@ var randomSuffix = regexp.MustCompile(`-[A-Za-z0-9]{6}$`)
 
 // parseValueFrom reads a secret's valueFrom or credentialsParameter; the package documentation has the rule.
 func parseValueFrom(at *field.Path, s string) (secretKey, error) {
-	name, key := s, ""
-	if strings.HasPrefix(s, "arn:") {
-		parts := strings.SplitN(s, ":", 6)
-		switch {
-		case len(parts) == 6 && parts[2] == "secretsmanager" && strings.HasPrefix(parts[5], "secret:"):
-			var version string
-			name, key, version = cut3(strings.TrimPrefix(parts[5], "secret:"))
-			if v := strings.Trim(version, ":"); v != "" && v != "AWSCURRENT" {
-				return secretKey{}, invalid(at, "%s must not name a version: a Kubernetes Secret has one", quote(s))
-			}
-			name = randomSuffix.ReplaceAllString(name, "")
-		case len(parts) == 6 && parts[2] == "ssm" && strings.HasPrefix(parts[5], "parameter/"):
-			name = strings.TrimPrefix(parts[5], "parameter/")
-		default:
-			return secretKey{}, invalid(at, "%s must be the ARN of a Secrets Manager secret or of an SSM parameter, or a name", quote(s))
-		}
-	} else {
-		name, key, _ = cut3(s)
+	name, key, version, ok := cutValueFrom(s)
+	switch {
+	case !ok:
+		return secretKey{}, invalid(at, "%s must be the ARN of a Secrets Manager secret or of an SSM parameter, or a name", quote(s))
+	case version != "" && version != "AWSCURRENT":
+		return secretKey{}, invalid(at, "%s must not name a version: a Kubernetes Secret has one", quote(s))
 	}
-	if key == "" {
-		key = defaultSecretKey
-	}
-	out := secretKey{secretName(name), key}
-	if broken(at, name, validation.IsDNS1123Subdomain(out.secret)) != nil {
+	out := secretKey{secretName(name), cmp.Or(key, defaultSecretKey)}
+	if len(validation.IsDNS1123Subdomain(out.secret)) > 0 {
 		return secretKey{}, invalid(at, "%s names no Kubernetes Secret: %s is not a name of one", quote(s), quote(out.secret))
 	}
-	return out, broken(at, key, validation.IsConfigMapKey(key))
+	return out, broken(at, out.key, validation.IsConfigMapKey(out.key))
+}
+
+// cutValueFrom takes a valueFrom apart, as it stands.
+func cutValueFrom(s string) (name, key, version string, ok bool) {
+	if !strings.HasPrefix(s, "arn:") {
+		name, key, _ = cut3(s)
+		return name, key, "", true
+	}
+	parts := strings.SplitN(s, ":", 6)
+	if len(parts) != 6 {
+		return "", "", "", false
+	}
+	if secret, found := strings.CutPrefix(parts[5], "secret:"); found && parts[2] == "secretsmanager" {
+		name, key, version = cut3(secret)
+		return randomSuffix.ReplaceAllString(name, ""), key, strings.Trim(version, ":"), true
+	}
+	name, ok = strings.CutPrefix(parts[5], "parameter/")
+	return name, "", "", ok && parts[2] == "ssm"
 }
 
 // cut3 cuts a:b:rest.

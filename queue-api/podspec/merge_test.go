@@ -92,8 +92,8 @@ func scramble(v reflect.Value) {
 			scramble(v.Elem())
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			scramble(v.Field(i))
+		for _, f := range v.Fields() {
+			scramble(f)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {

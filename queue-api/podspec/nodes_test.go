@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,14 +20,8 @@ import (
 
 // nodes makes a multi-node definition of numNodes, main node 0, from its node ranges.
 func nodes(numNodes int, ranges ...string) batch.JobDefinition {
-	doc := fmt.Sprintf(`{"numNodes":%d,"mainNode":0,"nodeRangeProperties":[`, numNodes)
-	for i, r := range ranges {
-		if i > 0 {
-			doc += ","
-		}
-		doc += r
-	}
-	return batch.JobDefinition{Name: "def", Revision: 1, Type: "multinode", NodeProperties: json.RawMessage(doc + "]}")}
+	doc := fmt.Sprintf(`{"numNodes":%d,"mainNode":0,"nodeRangeProperties":[%s]}`, numNodes, strings.Join(ranges, ","))
+	return batch.JobDefinition{Name: "def", Revision: 1, Type: "multinode", NodeProperties: json.RawMessage(doc)}
 }
 
 // containerRange is a node range of one vCPU and 8 MiB a node, with more members.
@@ -232,14 +228,14 @@ func TestPodsOfNodes(t *testing.T) {
 			t.Errorf("node %d is pod %s, want %s", i, p.Name, want)
 		}
 		if p.Labels[batchmeta.Gang] != gang || p.Annotations[batchmeta.GangSize] != "3" || p.Annotations[batchmeta.Rank] != in.Rank ||
-			p.Labels[batchmeta.NodeIndex] != fmt.Sprint(i) || p.Labels[batchmeta.JobID] != testJobID || p.Namespace != "gangs" {
+			p.Labels[batchmeta.NodeIndex] != strconv.Itoa(i) || p.Labels[batchmeta.JobID] != testJobID || p.Namespace != "gangs" {
 			t.Errorf("node %d: %v %v", i, p.Labels, p.Annotations)
 		}
 		for _, c := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
 			env := environment(c)
 			want := map[string]string{
 				"AWS_BATCH_JOB_ID":              fmt.Sprintf("%s#%d", testJobID, i),
-				"AWS_BATCH_JOB_MAIN_NODE_INDEX": "1", "AWS_BATCH_JOB_NODE_INDEX": fmt.Sprint(i), "AWS_BATCH_JOB_NUM_NODES": "3",
+				"AWS_BATCH_JOB_MAIN_NODE_INDEX": "1", "AWS_BATCH_JOB_NODE_INDEX": strconv.Itoa(i), "AWS_BATCH_JOB_NUM_NODES": "3",
 				"AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS": "configmap " + gang + "/address",
 			}
 			if i == 1 { // the main node knows by this that it is
@@ -324,7 +320,7 @@ func TestConsumables(t *testing.T) {
 		"an override of nothing":    {def: with(container(""), list(licence)), override: list("")},
 		"of nodes, each its own":    {def: gang, want: []batch.ConsumableRequirement{{Name: "a", Quantity: 3}, {Name: "b", Quantity: 8}}},
 		"of more nodes":             {def: gang, overrides: `{"numNodes":7}`, want: []batch.ConsumableRequirement{{Name: "a", Quantity: 3}, {Name: "b", Quantity: 12}}},
-		"of a range that is overriden": {
+		"of a range that is overridden": {
 			def: gang, overrides: `{"nodePropertyOverrides":[{"targetNodes":"1:","consumableResourcePropertiesOverride":{"consumableResourceList":[{"consumableResource":"a","quantity":1}]}}]}`,
 			want: []batch.ConsumableRequirement{{Name: "a", Quantity: 7}},
 		},
