@@ -88,7 +88,8 @@ func wantSeen(tb testing.TB, job map[string]any, want map[string]any) {
 // pulled fails an attempt's start.
 func pulled(reason string) []lifecycle.Event {
 	return []lifecycle.Event{
-		admitted(), bound(), lifecycle.StartFailed{Attempt: 1, Container: "default", Reason: reason},
+		admitted(), bound(),
+		lifecycle.StartFailed{Attempt: 1, Container: "default", Reason: reason},
 		lifecycle.Ended{Attempt: 1, StoppedAt: t0.Add(2 * time.Second)},
 	}
 }

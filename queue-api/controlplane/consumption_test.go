@@ -49,7 +49,8 @@ func TestSubmitJobWithConsumables(t *testing.T) {
 		"empty overrides none": {"c", consumables(), []batch.ConsumableRequirement{{Name: "lic", Quantity: 2}}, ""},
 		"the override replaces": {
 			"c", consumables(`{"consumableResource":"` + arnBase + `consumable-resource/tok","quantity":9}`),
-			[]batch.ConsumableRequirement{{Name: "tok", Quantity: 9}}, "",
+			[]batch.ConsumableRequirement{{Name: "tok", Quantity: 9}},
+			"",
 		},
 		"unknown": {"d", consumables(`{"consumableResource":"nope","quantity":1}`), nil, "ConsumableResource nope does not exist"},
 	}

@@ -52,13 +52,13 @@ func TestSubmitJobThatDepends(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		array       int // size of the new job
-		depend      func(f *fixture, t *testing.T) (dependsOn []string, want []batch.Dependency)
+		depend      func(t *testing.T, f *fixture) (dependsOn []string, want []batch.Dependency)
 		wantStatus  batch.JobStatus
 		wantUnmet   []int // indexes into want
 		wantSettled bool  // the first dependency
 	}{
 		"on one that waits": {
-			depend: func(f *fixture, t *testing.T) ([]string, []batch.Dependency) {
+			depend: func(t *testing.T, f *fixture) ([]string, []batch.Dependency) {
 				t.Helper()
 				id := f.submitWith(t, `"tags":{}`)
 				return []string{on(id)}, []batch.Dependency{{JobID: id}}
@@ -66,7 +66,7 @@ func TestSubmitJobThatDepends(t *testing.T) {
 			wantStatus: batch.StatusPending, wantUnmet: []int{0},
 		},
 		"named by ARN, and twice": {
-			depend: func(f *fixture, t *testing.T) ([]string, []batch.Dependency) {
+			depend: func(t *testing.T, f *fixture) ([]string, []batch.Dependency) {
 				t.Helper()
 				id := f.submitWith(t, `"tags":{}`)
 				return []string{on(arnBase + "job/" + id), on(id)}, []batch.Dependency{{JobID: id}}
@@ -74,7 +74,7 @@ func TestSubmitJobThatDepends(t *testing.T) {
 			wantStatus: batch.StatusPending, wantUnmet: []int{0},
 		},
 		"on one that succeeded": {
-			depend: func(f *fixture, t *testing.T) ([]string, []batch.Dependency) {
+			depend: func(t *testing.T, f *fixture) ([]string, []batch.Dependency) {
 				t.Helper()
 				id := f.submitWith(t, `"tags":{}`)
 				f.run(t, id, 0)
@@ -83,7 +83,7 @@ func TestSubmitJobThatDepends(t *testing.T) {
 			wantStatus: batch.StatusRunnable, wantSettled: true,
 		},
 		"on one that failed: it is stored and fails when that is drawn": {
-			depend: func(f *fixture, t *testing.T) ([]string, []batch.Dependency) {
+			depend: func(t *testing.T, f *fixture) ([]string, []batch.Dependency) {
 				t.Helper()
 				id := f.submitWith(t, `"tags":{}`)
 				f.run(t, id, 1)
@@ -92,7 +92,7 @@ func TestSubmitJobThatDepends(t *testing.T) {
 			wantStatus: batch.StatusPending, wantUnmet: []int{0}, wantSettled: true,
 		},
 		"across queues, on an array and on a child": {
-			depend: func(f *fixture, t *testing.T) ([]string, []batch.Dependency) {
+			depend: func(t *testing.T, f *fixture) ([]string, []batch.Dependency) {
 				t.Helper()
 				ok(t, f.CreateJobQueue, queueBody("other"))
 				array := f.submit(t, `{"jobName":"a","jobQueue":"other","jobDefinition":"d","arrayProperties":{"size":3}}`)
@@ -103,7 +103,7 @@ func TestSubmitJobThatDepends(t *testing.T) {
 		},
 		"N_TO_N on an array of the same size": {
 			array: 3,
-			depend: func(f *fixture, t *testing.T) ([]string, []batch.Dependency) {
+			depend: func(t *testing.T, f *fixture) ([]string, []batch.Dependency) {
 				t.Helper()
 				id := f.submitWith(t, `"arrayProperties":{"size":3}`)
 				return []string{fmt.Sprintf(`{"jobId":%q,"type":"N_TO_N"}`, id)}, []batch.Dependency{{JobID: id, Type: batch.DependencyNToN}}
@@ -112,14 +112,14 @@ func TestSubmitJobThatDepends(t *testing.T) {
 		},
 		"SEQUENTIAL names no job": {
 			array: 3,
-			depend: func(*fixture, *testing.T) ([]string, []batch.Dependency) {
+			depend: func(*testing.T, *fixture) ([]string, []batch.Dependency) {
 				return []string{`{"type":"SEQUENTIAL"}`}, []batch.Dependency{{Type: batch.DependencySequential}}
 			},
 			wantStatus: batch.StatusPending,
 		},
 		"an array on a job": {
 			array: 2,
-			depend: func(f *fixture, t *testing.T) ([]string, []batch.Dependency) {
+			depend: func(t *testing.T, f *fixture) ([]string, []batch.Dependency) {
 				t.Helper()
 				id := f.submitWith(t, `"tags":{}`)
 				return []string{on(id)}, []batch.Dependency{{JobID: id}}
@@ -131,7 +131,7 @@ func TestSubmitJobThatDepends(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newBusyFixture(t)
-			entries, want := tc.depend(f, t)
+			entries, want := tc.depend(t, f)
 			body := dependsOn(entries...)
 			if tc.array > 0 {
 				body += fmt.Sprintf(`,"arrayProperties":{"size":%d}`, tc.array)
