@@ -99,9 +99,8 @@ type DependencyStore interface {
 
 // WaitingStore knows what a waiting job waits behind.
 type WaitingStore interface {
-	// Position is how many entries (jobs, or arrays as one) of its share are before a waiting job or child, and how many the
-	// share has. It fails with batch.ErrNotFound if the job does not wait.
-	Position(ctx context.Context, id string) (ahead, of int, err error)
+	// Positions are the places of jobs and children, as they were read, among those of their share that wait.
+	Positions(ctx context.Context, jobs []batch.Job) ([]batch.Place, error)
 	// Usage is what the queue's attempts under way hold, in thousandths of a vCPU by environment; absent means none.
 	Usage(ctx context.Context, queueNumber int) (map[string]int64, error)
 }

@@ -17,11 +17,6 @@ import (
 // maxUnmetShown bounds the dependencies that a sentence names.
 const maxUnmetShown = 3
 
-// A place is where a job stands among those that wait.
-type place struct {
-	ahead, of int // entries: jobs, or arrays as one; of is 0 if it is not known
-}
-
 // A supply is something of which there is only so much, and what nobody holds of it.
 type supply struct {
 	name      string
@@ -43,10 +38,10 @@ func (s supply) String() string {
 }
 
 // whyWaiting is for a job that may be admitted.
-func whyWaiting(job *batch.Job, at place, supplies []supply) string {
+func whyWaiting(job *batch.Job, at batch.Place, supplies []supply) string {
 	var b strings.Builder
-	if at.of > 0 {
-		fmt.Fprintf(&b, "Number %d of %d waiting in ", at.ahead+1, at.of)
+	if at.Of > 0 {
+		fmt.Fprintf(&b, "Number %d of %d waiting in ", at.Ahead+1, at.Of)
 	} else {
 		b.WriteString("Waiting in ")
 	}

@@ -103,7 +103,7 @@ func (s *Service) waitingReasons(ctx context.Context, jobs []*batch.Job, out map
 
 // facts are what the reasons of a request's waiting jobs are made of.
 type facts struct {
-	places       []place // of each job
+	places       []batch.Place // of each job
 	queues       map[string]*batch.JobQueue
 	environments map[string]*batch.ComputeEnvironment
 	used         map[string]int64 // thousandths of a vCPU by environment, over all queues
@@ -113,7 +113,7 @@ type facts struct {
 // gather looks up what there is of everything that the jobs wait for, each thing once.
 func (s *Service) gather(ctx context.Context, jobs []*batch.Job) (*facts, error) {
 	f := &facts{
-		places: make([]place, len(jobs)), queues: map[string]*batch.JobQueue{}, environments: map[string]*batch.ComputeEnvironment{},
+		queues: map[string]*batch.JobQueue{}, environments: map[string]*batch.ComputeEnvironment{},
 		used: map[string]int64{}, consumables: map[string]*batch.ConsumableResource{},
 	}
 	queues, err := s.queues.Queues(ctx)
@@ -136,7 +136,12 @@ func (s *Service) gather(ctx context.Context, jobs []*batch.Job) (*facts, error)
 	if err := s.gatherConsumables(ctx, f, jobs); err != nil {
 		return nil, err
 	}
-	return f, s.gatherPlaces(ctx, f, jobs)
+	waiting := make([]batch.Job, len(jobs))
+	for i, job := range jobs {
+		waiting[i] = *job
+	}
+	f.places, err = s.waiting.Positions(ctx, waiting)
+	return f, err
 }
 
 // gatherUsage adds up all queues: environments are shared, and a queue may still run jobs where it sends none any more.
@@ -159,22 +164,6 @@ func (s *Service) gatherUsage(ctx context.Context, f *facts, queues []batch.JobQ
 		}
 	}
 	return nil
-}
-
-func (s *Service) gatherPlaces(ctx context.Context, f *facts, jobs []*batch.Job) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(maxLookups)
-	for i, job := range jobs {
-		group.Go(func() error {
-			ahead, of, err := s.waiting.Position(ctx, job.ID)
-			if errors.Is(err, batch.ErrNotFound) { // admitted or stopped since it was read
-				return nil
-			}
-			f.places[i] = place{ahead, of}
-			return err
-		})
-	}
-	return group.Wait()
 }
 
 func (s *Service) gatherConsumables(ctx context.Context, f *facts, jobs []*batch.Job) error {

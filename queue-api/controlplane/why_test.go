@@ -19,37 +19,37 @@ func TestWhyWaiting(t *testing.T) {
 	ce := supply{name: "ce", free: "6", all: "8", unit: " vCPU"}
 	cases := map[string]struct {
 		job      batch.Job
-		at       place
+		at       batch.Place
 		supplies []supply
 		want     string
 	}{
 		"in a FIFO queue": {
 			batch.Job{Queue: "q", Requests: batch.Requests{MilliVCPU: 2000, MemoryMiB: 4096}},
-			place{2, 17},
+			batch.Place{Ahead: 2, Of: 17},
 			[]supply{ce},
 			"Number 3 of 17 waiting in job queue q; needs 2 vCPU, 4096 MiB; free: ce 6 of 8 vCPU.",
 		},
 		"in a share, with parts of a vCPU and a GPU": {
 			batch.Job{Queue: "q", ShareIdentifier: "blue", Requests: batch.Requests{MilliVCPU: 250, MemoryMiB: 4, GPU: 1}},
-			place{0, 1},
+			batch.Place{Ahead: 0, Of: 1},
 			nil,
 			"Number 1 of 1 waiting in share blue of job queue q; needs 0.25 vCPU, 4 MiB, 1 GPU.",
 		},
 		"several supplies, some of no use": {
 			batch.Job{Queue: "q", Requests: batch.Requests{MilliVCPU: 1000, MemoryMiB: 4}, Consumables: []batch.ConsumableRequirement{{Name: "lic", Quantity: 2}}},
-			place{0, 2},
+			batch.Place{Ahead: 0, Of: 2},
 			[]supply{ce, {name: "spot", free: "0", all: "4", unit: " vCPU", state: "DISABLED"}, {name: "lic", free: "1", all: "5"}},
 			"Number 1 of 2 waiting in job queue q; needs 1 vCPU, 4 MiB, 2 of lic; free: ce 6 of 8 vCPU, spot 0 of 4 vCPU (DISABLED), lic 1 of 5.",
 		},
 		"many nodes": {
 			batch.Job{Queue: "q", NumNodes: 4, Requests: batch.Requests{MilliVCPU: 8000, MemoryMiB: 4096}},
-			place{0, 1},
+			batch.Place{Ahead: 0, Of: 1},
 			[]supply{ce},
 			"Number 1 of 1 waiting in job queue q; needs 4 nodes with together 8 vCPU, 4096 MiB; free: ce 6 of 8 vCPU.",
 		},
 		"place unknown": {
 			batch.Job{Queue: "q", Requests: batch.Requests{MilliVCPU: 1000, MemoryMiB: 4}},
-			place{},
+			batch.Place{},
 			[]supply{ce},
 			"Waiting in job queue q; needs 1 vCPU, 4 MiB; free: ce 6 of 8 vCPU.",
 		},

@@ -191,25 +191,49 @@ func (s *Store) Position(ctx context.Context, id string) (ahead, of int, err err
 	if err != nil {
 		return 0, 0, err
 	}
-	if !job.IsWaiting() {
-		return 0, 0, batch.ErrNotFound
+	places, err := s.Positions(ctx, []batch.Job{job})
+	if err == nil && places[0].Of == 0 {
+		err = batch.ErrNotFound
 	}
-	at, err := locate(id)
 	if err != nil {
 		return 0, 0, err
 	}
-	member := at.id
-	if job.IsChild() && isUntried(&job) {
-		member = at.id.arrayEntry()
-	}
-	key := at.waiting(job.ShareIdentifier)
+	return places[0].Ahead, places[0].Of, nil
+}
+
+// Positions gives the places of jobs and children as they were read, in one round trip.
+func (s *Store) Positions(ctx context.Context, jobs []batch.Job) ([]batch.Place, error) {
 	pipe := s.client.Pipeline()
-	rank, count := pipe.ZRank(ctx, key, string(member)), pipe.ZCard(ctx, key)
-	if _, err := pipe.Exec(ctx); err != nil {
-		if errors.Is(err, redis.Nil) {
-			return 0, 0, batch.ErrNotFound
+	ranks, counts := make([]*redis.IntCmd, len(jobs)), make([]*redis.IntCmd, len(jobs))
+	for i := range jobs {
+		at, err := locate(jobs[i].ID)
+		if err != nil || !jobs[i].IsWaiting() {
+			continue
 		}
-		return 0, 0, wrap(err)
+		member := at.id
+		if jobs[i].IsChild() && isUntried(&jobs[i]) {
+			member = at.id.arrayEntry()
+		}
+		key := at.waiting(jobs[i].ShareIdentifier)
+		ranks[i], counts[i] = pipe.ZRank(ctx, key, string(member)), pipe.ZCard(ctx, key)
 	}
-	return int(rank.Val()), int(count.Val()), nil
+	places := make([]batch.Place, len(jobs))
+	if pipe.Len() == 0 {
+		return places, nil
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, wrap(err)
+	}
+	for i, rank := range ranks {
+		switch {
+		case rank == nil || errors.Is(rank.Err(), redis.Nil): // it waits no more
+		case rank.Err() != nil:
+			return nil, wrap(rank.Err())
+		case counts[i].Err() != nil:
+			return nil, wrap(counts[i].Err())
+		default:
+			places[i] = batch.Place{Ahead: int(rank.Val()), Of: int(counts[i].Val())}
+		}
+	}
+	return places, nil
 }

@@ -69,6 +69,18 @@ func (m *Memory) WaitingIn(_ context.Context, queueNumber int, share, after stri
 	return jobs[from:to], strconv.Itoa(to), nil
 }
 
+// Positions implements ShareStore.
+func (m *Memory) Positions(ctx context.Context, jobs []batch.Job) ([]batch.Place, error) {
+	places := make([]batch.Place, len(jobs))
+	for i := range jobs {
+		ahead, of, err := m.Position(ctx, jobs[i].ID)
+		if err == nil {
+			places[i] = batch.Place{Ahead: ahead, Of: of}
+		}
+	}
+	return places, nil
+}
+
 // Position implements ShareStore.
 func (m *Memory) Position(_ context.Context, id string) (ahead, of int, err error) {
 	m.mu.Lock()

@@ -138,6 +138,11 @@ func wantPosition(t *testing.T, s shareStore, id string, ahead, of int) {
 	gotAhead, gotOf, err := s.Position(t.Context(), id)
 	wantErr(t, err, nil)
 	wantEqual(t, []int{gotAhead, gotOf}, []int{ahead, of})
+	job, err := s.Job(t.Context(), id)
+	wantErr(t, err, nil)
+	places, err := s.Positions(t.Context(), []batch.Job{{ID: "nonsense"}, job})
+	wantErr(t, err, nil)
+	wantEqual(t, places, []batch.Place{{}, {Ahead: ahead, Of: of}})
 }
 
 func testPosition(t *testing.T, s shareStore) {

@@ -61,6 +61,8 @@ type ShareStore interface {
 	// of an array are one entry together, except those that are retried: each is one. It fails with batch.ErrNotFound if the
 	// job does not wait.
 	Position(ctx context.Context, id string) (ahead, of int, err error)
+	// Positions are those of many jobs and children, as they were read, at once.
+	Positions(ctx context.Context, jobs []batch.Job) ([]batch.Place, error)
 	// ShareUsage is what the attempts under way hold by share, in thousandths of a vCPU; absent means none.
 	ShareUsage(ctx context.Context, queueNumber int) (map[string]int64, error)
 	// Shares are all shares that count as active, sorted: a job was submitted to them, or began to wait, since they were last
