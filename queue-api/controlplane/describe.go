@@ -18,13 +18,28 @@ import (
 // DescribeJobs gives the jobs asked for, once each, in the order asked: jobs, children of arrays and nodes of multi-node
 // jobs. AWS Batch: unknown ones are left out, be they other than a job's id.
 func (s *Service) DescribeJobs(ctx context.Context, call batch.Call, in *awsapi.DescribeJobsRequest) (*awsapi.DescribeJobsResponse, error) {
+	return s.describeJobs(ctx, call, in, s.reasons)
+}
+
+// Records describes jobs as they are stored: it does not look up why those that wait do.
+type Records struct{ *Service }
+
+// DescribeJobs is Service.DescribeJobs without reasons made for the occasion.
+func (r Records) DescribeJobs(ctx context.Context, call batch.Call, in *awsapi.DescribeJobsRequest) (*awsapi.DescribeJobsResponse, error) {
+	return r.describeJobs(ctx, call, in, func(context.Context, []*batch.Job) (map[string]string, error) { return nil, nil })
+}
+
+// reasonsOf says why each of some jobs does not run, by id.
+type reasonsOf func(ctx context.Context, jobs []*batch.Job) (map[string]string, error)
+
+func (s *Service) describeJobs(ctx context.Context, call batch.Call, in *awsapi.DescribeJobsRequest, why reasonsOf) (*awsapi.DescribeJobsResponse, error) {
 	if len(in.Jobs) > maxDescribed {
 		return nil, batch.Invalidf("Maximum number of jobs supported is %d", maxDescribed)
 	}
 	out := &awsapi.DescribeJobsResponse{Jobs: []awsapi.JobDetail{}}
 	refs := uniqueRefs(in.Jobs)
 	d := describer{Service: s, scope: call.Scope}
-	if err := d.load(ctx, refs); err != nil {
+	if err := d.load(ctx, refs, why); err != nil {
 		return nil, err
 	}
 	for _, ref := range refs {
@@ -65,7 +80,7 @@ type describer struct {
 }
 
 // load finds the jobs that are asked for, and why they do not run.
-func (d *describer) load(ctx context.Context, refs []batch.JobRef) (err error) {
+func (d *describer) load(ctx context.Context, refs []batch.JobRef, why reasonsOf) (err error) {
 	ids := make([]string, 0, len(refs))
 	for _, ref := range refs {
 		if id := recordID(ref); !slices.Contains(ids, id) {
@@ -75,7 +90,7 @@ func (d *describer) load(ctx context.Context, refs []batch.JobRef) (err error) {
 	if d.jobs, err = d.found(ctx, ids); err != nil {
 		return err
 	}
-	d.reasons, err = d.Service.reasons(ctx, slices.Collect(maps.Values(d.jobs)))
+	d.reasons, err = why(ctx, slices.Collect(maps.Values(d.jobs)))
 	return err
 }
 

@@ -17,8 +17,16 @@
 //   - maxResults next to names is ignored; propagateTags is accepted on every definition.
 //   - Nothing limits how many environments and queues there are.
 //
-// What later versions will run is refused by name: array, multi-node and dependent jobs, fair share, ecsProperties,
-// consumable resources, Fargate and managed instances.
+// Where nobody could say what AWS Batch does, of jobs:
+//   - A job that does not run always says why: dispatcher and podwatch store the codes of the head of a queue and the
+//     autoscaler's last word; for any other job DescribeJobs makes a sentence (why.go). ListJobs makes none.
+//   - A dependency that no store knows, expired ones too, is refused; so is a node, and N_TO_N between sizes that differ.
+//   - A FIFO queue's jobs have no scheduling priority: an override is checked and dropped.
+//   - statusSummaryLastUpdatedAt is the time of the reply: counts are exact; of an array that ended it is stoppedAt.
+//   - A node that is stopped because the main node ended has the job's status and no exit code. Nodes, as children, have
+//     no tags of their own; cancelling or terminating one means its job.
+//   - Consumable resources are shown by ARN, those of a multi-node job added up over its nodes.
+//   - CancelJobs and TerminateJobs refuse more than 50 jobs as a whole.
 //
 // It never touches Kubernetes or Redis and does not change a job but through lifecycle.Step.
 package controlplane

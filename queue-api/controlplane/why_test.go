@@ -199,6 +199,17 @@ func TestWhyIsNotSaidOverAStoredReason(t *testing.T) {
 	}
 }
 
+func TestRecordsHaveStoredReasonsOnly(t *testing.T) {
+	t.Parallel()
+	f := newBusyFixture(t)
+	waiting, stopped := f.submitWith(t, `"tags":{}`), f.submitWith(t, `"tags":{}`)
+	ok(t, f.CancelJob, fmt.Sprintf(`{"jobId":%q,"reason":"enough"}`, stopped))
+	jobs := reply(t, Records{f.Service}.DescribeJobs, fmt.Sprintf(`{"jobs":[%q,%q]}`, waiting, stopped)).Jobs
+	if jobs[0].StatusReason != nil || value(jobs[1].StatusReason) != "enough" {
+		t.Errorf("got %v, %v", jobs[0].StatusReason, jobs[1].StatusReason)
+	}
+}
+
 // TestEveryJobThatDoesNotRunSaysWhy is a property: any RUNNABLE job, and any PENDING one that is no array, has a reason of
 // one sentence, and never AWS Batch's UNDETERMINED; a job that runs or ran well has none of these.
 func TestEveryJobThatDoesNotRunSaysWhy(t *testing.T) {
