@@ -22,6 +22,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/events"
 	"github.com/muster-batch/muster/queue-api/podwatch"
 	"github.com/muster-batch/muster/queue-api/redisstore"
+	"github.com/muster-batch/muster/queue-api/release"
 )
 
 // retryDelay lies between two leaderships of one process.
@@ -84,6 +85,40 @@ func campaign(ctx context.Context, lock resourcelock.Interface, lead func(contex
 	return nil
 }
 
+// parts are what only the leader runs.
+type parts struct {
+	dispatcher *dispatch.Dispatcher
+	watcher    *podwatch.Watcher
+	releaser   *release.Releaser
+	resources  *dispatch.Resources
+}
+
+// afterEnds is the dispatcher as the watcher knows it: whatever gives a budget back may also let other jobs go.
+type afterEnds struct {
+	*dispatch.Dispatcher
+	releaser *release.Releaser
+}
+
+// Wake implements podwatch.Dispatcher.
+func (a afterEnds) Wake() {
+	a.Dispatcher.Wake()
+	a.releaser.Wake()
+}
+
+func newParts(kube cluster, o options, store *redisstore.Store, pods *podwatch.Cluster) (parts, error) {
+	cfg, err := o.dispatcher()
+	if err != nil {
+		return parts{}, err
+	}
+	p := parts{dispatcher: dispatch.New(store, dispatch.PodClient{Client: kube.core}, cfg)}
+	p.releaser = release.New(store, p.dispatcher, release.Config{})
+	p.watcher = podwatch.New(store, pods, afterEnds{p.dispatcher, p.releaser}, podwatch.Config{
+		FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout,
+	})
+	p.resources = dispatch.NewResources(store, pods, o.namespace, clock.RealClock{})
+	return p, nil
+}
+
 // lead dispatches and settles until ctx ends or another leader takes over.
 func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store, webhooks *events.Webhooks) error {
 	mine, err := store.Lead(ctx)
@@ -95,17 +130,13 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 	if err != nil {
 		return err
 	}
-	cfg, err := o.dispatcher()
+	p, err := newParts(kube, o, mine, pods)
 	if err != nil {
 		return err
 	}
-	dispatcher := dispatch.New(mine, dispatch.PodClient{Client: kube.core}, cfg)
-	watcher := podwatch.New(mine, pods, dispatcher, podwatch.Config{FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout})
-	resources := dispatch.NewResources(mine, pods, o.namespace, clock.RealClock{})
-
 	group, ctx := errgroup.WithContext(ctx)
 	synced := make(chan struct{})
-	group.Go(func() error { return pods.Run(ctx, watcher, func() { close(synced) }) })
+	group.Go(func() error { return pods.Run(ctx, p.watcher, func() { close(synced) }) })
 	group.Go(func() error {
 		// Nothing is decided on half a view.
 		select {
@@ -113,31 +144,20 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 			return nil
 		case <-synced:
 		}
-		group.Go(func() error { return dispatcher.Run(ctx) })
-		group.Go(func() error { return watcher.Run(ctx) })
-		group.Go(func() error { return resources.Run(ctx) })
+		group.Go(func() error { return p.dispatcher.Run(ctx) })
+		group.Go(func() error { return p.watcher.Run(ctx) })
+		group.Go(func() error { return p.releaser.Run(ctx) })
+		group.Go(func() error { return p.resources.Run(ctx) })
 		group.Go(func() error { return webhooks.Run(ctx) })
-		return listen(ctx, mine, dispatcher, watcher, resources)
+		return p.listen(ctx, mine)
 	})
 	return group.Wait()
 }
 
 // listen passes on what other writers tell, and has everything looked at again after it could have missed something.
-func listen(ctx context.Context, store *redisstore.Store, d *dispatch.Dispatcher, w *podwatch.Watcher, r *dispatch.Resources) error {
-	all := func() { d.Wake(); w.Resync(); r.Wake() }
+func (p parts) listen(ctx context.Context, store *redisstore.Store) error {
 	for ctx.Err() == nil {
-		err := store.Changes(ctx, all, func(c redisstore.Change) {
-			switch {
-			case c.Queue != 0:
-				d.Wake()
-			case c.Job != "":
-				w.JobChanged(c.Job)
-				d.Wake()
-			default:
-				d.Wake()
-				r.Wake()
-			}
-		})
+		err := store.Changes(ctx, p.lookAgain, p.tell)
 		if ctx.Err() == nil && !errors.Is(err, batch.ErrStaleEpoch) {
 			klog.FromContext(ctx).Error(err, "Hints from Redis broke off")
 		}
@@ -147,4 +167,23 @@ func listen(ctx context.Context, store *redisstore.Store, d *dispatch.Dispatcher
 		}
 	}
 	return nil
+}
+
+func (p parts) lookAgain() {
+	p.dispatcher.Wake()
+	p.watcher.Resync()
+	p.releaser.Wake()
+	p.resources.Wake()
+}
+
+func (p parts) tell(c redisstore.Change) {
+	p.dispatcher.Wake()
+	switch {
+	case c.Queue != 0:
+	case c.Job != "":
+		p.watcher.JobChanged(c.Job)
+		p.releaser.Wake()
+	default:
+		p.resources.Wake()
+	}
 }
