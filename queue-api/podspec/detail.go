@@ -16,6 +16,10 @@ func ContainerDetail(spec Spec) *awsapi.ContainerDetail {
 	if p == nil {
 		return nil
 	}
+	instanceType := p.InstanceType
+	if spec.InstanceType != "" { // of a node: what one range names, all have
+		instanceType = &spec.InstanceType
+	}
 	return &awsapi.ContainerDetail{
 		Image:                        p.Image,
 		Vcpus:                        p.Vcpus,
@@ -30,7 +34,7 @@ func ContainerDetail(spec Spec) *awsapi.ContainerDetail {
 		Ulimits:                      present(p.Ulimits),
 		Privileged:                   p.Privileged,
 		User:                         p.User,
-		InstanceType:                 p.InstanceType,
+		InstanceType:                 instanceType,
 		NetworkInterfaces:            []awsapi.NetworkInterface{},
 		ResourceRequirements:         present(p.ResourceRequirements),
 		LinuxParameters:              p.LinuxParameters,
