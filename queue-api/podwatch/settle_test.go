@@ -178,13 +178,17 @@ func TestEveryStatusIsAnEventEvenIfThePodWasQuick(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, 1, 0)
 	s.show(t, podIn(corev1.PodSucceeded, "n", terminated(0, "Completed")))
-	events, err := s.store.Events(t.Context(), 1)
+	changes, err := s.store.StatusChanges(t.Context(), 1, "", 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{s.id + "  RUNNABLE", s.id + " RUNNABLE STARTING", s.id + " STARTING RUNNING", s.id + " RUNNING SUCCEEDED"}
-	if !slices.Equal(events, want) {
-		t.Errorf("events %v", events)
+	var got []batch.JobStatus
+	for _, c := range changes {
+		got = append(got, c.To)
+	}
+	want := []batch.JobStatus{batch.StatusRunnable, batch.StatusStarting, batch.StatusRunning, batch.StatusSucceeded}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // scanWindow is how many letters of an array's string ListChildren looks at in one round trip.
 const scanWindow = 16 << 10
 
-// ListChildren implements storetest.ArrayStore.
+// ListChildren implements storetest.Store.
 func (s *Store) ListChildren(ctx context.Context, parentID string, status batch.JobStatus, from, limit int) ([]batch.Job, int, error) {
 	at, err := locate(parentID)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 // A consumable resource is a hash: r what was registered, t the total, u what is in use, y the type. What each holder has
 // is one field, "name quantity name quantity"; names have no blanks.
 
-// CreateConsumable implements storetest.ConsumableStore.
+// CreateConsumable implements storetest.Store.
 func (s *Store) CreateConsumable(ctx context.Context, c batch.ConsumableResource) error {
 	ok, err := s.setConsumable(ctx, c, storedConsumable{})
 	if err == nil && !ok {
@@ -44,7 +44,7 @@ func (s *Store) setConsumable(ctx context.Context, c batch.ConsumableResource, e
 	return v == int64(1), err
 }
 
-// Consumable implements storetest.ConsumableStore.
+// Consumable implements storetest.Store.
 func (s *Store) Consumable(ctx context.Context, name string) (batch.ConsumableResource, error) {
 	c, _, err := s.loadConsumable(ctx, name)
 	return c, err
@@ -80,7 +80,7 @@ func decodeConsumable(name string, fields []any) (c batch.ConsumableResource, st
 // consumablesAtOnce is how many resources are read in one round trip.
 const consumablesAtOnce = 1000
 
-// Consumables implements storetest.ConsumableStore.
+// Consumables implements storetest.Store.
 func (s *Store) Consumables(ctx context.Context) ([]batch.ConsumableResource, error) {
 	names, err := s.sortedMembers(ctx, consumables)
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *Store) Consumables(ctx context.Context) ([]batch.ConsumableResource, er
 	return out, nil
 }
 
-// UpdateConsumable implements storetest.ConsumableStore.
+// UpdateConsumable implements storetest.Store.
 func (s *Store) UpdateConsumable(ctx context.Context, name string, change func(*batch.ConsumableResource) error) (batch.ConsumableResource, error) {
 	for range casAttempts {
 		c, stored, err := s.loadConsumable(ctx, name)
@@ -128,13 +128,13 @@ func (s *Store) UpdateConsumable(ctx context.Context, name string, change func(*
 	return batch.ConsumableResource{}, batch.ErrConflict
 }
 
-// DeleteConsumable implements storetest.ConsumableStore.
+// DeleteConsumable implements storetest.Store.
 func (s *Store) DeleteConsumable(ctx context.Context, name string) error {
 	_, err := s.run(ctx, s.scripts.deleteConsumable, []string{consumableKey(name), consumables, holders}, name, changes, Change{}.String())
 	return err
 }
 
-// TakeConsumables implements storetest.ConsumableStore.
+// TakeConsumables implements storetest.Store.
 func (s *Store) TakeConsumables(ctx context.Context, holder string, want []batch.ConsumableRequirement) (short string, err error) {
 	if len(want) == 0 {
 		return "", nil
@@ -168,7 +168,7 @@ func (s *Store) TakeConsumables(ctx context.Context, holder string, want []batch
 	return "", fmt.Errorf("redis: take gave %v", v)
 }
 
-// ReturnConsumables implements storetest.ConsumableStore.
+// ReturnConsumables implements storetest.Store.
 func (s *Store) ReturnConsumables(ctx context.Context, holder string, spent bool) error {
 	for range casAttempts {
 		held, err := s.client.HGet(ctx, holders, holder).Result()
@@ -192,7 +192,7 @@ func (s *Store) ReturnConsumables(ctx context.Context, holder string, spent bool
 	return batch.ErrConflict
 }
 
-// ConsumableHolders implements storetest.ConsumableStore.
+// ConsumableHolders implements storetest.Store.
 func (s *Store) ConsumableHolders(ctx context.Context) ([]string, error) {
 	all, err := s.client.HGetAll(ctx, holders).Result()
 	return slices.Sorted(maps.Keys(all)), wrap(err)

@@ -118,7 +118,7 @@ func (s *Store) DeregisterDefinition(ctx context.Context, ref batch.DefinitionRe
 	return err
 }
 
-// UpdateDefinition implements storetest.TagStore.
+// UpdateDefinition implements storetest.Store.
 func (s *Store) UpdateDefinition(ctx context.Context, ref batch.DefinitionRef, change func(*batch.JobDefinition) error) (batch.JobDefinition, error) {
 	for range casAttempts {
 		_, stored, err := s.loadRevision(ctx, ref)

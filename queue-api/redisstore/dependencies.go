@@ -30,7 +30,7 @@ func dependentsOf(on shortID) string {
 	return "|"
 }
 
-// AddDependent implements storetest.DependencyStore.
+// AddDependent implements storetest.Store.
 func (s *Store) AddDependent(ctx context.Context, on string, dependent batch.Dependent) (batch.Job, error) {
 	at, err := locate(on)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Store) AddDependent(ctx context.Context, on string, dependent batch.Dep
 	return s.Job(ctx, on)
 }
 
-// Dependents implements storetest.DependencyStore.
+// Dependents implements storetest.Store.
 func (s *Store) Dependents(ctx context.Context, on string) ([]batch.Dependent, error) {
 	at, err := locate(on)
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *Store) Dependents(ctx context.Context, on string) ([]batch.Dependent, e
 	return out, nil
 }
 
-// RemoveDependent implements storetest.DependencyStore.
+// RemoveDependent implements storetest.Store.
 func (s *Store) RemoveDependent(ctx context.Context, on string, dependent batch.Dependent) error {
 	at, err := locate(on)
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *Store) RemoveDependent(ctx context.Context, on string, dependent batch.
 	return wrap(s.client.ZRem(ctx, at.dependents(at.id.job()), dependentEntry(at.id, dependent)).Err())
 }
 
-// Settled implements storetest.DependencyStore.
+// Settled implements storetest.Store.
 func (s *Store) Settled(ctx context.Context, queueNumber int, after int64, limit int) ([]batch.Settled, error) {
 	marks, err := s.client.ZRangeByScoreWithScores(ctx, slotOf(queueNumber).settled(),
 		&redis.ZRangeBy{Min: "(" + strconv.FormatInt(after, 10), Max: "+inf", Count: int64(limit)}).Result()
@@ -94,7 +94,7 @@ func (s *Store) Settled(ctx context.Context, queueNumber int, after int64, limit
 	return out, nil
 }
 
-// Settle implements storetest.DependencyStore.
+// Settle implements storetest.Store.
 func (s *Store) Settle(ctx context.Context, id string) error {
 	at, err := locate(id)
 	if err != nil {
@@ -104,7 +104,7 @@ func (s *Store) Settle(ctx context.Context, id string) error {
 	return err
 }
 
-// Unsettle implements storetest.DependencyStore.
+// Unsettle implements storetest.Store.
 func (s *Store) Unsettle(ctx context.Context, mark batch.Settled) error {
 	at, err := locate(mark.ID)
 	if err != nil {

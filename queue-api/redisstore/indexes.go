@@ -18,7 +18,7 @@ func (s *Store) ListJobs(ctx context.Context, queueNumber int, status batch.JobS
 	return s.latestFirst(ctx, q, q.status(status), after, limit)
 }
 
-// ListConsumers implements storetest.ConsumableStore.
+// ListConsumers implements storetest.Store.
 func (s *Store) ListConsumers(ctx context.Context, queueNumber int, resource, after string, limit int) ([]batch.Job, string, error) {
 	q := slotOf(queueNumber)
 	return s.latestFirst(ctx, q, q.consumers(resource), after, limit)

@@ -14,19 +14,9 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-// Events implements storetest.Store.
-func (s *Store) Events(ctx context.Context, queueNumber int) ([]string, error) {
-	all, err := s.StatusChanges(ctx, queueNumber, "", s.eventsKept)
-	out := make([]string, len(all))
-	for i, c := range all {
-		out[i] = fmt.Sprintf("%s %s %s", c.JobID, c.From, c.To)
-	}
-	return out, err
-}
-
 var cursorForm = regexp.MustCompile(`^[0-9]+-[0-9]+$`)
 
-// StatusChanges implements storetest.OutboxStore.
+// StatusChanges implements storetest.Store.
 func (s *Store) StatusChanges(ctx context.Context, queueNumber int, after string, limit int) ([]batch.StatusChange, error) {
 	from := "-"
 	if after != "" {
@@ -68,18 +58,18 @@ func decodeChange(e redis.XMessage) (batch.StatusChange, error) {
 	return c, nil
 }
 
-// DeliveryCursor implements storetest.OutboxStore.
+// DeliveryCursor implements storetest.Store.
 func (s *Store) DeliveryCursor(ctx context.Context, sink string, queueNumber int) (string, error) {
 	cursor, err := s.client.HGet(ctx, slotOf(queueNumber).cursors(), sink).Result()
 	return cursor, wrap(err)
 }
 
-// SetDeliveryCursor implements storetest.OutboxStore.
+// SetDeliveryCursor implements storetest.Store.
 func (s *Store) SetDeliveryCursor(ctx context.Context, sink string, queueNumber int, cursor string) error {
 	return wrap(s.client.HSet(ctx, slotOf(queueNumber).cursors(), sink, cursor).Err())
 }
 
-// LastStatusChange implements storetest.OutboxStore.
+// LastStatusChange implements storetest.Store.
 func (s *Store) LastStatusChange(ctx context.Context, queueNumber int) (string, error) {
 	newest, err := s.client.XRevRangeN(ctx, slotOf(queueNumber).events(), "+", "-", 1).Result()
 	if err != nil || len(newest) == 0 {

@@ -21,7 +21,7 @@ const (
 	pruneRounds = 50
 )
 
-// Prune implements storetest.RetentionStore. It forgets the jobs that ended first; what is left when it has done its share
+// Prune implements storetest.Store. It forgets the jobs that ended first; what is left when it has done its share
 // goes with the next call.
 func (s *Store) Prune(ctx context.Context, queueNumber int) error {
 	q := slotOf(queueNumber)
@@ -105,7 +105,7 @@ func (s *Store) retireChildren(ctx context.Context, array address, size int) err
 	return nil
 }
 
-// PruneDeleted implements storetest.RetentionStore. Of a queue whose last job is forgotten nothing stays but that it is closed.
+// PruneDeleted implements storetest.Store. Of a queue whose last job is forgotten nothing stays but that it is closed.
 func (s *Store) PruneDeleted(ctx context.Context) error {
 	numbers, err := s.client.SMembers(ctx, deleted).Result()
 	if err != nil {

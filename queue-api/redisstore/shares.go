@@ -10,7 +10,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-// ShareUsage implements storetest.ShareStore.
+// ShareUsage implements storetest.Store.
 func (s *Store) ShareUsage(ctx context.Context, queueNumber int) (map[string]int64, error) {
 	return s.amounts(ctx, slotOf(queueNumber).shareUsage())
 }
@@ -34,25 +34,25 @@ func (s *Store) amounts(ctx context.Context, key string) (map[string]int64, erro
 	return out, nil
 }
 
-// Shares implements storetest.ShareStore.
+// Shares implements storetest.Store.
 func (s *Store) Shares(ctx context.Context, queueNumber int) ([]string, error) {
 	return s.sortedMembers(ctx, slotOf(queueNumber).activeShares())
 }
 
-// ForgetShare implements storetest.ShareStore.
+// ForgetShare implements storetest.Store.
 func (s *Store) ForgetShare(ctx context.Context, queueNumber int, share string) error {
 	q := slotOf(queueNumber)
 	_, err := s.run(ctx, s.scripts.forgetShare, []string{q.activeShares(), q.waiting(share), q.shareLive()}, share)
 	return err
 }
 
-// LoadShareLedger implements storetest.ShareStore.
+// LoadShareLedger implements storetest.Store.
 func (s *Store) LoadShareLedger(ctx context.Context, queueNumber int) ([]byte, error) {
 	ledger, err := s.client.Get(ctx, slotOf(queueNumber).ledger()).Bytes()
 	return ledger, wrap(err)
 }
 
-// SaveShareLedger implements storetest.ShareStore.
+// SaveShareLedger implements storetest.Store.
 func (s *Store) SaveShareLedger(ctx context.Context, queueNumber int, ledger []byte) error {
 	q := slotOf(queueNumber)
 	v, err := s.run(ctx, s.scripts.saveLedger, []string{q.ledger(), q.epoch()}, ledger, s.epoch)

@@ -19,18 +19,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/storetest"
 )
 
-var (
-	_ storetest.Store           = (*Store)(nil)
-	_ storetest.ArrayStore      = (*Store)(nil)
-	_ storetest.DependencyStore = (*Store)(nil)
-	_ storetest.ShareStore      = (*Store)(nil)
-	_ storetest.PolicyStore     = (*Store)(nil)
-	_ storetest.ConsumableStore = (*Store)(nil)
-	_ storetest.OutboxStore     = (*Store)(nil)
-	_ storetest.TagStore        = (*Store)(nil)
-	_ storetest.TargetStore     = (*Store)(nil)
-	_ storetest.RetentionStore  = (*Store)(nil)
-)
+var _ storetest.Store = (*Store)(nil)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

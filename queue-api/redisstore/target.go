@@ -34,7 +34,7 @@ func newTargetCache() targetCache {
 	return targetCache{queues: lru.New(cachedTargets), definitions: lru.New(cachedTargets)}
 }
 
-// Target implements storetest.TargetStore in one round trip. The queue and the definition's Status are as they are now;
+// Target implements storetest.Store in one round trip. The queue and the definition's Status are as they are now;
 // its Tags may be as they were when this process read it first, the rest never changes.
 func (s *Store) Target(ctx context.Context, queueName string, ref batch.DefinitionRef) (batch.JobQueue, batch.JobDefinition, error) {
 	pipe := s.client.Pipeline()

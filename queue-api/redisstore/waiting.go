@@ -16,13 +16,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-// Waiting implements storetest.Store.
-func (s *Store) Waiting(ctx context.Context, queueNumber, limit int) ([]batch.Job, error) {
-	jobs, _, err := s.WaitingIn(ctx, queueNumber, "", "", limit)
-	return jobs, err
-}
-
-// WaitingShares implements storetest.ShareStore.
+// WaitingShares implements storetest.Store.
 func (s *Store) WaitingShares(ctx context.Context, queueNumber int) ([]string, error) {
 	return s.sortedMembers(ctx, slotOf(queueNumber).waitingShares())
 }
@@ -75,7 +69,7 @@ func tokenWithin(e entry, index int) string {
 	return strconv.FormatInt(int64(e.score), 10) + ":" + strconv.Itoa(index)
 }
 
-// WaitingIn implements storetest.ShareStore. It takes two round trips, and one more if children wait that have a record.
+// WaitingIn implements storetest.Store. It takes two round trips, and one more if children wait that have a record.
 func (s *Store) WaitingIn(ctx context.Context, queueNumber int, share, after string, limit int) ([]batch.Job, string, error) {
 	token, err := parseWaitingToken(after)
 	if err != nil {
@@ -185,7 +179,7 @@ func (s *Store) untried(ctx context.Context, q slot, entries []entry, token wait
 	return out, nil
 }
 
-// Position implements storetest.ShareStore.
+// Position implements storetest.Store.
 func (s *Store) Position(ctx context.Context, id string) (ahead, of int, err error) {
 	job, err := s.Job(ctx, id)
 	if err != nil {

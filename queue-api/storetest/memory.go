@@ -205,7 +205,7 @@ func (m *Memory) Definition(_ context.Context, ref batch.DefinitionRef) (batch.J
 	return batch.JobDefinition{}, batch.ErrNotFound
 }
 
-// Target implements TargetStore.
+// Target implements Store.
 func (m *Memory) Target(ctx context.Context, queueName string, ref batch.DefinitionRef) (batch.JobQueue, batch.JobDefinition, error) {
 	queue, err := m.Queue(ctx, queueName)
 	if err != nil {

@@ -9,9 +9,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-var _ ArrayStore = (*Memory)(nil)
-
-// ListChildren implements ArrayStore.
+// ListChildren implements Store.
 func (m *Memory) ListChildren(_ context.Context, parentID string, status batch.JobStatus, from, limit int) ([]batch.Job, int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -10,29 +10,27 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-var _ ConsumableStore = (*Memory)(nil)
-
-// CreateConsumable implements ConsumableStore.
+// CreateConsumable implements Store.
 func (m *Memory) CreateConsumable(_ context.Context, c batch.ConsumableResource) error {
 	return create(&m.mu, m.consumables, c.Name, c)
 }
 
-// Consumable implements ConsumableStore.
+// Consumable implements Store.
 func (m *Memory) Consumable(_ context.Context, name string) (batch.ConsumableResource, error) {
 	return get(&m.mu, m.consumables, name)
 }
 
-// Consumables implements ConsumableStore.
+// Consumables implements Store.
 func (m *Memory) Consumables(context.Context) ([]batch.ConsumableResource, error) {
 	return sorted(&m.mu, m.consumables), nil
 }
 
-// UpdateConsumable implements ConsumableStore.
+// UpdateConsumable implements Store.
 func (m *Memory) UpdateConsumable(_ context.Context, name string, change func(*batch.ConsumableResource) error) (batch.ConsumableResource, error) {
 	return update(&m.mu, m.consumables, name, change)
 }
 
-// DeleteConsumable implements ConsumableStore.
+// DeleteConsumable implements Store.
 func (m *Memory) DeleteConsumable(_ context.Context, name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -46,7 +44,7 @@ func (m *Memory) DeleteConsumable(_ context.Context, name string) error {
 	return nil
 }
 
-// TakeConsumables implements ConsumableStore.
+// TakeConsumables implements Store.
 func (m *Memory) TakeConsumables(_ context.Context, holder string, want []batch.ConsumableRequirement) (short string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -70,7 +68,7 @@ func (m *Memory) TakeConsumables(_ context.Context, holder string, want []batch.
 	return "", nil
 }
 
-// ReturnConsumables implements ConsumableStore.
+// ReturnConsumables implements Store.
 func (m *Memory) ReturnConsumables(_ context.Context, holder string, spent bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -86,14 +84,14 @@ func (m *Memory) ReturnConsumables(_ context.Context, holder string, spent bool)
 	return nil
 }
 
-// ConsumableHolders implements ConsumableStore.
+// ConsumableHolders implements Store.
 func (m *Memory) ConsumableHolders(context.Context) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Sorted(maps.Keys(m.held)), nil
 }
 
-// ListConsumers implements ConsumableStore.
+// ListConsumers implements Store.
 func (m *Memory) ListConsumers(_ context.Context, queueNumber int, resource, after string, limit int) ([]batch.Job, string, error) {
 	return m.latestFirst(queueNumber, after, limit, func(j batch.Job) bool {
 		return slices.ContainsFunc(j.Consumables, func(r batch.ConsumableRequirement) bool { return r.Name == resource })

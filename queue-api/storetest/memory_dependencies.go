@@ -12,9 +12,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-var _ DependencyStore = (*Memory)(nil)
-
-// AddDependent implements DependencyStore.
+// AddDependent implements Store.
 func (m *Memory) AddDependent(_ context.Context, on string, dependent batch.Dependent) (batch.Job, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -29,7 +27,7 @@ func (m *Memory) AddDependent(_ context.Context, on string, dependent batch.Depe
 	return job, nil
 }
 
-// Dependents implements DependencyStore.
+// Dependents implements Store.
 func (m *Memory) Dependents(_ context.Context, on string) ([]batch.Dependent, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -38,7 +36,7 @@ func (m *Memory) Dependents(_ context.Context, on string) ([]batch.Dependent, er
 	}), nil
 }
 
-// RemoveDependent implements DependencyStore.
+// RemoveDependent implements Store.
 func (m *Memory) RemoveDependent(_ context.Context, on string, dependent batch.Dependent) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -46,7 +44,7 @@ func (m *Memory) RemoveDependent(_ context.Context, on string, dependent batch.D
 	return nil
 }
 
-// Settled implements DependencyStore.
+// Settled implements Store.
 func (m *Memory) Settled(_ context.Context, queueNumber int, after int64, limit int) ([]batch.Settled, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -60,7 +58,7 @@ func (m *Memory) Settled(_ context.Context, queueNumber int, after int64, limit 
 	return out[:min(limit, len(out))], nil
 }
 
-// Settle implements DependencyStore.
+// Settle implements Store.
 func (m *Memory) Settle(_ context.Context, id string) error {
 	if _, err := batch.QueueNumber(id); err != nil {
 		return batch.ErrNotFound
@@ -71,7 +69,7 @@ func (m *Memory) Settle(_ context.Context, id string) error {
 	return nil
 }
 
-// Unsettle implements DependencyStore.
+// Unsettle implements Store.
 func (m *Memory) Unsettle(_ context.Context, mark batch.Settled) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -6,12 +6,9 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 )
-
-var _ OutboxStore = (*Memory)(nil)
 
 // changed writes the outbox's entry for a change, if it has one.
 func (m *Memory) changed(old, next batch.Job) {
@@ -26,7 +23,7 @@ func (m *Memory) changed(old, next batch.Job) {
 	})
 }
 
-// StatusChanges implements OutboxStore.
+// StatusChanges implements Store.
 func (m *Memory) StatusChanges(_ context.Context, queueNumber int, after string, limit int) ([]batch.StatusChange, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -43,7 +40,7 @@ func (m *Memory) StatusChanges(_ context.Context, queueNumber int, after string,
 	return slices.Clone(all[from:min(from+limit, len(all))]), nil
 }
 
-// LastStatusChange implements OutboxStore.
+// LastStatusChange implements Store.
 func (m *Memory) LastStatusChange(_ context.Context, queueNumber int) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -53,25 +50,14 @@ func (m *Memory) LastStatusChange(_ context.Context, queueNumber int) (string, e
 	return strconv.Itoa(len(m.changes[queueNumber])), nil
 }
 
-// Events implements Store.
-func (m *Memory) Events(_ context.Context, queueNumber int) ([]string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var out []string
-	for _, c := range m.changes[queueNumber] {
-		out = append(out, strings.Join([]string{c.JobID, string(c.From), string(c.To)}, " "))
-	}
-	return out, nil
-}
-
-// DeliveryCursor implements OutboxStore.
+// DeliveryCursor implements Store.
 func (m *Memory) DeliveryCursor(_ context.Context, sink string, queueNumber int) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.cursors[cursorKey(sink, queueNumber)], nil
 }
 
-// SetDeliveryCursor implements OutboxStore.
+// SetDeliveryCursor implements Store.
 func (m *Memory) SetDeliveryCursor(_ context.Context, sink string, queueNumber int, cursor string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -8,37 +8,32 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-var (
-	_ PolicyStore = (*Memory)(nil)
-	_ TagStore    = (*Memory)(nil)
-)
-
-// CreatePolicy implements PolicyStore.
+// CreatePolicy implements Store.
 func (m *Memory) CreatePolicy(_ context.Context, p batch.SchedulingPolicy) error {
 	return create(&m.mu, m.policies, p.Name, p)
 }
 
-// Policy implements PolicyStore.
+// Policy implements Store.
 func (m *Memory) Policy(_ context.Context, name string) (batch.SchedulingPolicy, error) {
 	return get(&m.mu, m.policies, name)
 }
 
-// Policies implements PolicyStore.
+// Policies implements Store.
 func (m *Memory) Policies(context.Context) ([]batch.SchedulingPolicy, error) {
 	return sorted(&m.mu, m.policies), nil
 }
 
-// UpdatePolicy implements PolicyStore.
+// UpdatePolicy implements Store.
 func (m *Memory) UpdatePolicy(_ context.Context, name string, change func(*batch.SchedulingPolicy) error) (batch.SchedulingPolicy, error) {
 	return update(&m.mu, m.policies, name, change)
 }
 
-// DeletePolicy implements PolicyStore.
+// DeletePolicy implements Store.
 func (m *Memory) DeletePolicy(_ context.Context, name string) error {
 	return remove(&m.mu, m.policies, name)
 }
 
-// UpdateDefinition implements TagStore.
+// UpdateDefinition implements Store.
 func (m *Memory) UpdateDefinition(_ context.Context, ref batch.DefinitionRef, change func(*batch.JobDefinition) error) (batch.JobDefinition, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -10,9 +10,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-var _ RetentionStore = (*Memory)(nil)
-
-// Prune implements RetentionStore.
+// Prune implements Store.
 func (m *Memory) Prune(_ context.Context, queueNumber int) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -28,7 +26,7 @@ func (m *Memory) Prune(_ context.Context, queueNumber int) error {
 	return nil
 }
 
-// PruneDeleted implements RetentionStore.
+// PruneDeleted implements Store.
 func (m *Memory) PruneDeleted(ctx context.Context) error {
 	queues, err := m.Queues(ctx)
 	for number := range m.lastNumber {

@@ -12,8 +12,6 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-var _ ShareStore = (*Memory)(nil)
-
 func isRetried(j batch.Job) bool { return len(j.Attempts) > 0 }
 
 // waiting gives what waits, in the queue's order, of all shares. The caller holds mu.
@@ -29,15 +27,7 @@ func (m *Memory) waitingIn(queueNumber int, share string) []batch.Job {
 	return slices.DeleteFunc(m.waiting(queueNumber), func(j batch.Job) bool { return j.ShareIdentifier != share })
 }
 
-// Waiting implements Store.
-func (m *Memory) Waiting(_ context.Context, queueNumber, limit int) ([]batch.Job, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	jobs := m.waiting(queueNumber)
-	return jobs[:min(limit, len(jobs))], nil
-}
-
-// WaitingShares implements ShareStore.
+// WaitingShares implements Store.
 func (m *Memory) WaitingShares(_ context.Context, queueNumber int) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -48,7 +38,7 @@ func (m *Memory) WaitingShares(_ context.Context, queueNumber int) ([]string, er
 	return slices.Sorted(maps.Keys(shares)), nil
 }
 
-// WaitingIn implements ShareStore. A page is as good as its moment: after is how many jobs were given before.
+// WaitingIn implements Store. A page is as good as its moment: after is how many jobs were given before.
 func (m *Memory) WaitingIn(_ context.Context, queueNumber int, share, after string, limit int) ([]batch.Job, string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -69,7 +59,7 @@ func (m *Memory) WaitingIn(_ context.Context, queueNumber int, share, after stri
 	return jobs[from:to], strconv.Itoa(to), nil
 }
 
-// Positions implements ShareStore.
+// Positions implements Store.
 func (m *Memory) Positions(ctx context.Context, jobs []batch.Job) ([]batch.Place, error) {
 	places := make([]batch.Place, len(jobs))
 	for i := range jobs {
@@ -81,7 +71,7 @@ func (m *Memory) Positions(ctx context.Context, jobs []batch.Job) ([]batch.Place
 	return places, nil
 }
 
-// Position implements ShareStore.
+// Position implements Store.
 func (m *Memory) Position(_ context.Context, id string) (ahead, of int, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -107,7 +97,7 @@ func entryOf(job batch.Job) string {
 	return ref.Job
 }
 
-// ShareUsage implements ShareStore.
+// ShareUsage implements Store.
 func (m *Memory) ShareUsage(_ context.Context, queueNumber int) (map[string]int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -118,14 +108,14 @@ func (m *Memory) ShareUsage(_ context.Context, queueNumber int) (map[string]int6
 	return out, nil
 }
 
-// Shares implements ShareStore.
+// Shares implements Store.
 func (m *Memory) Shares(_ context.Context, queueNumber int) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Sorted(maps.Keys(m.shares[queueNumber])), nil
 }
 
-// ForgetShare implements ShareStore.
+// ForgetShare implements Store.
 func (m *Memory) ForgetShare(_ context.Context, queueNumber int, share string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -143,14 +133,14 @@ func (m *Memory) activate(queueNumber int, share string) {
 	m.shares[queueNumber][share] = true
 }
 
-// LoadShareLedger implements ShareStore.
+// LoadShareLedger implements Store.
 func (m *Memory) LoadShareLedger(_ context.Context, queueNumber int) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.ledgers[queueNumber]), nil
 }
 
-// SaveShareLedger implements ShareStore.
+// SaveShareLedger implements Store.
 func (m *Memory) SaveShareLedger(_ context.Context, queueNumber int, ledger []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

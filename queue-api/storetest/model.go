@@ -38,21 +38,11 @@ func RunModel(t *testing.T, rounds, steps int, open func(t *testing.T) Store) {
 	}
 }
 
-// wideStore is what the model test asks of.
-type wideStore interface {
-	Store
-	ArrayStore
-	DependencyStore
-	ShareStore
-	ConsumableStore
-	OutboxStore
-}
-
 // model holds a store against Memory.
 type model struct {
 	*rapid.T
 	ctx    context.Context
-	stores [2]wideStore // Memory first
+	stores [2]Store // Memory first
 	queues []batch.JobQueue
 	jobs   []batch.Job // as submitted, arrays as one
 }
@@ -91,19 +81,15 @@ var modelOps = []modelOp{
 }
 
 func newModel(rt *rapid.T, s Store) *model {
-	store, ok := s.(wideStore)
-	if !ok {
-		rt.Fatal("the store lacks methods")
-	}
-	m := &model{T: rt, ctx: rt.Context(), stores: [2]wideStore{NewMemory(), store}}
+	m := &model{T: rt, ctx: rt.Context(), stores: [2]Store{NewMemory(), s}}
 	for _, name := range []string{"q", "r"} {
-		q := same(m, "queue", func(s wideStore) (batch.JobQueue, error) {
+		q := same(m, "queue", func(s Store) (batch.JobQueue, error) {
 			return s.CreateQueue(m.ctx, batch.JobQueue{Name: name})
 		})
 		m.queues = append(m.queues, q)
 	}
 	for i, kind := range []string{batch.Replenishable, batch.NonReplenishable} {
-		m.both("resource", func(s wideStore) error {
+		m.both("resource", func(s Store) error {
 			return s.CreateConsumable(m.ctx, batch.ConsumableResource{Name: strconv.Itoa(i), Type: kind, TotalQuantity: 5, CreatedAt: at})
 		})
 	}
@@ -111,7 +97,7 @@ func newModel(rt *rapid.T, s Store) *model {
 }
 
 // same asks both stores, compares the answers and gives Memory's.
-func same[T any](m *model, what string, ask func(wideStore) (T, error)) T {
+func same[T any](m *model, what string, ask func(Store) (T, error)) T {
 	want, wantErr := ask(m.stores[0])
 	got, gotErr := ask(m.stores[1])
 	if !sameError(wantErr, gotErr) {
@@ -127,8 +113,8 @@ func same[T any](m *model, what string, ask func(wideStore) (T, error)) T {
 }
 
 // sameJobs is same for jobs. Versions of arrays and children are a store's own affair.
-func sameJobs(m *model, what string, ask func(wideStore) ([]batch.Job, error)) {
-	same(m, what, func(s wideStore) ([]batch.Job, error) {
+func sameJobs(m *model, what string, ask func(Store) ([]batch.Job, error)) {
+	same(m, what, func(s Store) ([]batch.Job, error) {
 		jobs, err := ask(s)
 		for i := range jobs {
 			if jobs[i].ArraySize > 0 {
@@ -139,8 +125,8 @@ func sameJobs(m *model, what string, ask func(wideStore) ([]batch.Job, error)) {
 	})
 }
 
-func sameJob(m *model, what string, ask func(wideStore) (batch.Job, error)) {
-	sameJobs(m, what, func(s wideStore) ([]batch.Job, error) {
+func sameJob(m *model, what string, ask func(Store) (batch.Job, error)) {
+	sameJobs(m, what, func(s Store) ([]batch.Job, error) {
 		job, err := ask(s)
 		return []batch.Job{job}, err
 	})
@@ -161,8 +147,8 @@ func sameError(a, b error) bool {
 	return (a == nil) == (b == nil)
 }
 
-func (m *model) both(what string, do func(wideStore) error) {
-	same(m, what, func(s wideStore) (bool, error) { return true, do(s) })
+func (m *model) both(what string, do func(Store) error) {
+	same(m, what, func(s Store) (bool, error) { return true, do(s) })
 }
 
 func (m *model) size() int             { return rapid.IntRange(1, 4).Draw(m.T, "size") }
@@ -221,7 +207,7 @@ func (m *model) newJob(size int) (batch.Job, batch.JobQueue) {
 }
 
 func (m *model) store(job batch.Job, q batch.JobQueue) {
-	sameJob(m, "submit", func(s wideStore) (batch.Job, error) { return s.Submit(m.ctx, q.Number, job) })
+	sameJob(m, "submit", func(s Store) (batch.Job, error) { return s.Submit(m.ctx, q.Number, job) })
 	m.jobs = append(m.jobs, job)
 }
 
@@ -235,7 +221,7 @@ func (m *model) submit(size int) {
 
 func (m *model) submitAgain() {
 	if job, ok := m.job(anyJob); ok {
-		sameJob(m, "submit again", func(s wideStore) (batch.Job, error) {
+		sameJob(m, "submit again", func(s Store) (batch.Job, error) {
 			n, err := batch.QueueNumber(job.ID)
 			if err != nil {
 				return job, err
@@ -268,7 +254,7 @@ func (m *model) submitDependent() {
 }
 
 func (m *model) register(on string, dependent batch.Dependent) (batch.Job, bool) {
-	sameJob(m, "add dependent", func(s wideStore) (batch.Job, error) { return s.AddDependent(m.ctx, on, dependent) })
+	sameJob(m, "add dependent", func(s Store) (batch.Job, error) { return s.AddDependent(m.ctx, on, dependent) })
 	job, err := m.stores[0].Job(m.ctx, on)
 	return job, err == nil
 }
@@ -312,7 +298,7 @@ func (m *model) step(id string, event func(batch.Job) lifecycle.Event) {
 		job = batch.Job{}
 	}
 	ev := event(job)
-	sameJob(m, fmt.Sprintf("%T of %s", ev, id), func(s wideStore) (batch.Job, error) {
+	sameJob(m, fmt.Sprintf("%T of %s", ev, id), func(s Store) (batch.Job, error) {
 		return s.Transition(m.ctx, id, func(j batch.Job) (batch.Job, error) {
 			next, _, err := lifecycle.Step(j, ev, at)
 			return next, err
@@ -364,7 +350,7 @@ func (m *model) dependencyEnded(job batch.Job) lifecycle.Event {
 func (m *model) changeTags() {
 	if job, ok := m.job(anyJob); ok {
 		tags := map[string]string{"k": rapid.SampledFrom([]string{"v", "w"}).Draw(m.T, "tag")}
-		sameJob(m, "tags", func(s wideStore) (batch.Job, error) {
+		sameJob(m, "tags", func(s Store) (batch.Job, error) {
 			return s.Transition(m.ctx, job.ID, func(j batch.Job) (batch.Job, error) { j.Tags = tags; return j, nil })
 		})
 	}
@@ -375,7 +361,7 @@ func (m *model) list() {
 }
 
 func (m *model) compareList(q batch.JobQueue, of batch.JobStatus, limit int) {
-	sameJobs(m, "list", func(s wideStore) ([]batch.Job, error) {
+	sameJobs(m, "list", func(s Store) ([]batch.Job, error) {
 		return pages(func(after string) ([]batch.Job, string, error) { return s.ListJobs(m.ctx, q.Number, of, after, limit) })
 	})
 }
@@ -401,7 +387,7 @@ func (m *model) listChildren() {
 }
 
 func (m *model) compareChildren(id string, of batch.JobStatus, limit int) {
-	sameJobs(m, "children of "+id, func(s wideStore) ([]batch.Job, error) {
+	sameJobs(m, "children of "+id, func(s Store) ([]batch.Job, error) {
 		var out []batch.Job
 		for from := 0; from >= 0; {
 			jobs, next, err := s.ListChildren(m.ctx, id, of, from, limit)
@@ -417,7 +403,7 @@ func (m *model) compareChildren(id string, of batch.JobStatus, limit int) {
 func (m *model) waitingIn() { m.compareWaitingIn(m.queue(), m.share(), m.limit()) }
 
 func (m *model) compareWaitingIn(q batch.JobQueue, share string, limit int) {
-	sameJobs(m, "waiting in "+share, func(s wideStore) ([]batch.Job, error) {
+	sameJobs(m, "waiting in "+share, func(s Store) ([]batch.Job, error) {
 		return pages(func(after string) ([]batch.Job, string, error) {
 			return s.WaitingIn(m.ctx, q.Number, share, after, limit)
 		})
@@ -426,7 +412,7 @@ func (m *model) compareWaitingIn(q batch.JobQueue, share string, limit int) {
 
 func (m *model) position() {
 	id := m.anyID()
-	same(m, "position of "+id, func(s wideStore) ([2]int, error) {
+	same(m, "position of "+id, func(s Store) ([2]int, error) {
 		ahead, of, err := s.Position(m.ctx, id)
 		return [2]int{ahead, of}, err
 	})
@@ -434,23 +420,23 @@ func (m *model) position() {
 
 func (m *model) forgetShare() {
 	q, share := m.queue(), m.share()
-	m.both("forget share", func(s wideStore) error { return s.ForgetShare(m.ctx, q.Number, share) })
+	m.both("forget share", func(s Store) error { return s.ForgetShare(m.ctx, q.Number, share) })
 }
 
 func (m *model) settle() {
 	id := m.anyID()
-	m.both("settle", func(s wideStore) error { return s.Settle(m.ctx, id) })
+	m.both("settle", func(s Store) error { return s.Settle(m.ctx, id) })
 }
 
 // unsettle forgets the mark of one id in both stores.
 func (m *model) unsettle() {
 	q := m.queue()
-	marks := same(m, "settled", func(s wideStore) ([]batch.Settled, error) { return m.settled(s, q) })
+	marks := same(m, "settled", func(s Store) ([]batch.Settled, error) { return m.settled(s, q) })
 	if len(marks) == 0 {
 		return
 	}
 	i := rapid.IntRange(0, len(marks)-1).Draw(m.T, "mark")
-	m.both("unsettle", func(s wideStore) error {
+	m.both("unsettle", func(s Store) error {
 		marks, err := m.settled(s, q)
 		if err != nil {
 			return err
@@ -460,7 +446,7 @@ func (m *model) unsettle() {
 }
 
 // settled gives the marks by id: one transition may set several, in no order among themselves.
-func (m *model) settled(s wideStore, q batch.JobQueue) ([]batch.Settled, error) {
+func (m *model) settled(s Store, q batch.JobQueue) ([]batch.Settled, error) {
 	marks, err := s.Settled(m.ctx, q.Number, 0, 1000)
 	slices.SortFunc(marks, func(a, b batch.Settled) int { return strings.Compare(a.ID, b.ID) })
 	return marks, err
@@ -473,11 +459,11 @@ func (m *model) removeDependent() {
 		return
 	}
 	gone := rapid.SampledFrom(all).Draw(m.T, "dependent")
-	m.both("remove dependent", func(s wideStore) error { return s.RemoveDependent(m.ctx, on, gone) })
+	m.both("remove dependent", func(s Store) error { return s.RemoveDependent(m.ctx, on, gone) })
 }
 
 func (m *model) compareDependents(on string) []batch.Dependent {
-	return same(m, "dependents of "+on, func(s wideStore) ([]batch.Dependent, error) { return s.Dependents(m.ctx, on) })
+	return same(m, "dependents of "+on, func(s Store) ([]batch.Dependent, error) { return s.Dependents(m.ctx, on) })
 }
 
 func (m *model) take() {
@@ -488,7 +474,7 @@ func (m *model) take() {
 	wants := []batch.ConsumableRequirement{
 		{Name: rapid.SampledFrom([]string{"0", "none"}).Draw(m.T, "resource"), Quantity: 2}, {Name: "1", Quantity: 1},
 	}
-	same(m, "take", func(s wideStore) (string, error) {
+	same(m, "take", func(s Store) (string, error) {
 		return s.TakeConsumables(m.ctx, batch.AttemptID(job.ID, 1), wants)
 	})
 }
@@ -499,7 +485,7 @@ func (m *model) giveBack() {
 		return
 	}
 	spent := rapid.Bool().Draw(m.T, "spent")
-	m.both("give back", func(s wideStore) error { return s.ReturnConsumables(m.ctx, batch.AttemptID(job.ID, 1), spent) })
+	m.both("give back", func(s Store) error { return s.ReturnConsumables(m.ctx, batch.AttemptID(job.ID, 1), spent) })
 }
 
 // compareAll compares all that the stores know.
@@ -508,31 +494,31 @@ func (m *model) compareAll() {
 		for _, of := range batch.JobStatuses {
 			m.compareList(q, of, 3)
 		}
-		shares := same(m, "shares", func(s wideStore) ([]string, error) { return s.Shares(m.ctx, q.Number) })
-		same(m, "waiting shares", func(s wideStore) ([]string, error) { return s.WaitingShares(m.ctx, q.Number) })
+		shares := same(m, "shares", func(s Store) ([]string, error) { return s.Shares(m.ctx, q.Number) })
+		same(m, "waiting shares", func(s Store) ([]string, error) { return s.WaitingShares(m.ctx, q.Number) })
 		for _, share := range shares {
 			m.compareWaitingIn(q, share, 3)
 		}
-		same(m, "usage", func(s wideStore) (map[string]int64, error) { return s.Usage(m.ctx, q.Number) })
-		same(m, "share usage", func(s wideStore) (map[string]int64, error) { return s.ShareUsage(m.ctx, q.Number) })
-		same(m, "live", func(s wideStore) ([]string, error) {
+		same(m, "usage", func(s Store) (map[string]int64, error) { return s.Usage(m.ctx, q.Number) })
+		same(m, "share usage", func(s Store) (map[string]int64, error) { return s.ShareUsage(m.ctx, q.Number) })
+		same(m, "live", func(s Store) ([]string, error) {
 			live, err := s.Live(m.ctx, q.Number)
 			slices.Sort(live)
 			return live, err
 		})
-		same(m, "settled", func(s wideStore) ([]batch.Settled, error) { return m.settled(s, q) })
-		same(m, "changes", func(s wideStore) ([]batch.StatusChange, error) { return s.StatusChanges(m.ctx, q.Number, "", 1000) })
-		sameJobs(m, "consumers", func(s wideStore) ([]batch.Job, error) {
+		same(m, "settled", func(s Store) ([]batch.Settled, error) { return m.settled(s, q) })
+		same(m, "changes", func(s Store) ([]batch.StatusChange, error) { return s.StatusChanges(m.ctx, q.Number, "", 1000) })
+		sameJobs(m, "consumers", func(s Store) ([]batch.Job, error) {
 			return pages(func(after string) ([]batch.Job, string, error) {
 				return s.ListConsumers(m.ctx, q.Number, "1", after, 3)
 			})
 		})
 	}
 	for _, job := range m.jobs {
-		sameJob(m, "job", func(s wideStore) (batch.Job, error) { return s.Job(m.ctx, job.ID) })
+		sameJob(m, "job", func(s Store) (batch.Job, error) { return s.Job(m.ctx, job.ID) })
 		m.compareDependents(job.ID)
 		m.compareChildren(job.ID, "", 3)
 	}
-	same(m, "holders", func(s wideStore) ([]string, error) { return s.ConsumableHolders(m.ctx) })
-	same(m, "consumables", func(s wideStore) ([]batch.ConsumableResource, error) { return s.Consumables(m.ctx) })
+	same(m, "holders", func(s Store) ([]string, error) { return s.ConsumableHolders(m.ctx) })
+	same(m, "consumables", func(s Store) ([]batch.ConsumableResource, error) { return s.Consumables(m.ctx) })
 }

@@ -11,6 +11,16 @@ import (
 // Store is everything that the parts of queue-api ask of a store; each part declares the few methods it needs.
 // Every method may fail with an error of the store's own when it cannot be reached; nothing is half done then.
 type Store interface {
+	ArrayStore
+	DependencyStore
+	ShareStore
+	PolicyStore
+	ConsumableStore
+	OutboxStore
+	TagStore
+	TargetStore
+	RetentionStore
+
 	// CreateEnvironment fails with batch.ErrExists if the name is taken.
 	CreateEnvironment(ctx context.Context, e batch.ComputeEnvironment) error
 	// Environment fails with batch.ErrNotFound.
@@ -56,12 +66,8 @@ type Store interface {
 	// usage and the event change with it. A step that returns its job unchanged writes nothing; its error is returned unchanged.
 	Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error)
 
-	// Waiting gives the first jobs that wait for admission, in the queue's order: retried ones, then by submission.
-	Waiting(ctx context.Context, queueNumber, limit int) ([]batch.Job, error)
 	// Live gives the ids of the queue's jobs that have an attempt under way.
 	Live(ctx context.Context, queueNumber int) ([]string, error)
 	// Usage is what the queue's attempts under way hold, in thousandths of a vCPU by environment; absent means none.
 	Usage(ctx context.Context, queueNumber int) (map[string]int64, error)
-	// Events are the queue's changes of status, oldest first, as "job from to"; the oldest are dropped beyond a bound.
-	Events(ctx context.Context, queueNumber int) ([]string, error)
 }

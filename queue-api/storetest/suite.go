@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		"queue numbers are never given again":                     testQueueNumbers,
 		"revisions count up, also after deregistration":           testRevisions,
 		"the latest active revision answers to the bare name":     testLatestRevision,
+		"a submission's queue and definition come at once":        testTarget,
 		"a job is read back as it was submitted":                  testSubmit,
 		"a closed queue takes no jobs":                            testClosedQueue,
 		"unknown jobs are left out":                               testUnknownJobs,
@@ -35,7 +36,6 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		"waiting jobs come by submission, retried ones first":     testWaitingOrder,
 		"an attempt under way is live and charged, an ended not":  testLiveAndUsage,
 		"jobs are listed by status, latest first, page by page":   testListJobs,
-		"each change of status is one event":                      testEvents,
 		"submitting again what is stored already changes nothing": testSubmitTwice,
 	})
 }
@@ -241,6 +241,34 @@ func testLatestRevision(t *testing.T, s Store) {
 	wantEqual(t, names, []string{"d"})
 }
 
+func testTarget(t *testing.T, s Store) {
+	t.Helper()
+	q := newQueue(t, s)
+	d := batch.JobDefinition{Name: "d", Type: "container", ContainerProperties: []byte(`{"image":"i"}`)}
+	for range 3 {
+		_, err := s.RegisterDefinition(t.Context(), d)
+		wantErr(t, err, nil)
+	}
+	wantErr(t, s.DeregisterDefinition(t.Context(), batch.DefinitionRef{Name: "d", Revision: 3}), nil)
+	for ref, want := range map[batch.DefinitionRef]int{{Name: "d"}: 2, {Name: "d", Revision: 1}: 1, {Name: "d", Revision: 3}: 3} {
+		gotQueue, got, err := s.Target(t.Context(), "q", ref)
+		wantErr(t, err, nil)
+		wantEqual(t, gotQueue, q)
+		wantEqual(t, got.Revision, want)
+	}
+	_, _, err := s.Target(t.Context(), "none", batch.DefinitionRef{Name: "d"})
+	wantErr(t, err, batch.ErrQueueNotFound)
+	for _, ref := range []batch.DefinitionRef{{Name: "none"}, {Name: "d", Revision: 4}} {
+		_, _, err = s.Target(t.Context(), "q", ref)
+		wantErr(t, err, batch.ErrNotFound)
+	}
+	_, err = s.UpdateQueue(t.Context(), "q", func(q *batch.JobQueue) error { q.State = batch.Disabled; return nil })
+	wantErr(t, err, nil)
+	got, _, err := s.Target(t.Context(), "q", batch.DefinitionRef{Name: "d"})
+	wantErr(t, err, nil)
+	wantEqual(t, got.State, batch.Disabled)
+}
+
 func testSubmit(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
@@ -262,9 +290,7 @@ func testSubmitTwice(t *testing.T, s Store) {
 		_, err := s.Submit(t.Context(), q.Number, job)
 		wantErr(t, err, nil)
 	}
-	waiting, err := s.Waiting(t.Context(), q.Number, 10)
-	wantErr(t, err, nil)
-	wantEqual(t, ids(waiting), []string{job.ID})
+	wantEqual(t, waitingIDs(t, s, q), []string{job.ID})
 }
 
 func testClosedQueue(t *testing.T, s Store) {
@@ -343,12 +369,7 @@ func testWaitingOrder(t *testing.T, s Store) {
 	change(t, s, want[2], admit)
 	change(t, s, want[2], end(batch.StatusRunnable))
 	change(t, s, want[3], admit)
-	got, err := s.Waiting(t.Context(), q.Number, 10)
-	wantErr(t, err, nil)
-	wantEqual(t, ids(got), []string{want[2], want[0], want[1]})
-	got, err = s.Waiting(t.Context(), q.Number, 1)
-	wantErr(t, err, nil)
-	wantEqual(t, ids(got), want[2:3])
+	wantEqual(t, waitingIDs(t, s, q), []string{want[2], want[0], want[1]})
 }
 
 func testLiveAndUsage(t *testing.T, s Store) {
@@ -413,16 +434,4 @@ func listAll(t *testing.T, s Store, q batch.JobQueue, limit int) []string {
 		after = next
 	}
 	return got
-}
-
-func testEvents(t *testing.T, s Store) {
-	t.Helper()
-	q := newQueue(t, s)
-	job := submit(t, s, q)
-	change(t, s, job.ID, admit)
-	change(t, s, job.ID, func(j *batch.Job) { j.Status = batch.StatusStarting })
-	change(t, s, job.ID, end(batch.StatusFailed))
-	got, err := s.Events(t.Context(), q.Number)
-	wantErr(t, err, nil)
-	wantEqual(t, got, []string{job.ID + "  RUNNABLE", job.ID + " RUNNABLE STARTING", job.ID + " STARTING FAILED"})
 }

@@ -14,7 +14,7 @@ import (
 // RunArrays holds a store to the rules of ArrayStore.
 func RunArrays(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
-	run(t, open, map[string]func(*testing.T, arrayStore){
+	run(t, open, map[string]func(*testing.T, Store){
 		"a child without a record is made from its array":        testVirtualChild,
 		"a child that does not exist is not found":               testNoSuchChild,
 		"a child gets a record with its first transition":        testChildRecord,
@@ -33,22 +33,11 @@ func RunArrays(t *testing.T, open func(t *testing.T) Store) {
 	})
 }
 
-type arrayStore interface {
-	Store
-	ArrayStore
-}
-
-// run runs each test with a store of its own that has the methods it needs.
-func run[S any](t *testing.T, open func(t *testing.T) Store, tests map[string]func(*testing.T, S)) {
+// run runs each test with a store of its own.
+func run(t *testing.T, open func(t *testing.T) Store, tests map[string]func(*testing.T, Store)) {
 	t.Helper()
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			s, ok := open(t).(S)
-			if !ok {
-				t.Fatal("the store lacks methods")
-			}
-			test(t, s)
-		})
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
 }
 
@@ -108,7 +97,7 @@ func statusesOf(t *testing.T, s Store, array batch.Job) []batch.JobStatus {
 	return out
 }
 
-func testVirtualChild(t *testing.T, s arrayStore) {
+func testVirtualChild(t *testing.T, s Store) {
 	t.Helper()
 	array := submitArray(t, s, newQueue(t, s), 3)
 	wantEqual(t, array.Children, map[batch.JobStatus]int{batch.StatusRunnable: 3})
@@ -119,7 +108,7 @@ func testVirtualChild(t *testing.T, s arrayStore) {
 	wantEqual(t, jobs, []batch.Job{want, array})
 }
 
-func testNoSuchChild(t *testing.T, s arrayStore) {
+func testNoSuchChild(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	array, single := submitArray(t, s, q, 3), submit(t, s, q)
@@ -138,7 +127,7 @@ func testNoSuchChild(t *testing.T, s arrayStore) {
 	}
 }
 
-func testChildRecord(t *testing.T, s arrayStore) {
+func testChildRecord(t *testing.T, s Store) {
 	t.Helper()
 	array := submitArray(t, s, newQueue(t, s), 3)
 	id := batch.ChildID(array.ID, 1)
@@ -154,7 +143,7 @@ func testChildRecord(t *testing.T, s arrayStore) {
 	wantEqual(t, load(t, s, batch.ChildID(array.ID, 2)), array.Child(2, batch.StatusRunnable))
 }
 
-func testChildCounts(t *testing.T, s arrayStore) {
+func testChildCounts(t *testing.T, s Store) {
 	t.Helper()
 	array := submitArray(t, s, newQueue(t, s), 4)
 	for i, steps := range [][]func(*batch.Job){
@@ -172,7 +161,7 @@ func testChildCounts(t *testing.T, s arrayStore) {
 	})
 }
 
-func testCountsAreTheStores(t *testing.T, s arrayStore) {
+func testCountsAreTheStores(t *testing.T, s Store) {
 	t.Helper()
 	array := submitArray(t, s, newQueue(t, s), 2)
 	got := change(t, s, array.ID, func(j *batch.Job) {
@@ -184,12 +173,12 @@ func testCountsAreTheStores(t *testing.T, s arrayStore) {
 
 func waitingIDs(t *testing.T, s Store, q batch.JobQueue) []string {
 	t.Helper()
-	jobs, err := s.Waiting(t.Context(), q.Number, 100)
+	jobs, _, err := s.WaitingIn(t.Context(), q.Number, "", "", 100)
 	wantErr(t, err, nil)
 	return ids(jobs)
 }
 
-func testChildrenWait(t *testing.T, s arrayStore) {
+func testChildrenWait(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	before, array, after := submit(t, s, q), submitArray(t, s, q, 3), submit(t, s, q)
@@ -204,7 +193,7 @@ func testChildrenWait(t *testing.T, s arrayStore) {
 	wantEqual(t, waitingIDs(t, s, q), []string{child(1), before.ID, child(0), child(2), after.ID})
 }
 
-func testChildrenLive(t *testing.T, s arrayStore) {
+func testChildrenLive(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	array := submitArray(t, s, q, 3)
@@ -217,7 +206,7 @@ func testChildrenLive(t *testing.T, s arrayStore) {
 	wantLive(t, s, q, nil, nil)
 }
 
-func testRest(t *testing.T, s arrayStore) {
+func testRest(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	array := submitArray(t, s, q, 4)
@@ -234,7 +223,7 @@ func testRest(t *testing.T, s arrayStore) {
 	wantEqual(t, load(t, s, array.ID).Children, map[batch.JobStatus]int{batch.StatusSucceeded: 1, batch.StatusFailed: 3})
 }
 
-func testArrayLetGo(t *testing.T, s arrayStore) {
+func testArrayLetGo(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	other := submit(t, s, q)
@@ -261,7 +250,7 @@ func newSequence(t *testing.T, q batch.JobQueue, size int, unmet ...string) batc
 	return array
 }
 
-func testOwnDependenciesStay(t *testing.T, s arrayStore) {
+func testOwnDependenciesStay(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	other := submit(t, s, q)
@@ -275,7 +264,7 @@ func testOwnDependenciesStay(t *testing.T, s arrayStore) {
 	wantEqual(t, load(t, s, array.ID).Children, map[batch.JobStatus]int{batch.StatusPending: 2, batch.StatusRunnable: 1})
 }
 
-func testListChildren(t *testing.T, s arrayStore) {
+func testListChildren(t *testing.T, s Store) {
 	t.Helper()
 	array := submitArray(t, s, newQueue(t, s), 7)
 	for _, i := range []int{1, 4, 6} {
@@ -300,7 +289,7 @@ func testListChildren(t *testing.T, s arrayStore) {
 }
 
 // listChildren gives the indexes of all pages.
-func listChildren(t *testing.T, s arrayStore, id string, of batch.JobStatus, limit int) []int {
+func listChildren(t *testing.T, s Store, id string, of batch.JobStatus, limit int) []int {
 	t.Helper()
 	var got []int
 	for from := 0; from >= 0; {
@@ -316,7 +305,7 @@ func listChildren(t *testing.T, s arrayStore, id string, of batch.JobStatus, lim
 	return got
 }
 
-func testArraysAreListed(t *testing.T, s arrayStore) {
+func testArraysAreListed(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	array := submitArray(t, s, q, 2)
@@ -329,7 +318,7 @@ func testArraysAreListed(t *testing.T, s arrayStore) {
 	}
 }
 
-func testSubmitArrayTwice(t *testing.T, s arrayStore) {
+func testSubmitArrayTwice(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	array := newArray(t, q, 3)
@@ -339,7 +328,7 @@ func testSubmitArrayTwice(t *testing.T, s arrayStore) {
 	wantEqual(t, len(waitingIDs(t, s, q)), 2)
 }
 
-func testChildrenRace(t *testing.T, s arrayStore) {
+func testChildrenRace(t *testing.T, s Store) {
 	t.Helper()
 	array := submitArray(t, s, newQueue(t, s), 8)
 	t.Run("", func(t *testing.T) {
@@ -357,11 +346,11 @@ func testChildrenRace(t *testing.T, s arrayStore) {
 	wantEqual(t, load(t, s, array.ID).Children, map[batch.JobStatus]int{batch.StatusSucceeded: 8})
 }
 
-func testLargeArray(t *testing.T, s arrayStore) {
+func testLargeArray(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	array := submitArray(t, s, q, 10_000)
-	jobs, err := s.Waiting(t.Context(), q.Number, 10_000)
+	jobs, _, err := s.WaitingIn(t.Context(), q.Number, "", "", 10_000)
 	wantErr(t, err, nil)
 	wantEqual(t, len(jobs), 10_000)
 	wantEqual(t, *jobs[9_999].ArrayIndex, 9_999)

@@ -14,7 +14,7 @@ import (
 // RunConsumables holds a store to the rules of ConsumableStore.
 func RunConsumables(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
-	run(t, open, map[string]func(*testing.T, consumableStore){
+	run(t, open, map[string]func(*testing.T, Store){
 		"resources are created, changed and deleted by name":     testConsumableRecords,
 		"a holder takes all it wants or nothing":                 testTakeAllOrNothing,
 		"a holder takes once, however often it asks":             testTakeTwice,
@@ -30,23 +30,18 @@ func RunConsumables(t *testing.T, open func(t *testing.T) Store) {
 	})
 }
 
-type consumableStore interface {
-	Store
-	ConsumableStore
-}
-
 func want(name string, quantity int64) batch.ConsumableRequirement {
 	return batch.ConsumableRequirement{Name: name, Quantity: quantity}
 }
 
-func newConsumable(t *testing.T, s consumableStore, name, kind string, total int64) batch.ConsumableResource {
+func newConsumable(t *testing.T, s Store, name, kind string, total int64) batch.ConsumableResource {
 	t.Helper()
 	c := batch.ConsumableResource{Name: name, Type: kind, TotalQuantity: total, CreatedAt: at, Tags: map[string]string{"a": "b"}}
 	wantErr(t, s.CreateConsumable(t.Context(), c), nil)
 	return c
 }
 
-func wantTaken(t *testing.T, s consumableStore, holder, short string, wants ...batch.ConsumableRequirement) {
+func wantTaken(t *testing.T, s Store, holder, short string, wants ...batch.ConsumableRequirement) {
 	t.Helper()
 	got, err := s.TakeConsumables(t.Context(), holder, wants)
 	wantErr(t, err, nil)
@@ -54,21 +49,21 @@ func wantTaken(t *testing.T, s consumableStore, holder, short string, wants ...b
 }
 
 // wantQuantities compares total and in use.
-func wantQuantities(t *testing.T, s consumableStore, name string, total, inUse int64) {
+func wantQuantities(t *testing.T, s Store, name string, total, inUse int64) {
 	t.Helper()
 	c, err := s.Consumable(t.Context(), name)
 	wantErr(t, err, nil)
 	wantEqual(t, []int64{c.TotalQuantity, c.InUseQuantity}, []int64{total, inUse})
 }
 
-func wantHolders(t *testing.T, s consumableStore, holders ...string) {
+func wantHolders(t *testing.T, s Store, holders ...string) {
 	t.Helper()
 	got, err := s.ConsumableHolders(t.Context())
 	wantErr(t, err, nil)
 	wantEqual(t, got, holders)
 }
 
-func testConsumableRecords(t *testing.T, s consumableStore) {
+func testConsumableRecords(t *testing.T, s Store) {
 	t.Helper()
 	_, err := s.Consumable(t.Context(), "b")
 	wantErr(t, err, batch.ErrNotFound)
@@ -97,7 +92,7 @@ func testConsumableRecords(t *testing.T, s consumableStore) {
 	wantErr(t, err, batch.ErrNotFound)
 }
 
-func testTakeAllOrNothing(t *testing.T, s consumableStore) {
+func testTakeAllOrNothing(t *testing.T, s Store) {
 	t.Helper()
 	newConsumable(t, s, "a", batch.Replenishable, 5)
 	newConsumable(t, s, "b", batch.Replenishable, 1)
@@ -113,7 +108,7 @@ func testTakeAllOrNothing(t *testing.T, s consumableStore) {
 	wantHolders(t, s, "h1", "h2")
 }
 
-func testTakeTwice(t *testing.T, s consumableStore) {
+func testTakeTwice(t *testing.T, s Store) {
 	t.Helper()
 	newConsumable(t, s, "a", batch.Replenishable, 3)
 	for range 2 {
@@ -122,13 +117,13 @@ func testTakeTwice(t *testing.T, s consumableStore) {
 	wantQuantities(t, s, "a", 3, 2)
 }
 
-func testTakeNothing(t *testing.T, s consumableStore) {
+func testTakeNothing(t *testing.T, s Store) {
 	t.Helper()
 	wantTaken(t, s, "h", "")
 	wantHolders(t, s)
 }
 
-func testReturn(t *testing.T, s consumableStore) {
+func testReturn(t *testing.T, s Store) {
 	t.Helper()
 	newConsumable(t, s, "a", batch.Replenishable, 3)
 	for range 2 {
@@ -141,7 +136,7 @@ func testReturn(t *testing.T, s consumableStore) {
 	}
 }
 
-func testSpent(t *testing.T, s consumableStore) {
+func testSpent(t *testing.T, s Store) {
 	t.Helper()
 	newConsumable(t, s, "a", batch.NonReplenishable, 5)
 	wantTaken(t, s, "h1", "", want("a", 2))
@@ -152,7 +147,7 @@ func testSpent(t *testing.T, s consumableStore) {
 	wantQuantities(t, s, "a", 3, 0)
 }
 
-func testReturnSeveral(t *testing.T, s consumableStore) {
+func testReturnSeveral(t *testing.T, s Store) {
 	t.Helper()
 	newConsumable(t, s, "a", batch.NonReplenishable, 5)
 	newConsumable(t, s, "b", batch.Replenishable, 5)
@@ -162,13 +157,13 @@ func testReturnSeveral(t *testing.T, s consumableStore) {
 	wantQuantities(t, s, "b", 5, 0)
 }
 
-func setTotal(t *testing.T, s consumableStore, name string, total int64) {
+func setTotal(t *testing.T, s Store, name string, total int64) {
 	t.Helper()
 	_, err := s.UpdateConsumable(t.Context(), name, func(c *batch.ConsumableResource) error { c.TotalQuantity = total; return nil })
 	wantErr(t, err, nil)
 }
 
-func testReducedTotal(t *testing.T, s consumableStore) {
+func testReducedTotal(t *testing.T, s Store) {
 	t.Helper()
 	newConsumable(t, s, "a", batch.Replenishable, 5)
 	wantTaken(t, s, "h", "", want("a", 4))
@@ -179,7 +174,7 @@ func testReducedTotal(t *testing.T, s consumableStore) {
 	wantTaken(t, s, "h2", "", want("a", 2))
 }
 
-func testDeletedConsumable(t *testing.T, s consumableStore) {
+func testDeletedConsumable(t *testing.T, s Store) {
 	t.Helper()
 	newConsumable(t, s, "a", batch.Replenishable, 5)
 	newConsumable(t, s, "b", batch.Replenishable, 5)
@@ -192,7 +187,7 @@ func testDeletedConsumable(t *testing.T, s consumableStore) {
 	wantQuantities(t, s, "a", 2, 0)
 }
 
-func testTakersRace(t *testing.T, s consumableStore) {
+func testTakersRace(t *testing.T, s Store) {
 	t.Helper()
 	newConsumable(t, s, "a", batch.Replenishable, 5)
 	var wg sync.WaitGroup
@@ -210,7 +205,7 @@ func testTakersRace(t *testing.T, s consumableStore) {
 	wantEqual(t, len(holders), 2)
 }
 
-func testUpdateAmongTakers(t *testing.T, s consumableStore) {
+func testUpdateAmongTakers(t *testing.T, s Store) {
 	t.Helper()
 	newConsumable(t, s, "a", batch.Replenishable, 100)
 	var wg sync.WaitGroup
@@ -231,7 +226,7 @@ func testUpdateAmongTakers(t *testing.T, s consumableStore) {
 	wantQuantities(t, s, "a", 108, 8)
 }
 
-func testListConsumers(t *testing.T, s consumableStore) {
+func testListConsumers(t *testing.T, s Store) {
 	t.Helper()
 	q, other := newQueue(t, s), secondQueue(t, s)
 	var wantIDs []string

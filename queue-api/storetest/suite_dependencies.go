@@ -13,7 +13,7 @@ import (
 // RunDependencies holds a store to the rules of DependencyStore.
 func RunDependencies(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
-	run(t, open, map[string]func(*testing.T, dependencyStore){
+	run(t, open, map[string]func(*testing.T, Store){
 		"dependents are registered once and forgotten":          testDependents,
 		"one can wait for what exists only":                     testDependentOnNothing,
 		"one can wait for a job of another queue":               testDependentAcrossQueues,
@@ -34,13 +34,7 @@ func RunDependencies(t *testing.T, open func(t *testing.T) Store) {
 	})
 }
 
-type dependencyStore interface {
-	Store
-	ArrayStore
-	DependencyStore
-}
-
-func settled(t *testing.T, s dependencyStore, q batch.JobQueue) []batch.Settled {
+func settled(t *testing.T, s Store, q batch.JobQueue) []batch.Settled {
 	t.Helper()
 	marks, err := s.Settled(t.Context(), q.Number, 0, 100)
 	wantErr(t, err, nil)
@@ -48,7 +42,7 @@ func settled(t *testing.T, s dependencyStore, q batch.JobQueue) []batch.Settled 
 }
 
 // wantSettled compares the marked ids, in any order, and forgets the marks.
-func wantSettled(t *testing.T, s dependencyStore, q batch.JobQueue, want ...string) {
+func wantSettled(t *testing.T, s Store, q batch.JobQueue, want ...string) {
 	t.Helper()
 	var got []string
 	for _, m := range settled(t, s, q) {
@@ -60,7 +54,7 @@ func wantSettled(t *testing.T, s dependencyStore, q batch.JobQueue, want ...stri
 	wantEqual(t, got, want)
 }
 
-func addDependent(t *testing.T, s dependencyStore, on string, dependent batch.Dependent) batch.Job {
+func addDependent(t *testing.T, s Store, on string, dependent batch.Dependent) batch.Job {
 	t.Helper()
 	job, err := s.AddDependent(t.Context(), on, dependent)
 	if err != nil {
@@ -69,7 +63,7 @@ func addDependent(t *testing.T, s dependencyStore, on string, dependent batch.De
 	return job
 }
 
-func testDependents(t *testing.T, s dependencyStore) {
+func testDependents(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	on := submitArray(t, s, q, 3)
@@ -94,14 +88,14 @@ func testDependents(t *testing.T, s dependencyStore) {
 	wantDependents(t, s, child.ID, a)
 }
 
-func wantDependents(t *testing.T, s dependencyStore, on string, want ...batch.Dependent) {
+func wantDependents(t *testing.T, s Store, on string, want ...batch.Dependent) {
 	t.Helper()
 	got, err := s.Dependents(t.Context(), on)
 	wantErr(t, err, nil)
 	wantEqual(t, got, want)
 }
 
-func testDependentOnNothing(t *testing.T, s dependencyStore) {
+func testDependentOnNothing(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	array, single := submitArray(t, s, q, 2), submit(t, s, q)
@@ -120,7 +114,7 @@ func secondQueue(t *testing.T, s Store) batch.JobQueue {
 	return q
 }
 
-func testDependentAcrossQueues(t *testing.T, s dependencyStore) {
+func testDependentAcrossQueues(t *testing.T, s Store) {
 	t.Helper()
 	q, other := newQueue(t, s), secondQueue(t, s)
 	on := submit(t, s, q)
@@ -132,7 +126,7 @@ func testDependentAcrossQueues(t *testing.T, s dependencyStore) {
 	wantSettled(t, s, other)
 }
 
-func testAwaitedEnd(t *testing.T, s dependencyStore) {
+func testAwaitedEnd(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	for _, to := range []batch.JobStatus{batch.StatusSucceeded, batch.StatusFailed} {
@@ -148,7 +142,7 @@ func testAwaitedEnd(t *testing.T, s dependencyStore) {
 	}
 }
 
-func testUnawaitedEnd(t *testing.T, s dependencyStore) {
+func testUnawaitedEnd(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	a, b, array := submit(t, s, q), submit(t, s, q), submitArray(t, s, q, 2)
@@ -162,7 +156,7 @@ func testUnawaitedEnd(t *testing.T, s dependencyStore) {
 	wantSettled(t, s, q)
 }
 
-func testAwaitedChildEnd(t *testing.T, s dependencyStore) {
+func testAwaitedChildEnd(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	array := submitArray(t, s, q, 4)
@@ -179,7 +173,7 @@ func testAwaitedChildEnd(t *testing.T, s dependencyStore) {
 	wantSettled(t, s, q, array.ID)
 }
 
-func testSequenceEnd(t *testing.T, s dependencyStore) {
+func testSequenceEnd(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	array := submitJob(t, s, q, newSequence(t, q, 3))
@@ -190,7 +184,7 @@ func testSequenceEnd(t *testing.T, s dependencyStore) {
 	wantSettled(t, s, q, batch.ChildID(array.ID, 0))
 }
 
-func testLastChildEnd(t *testing.T, s dependencyStore) {
+func testLastChildEnd(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	array := submitArray(t, s, q, 3)
@@ -202,7 +196,7 @@ func testLastChildEnd(t *testing.T, s dependencyStore) {
 	wantSettled(t, s, q, batch.ChildID(array.ID, 2))
 }
 
-func testConsumerEnd(t *testing.T, s dependencyStore) {
+func testConsumerEnd(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	job := newJob(t, q)
@@ -219,7 +213,7 @@ func testConsumerEnd(t *testing.T, s dependencyStore) {
 	wantSettled(t, s, q, job.ID)
 }
 
-func testSubmitMarks(t *testing.T, s dependencyStore) {
+func testSubmitMarks(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	other := submitArray(t, s, q, 3)
@@ -238,7 +232,7 @@ func testSubmitMarks(t *testing.T, s dependencyStore) {
 	wantSettled(t, s, q)
 }
 
-func testRestMarks(t *testing.T, s dependencyStore) {
+func testRestMarks(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	array := submitArray(t, s, q, 3)
@@ -251,7 +245,7 @@ func testRestMarks(t *testing.T, s dependencyStore) {
 	wantSettled(t, s, q, failed.ID)
 }
 
-func testRestMarksChildren(t *testing.T, s dependencyStore) {
+func testRestMarksChildren(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	array := submitArray(t, s, q, 4)
@@ -265,7 +259,7 @@ func testRestMarksChildren(t *testing.T, s dependencyStore) {
 	wantSettled(t, s, q, array.ID, batch.ChildID(array.ID, 0))
 }
 
-func testSettledPages(t *testing.T, s dependencyStore) {
+func testSettledPages(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	var want []string
@@ -293,7 +287,7 @@ func testSettledPages(t *testing.T, s dependencyStore) {
 	wantEqual(t, got, want)
 }
 
-func testSettleByHand(t *testing.T, s dependencyStore) {
+func testSettleByHand(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	id := batch.ChildID(newJob(t, q).ID, 3)
@@ -309,7 +303,7 @@ func testSettleByHand(t *testing.T, s dependencyStore) {
 	wantErr(t, s.Settle(t.Context(), "nonsense"), batch.ErrNotFound)
 }
 
-func testUnsettleSparesLater(t *testing.T, s dependencyStore) {
+func testUnsettleSparesLater(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	id := newJob(t, q).ID
@@ -325,7 +319,7 @@ func testUnsettleSparesLater(t *testing.T, s dependencyStore) {
 	wantSettled(t, s, q, id)
 }
 
-func testSettledByQueue(t *testing.T, s dependencyStore) {
+func testSettledByQueue(t *testing.T, s Store) {
 	t.Helper()
 	q, other := newQueue(t, s), secondQueue(t, s)
 	a, b := newJob(t, q).ID, newJob(t, other).ID
@@ -335,7 +329,7 @@ func testSettledByQueue(t *testing.T, s dependencyStore) {
 	wantSettled(t, s, other, b)
 }
 
-func testNoMark(t *testing.T, s dependencyStore) {
+func testNoMark(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	array := submitJob(t, s, q, newSequence(t, q, 2))

@@ -15,7 +15,7 @@ import (
 // RunOutbox holds a store to the rules of OutboxStore.
 func RunOutbox(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
-	run(t, open, map[string]func(*testing.T, outboxStore){
+	run(t, open, map[string]func(*testing.T, Store){
 		"each change of status is one entry with its reason":      testStatusChanges,
 		"what follows the newest entry is new":                    testLastStatusChange,
 		"entries are read on from a cursor":                       testStatusChangePages,
@@ -26,13 +26,7 @@ func RunOutbox(t *testing.T, open func(t *testing.T) Store) {
 	})
 }
 
-type outboxStore interface {
-	Store
-	ArrayStore
-	OutboxStore
-}
-
-func statusChanges(t *testing.T, s outboxStore, q batch.JobQueue, after string, limit int) []batch.StatusChange {
+func statusChanges(t *testing.T, s Store, q batch.JobQueue, after string, limit int) []batch.StatusChange {
 	t.Helper()
 	got, err := s.StatusChanges(t.Context(), q.Number, after, limit)
 	wantErr(t, err, nil)
@@ -54,7 +48,7 @@ func failWith(reason string) func(*batch.Job) {
 	}
 }
 
-func testStatusChanges(t *testing.T, s outboxStore) {
+func testStatusChanges(t *testing.T, s Store) {
 	t.Helper()
 	q, other := newQueue(t, s), secondQueue(t, s)
 	a, b := submit(t, s, q).ID, submit(t, s, q).ID
@@ -70,7 +64,7 @@ func testStatusChanges(t *testing.T, s outboxStore) {
 	wantChanges(t, statusChanges(t, s, other, "", 10), nil)
 }
 
-func testStatusChangePages(t *testing.T, s outboxStore) {
+func testStatusChangePages(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	var want, got []batch.StatusChange
@@ -91,7 +85,7 @@ func testStatusChangePages(t *testing.T, s outboxStore) {
 	wantChanges(t, statusChanges(t, s, q, got[3].Cursor, 1), want[4:])
 }
 
-func testLastStatusChange(t *testing.T, s outboxStore) {
+func testLastStatusChange(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	for range 3 {
@@ -103,7 +97,7 @@ func testLastStatusChange(t *testing.T, s outboxStore) {
 	}
 }
 
-func testBlockedEntry(t *testing.T, s outboxStore) {
+func testBlockedEntry(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	id := submit(t, s, q).ID
@@ -123,7 +117,7 @@ func testBlockedEntry(t *testing.T, s outboxStore) {
 	})
 }
 
-func testChildEntries(t *testing.T, s outboxStore) {
+func testChildEntries(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	array := newArray(t, q, 3)
@@ -145,7 +139,7 @@ func testChildEntries(t *testing.T, s outboxStore) {
 	})
 }
 
-func testDeliveryCursor(t *testing.T, s outboxStore) {
+func testDeliveryCursor(t *testing.T, s Store) {
 	t.Helper()
 	q, other := newQueue(t, s), secondQueue(t, s)
 	wantErr(t, s.SetDeliveryCursor(t.Context(), "https://one", q.Number, "7-0"), nil)
@@ -162,7 +156,7 @@ func testDeliveryCursor(t *testing.T, s outboxStore) {
 	}
 }
 
-func testEntriesAreDated(t *testing.T, s outboxStore) {
+func testEntriesAreDated(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	began := time.Now()

@@ -12,7 +12,7 @@ import (
 // RunPolicies holds a store to the rules of PolicyStore.
 func RunPolicies(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
-	run(t, open, map[string]func(*testing.T, policyStore){
+	run(t, open, map[string]func(*testing.T, Store){
 		"policies are created, changed and deleted by name": testPolicies,
 	})
 }
@@ -20,23 +20,13 @@ func RunPolicies(t *testing.T, open func(t *testing.T) Store) {
 // RunTags holds a store to the rules of TagStore.
 func RunTags(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
-	run(t, open, map[string]func(*testing.T, tagStore){
+	run(t, open, map[string]func(*testing.T, Store){
 		"only the tags of a revision change":    testDefinitionTags,
 		"a job's tags change by its transition": testJobTags,
 	})
 }
 
-type policyStore interface {
-	Store
-	PolicyStore
-}
-
-type tagStore interface {
-	Store
-	TagStore
-}
-
-func testPolicies(t *testing.T, s policyStore) {
+func testPolicies(t *testing.T, s Store) {
 	t.Helper()
 	_, err := s.Policy(t.Context(), "b")
 	wantErr(t, err, batch.ErrNotFound)
@@ -69,7 +59,7 @@ func testPolicies(t *testing.T, s policyStore) {
 	wantErr(t, err, batch.ErrNotFound)
 }
 
-func testDefinitionTags(t *testing.T, s tagStore) {
+func testDefinitionTags(t *testing.T, s Store) {
 	t.Helper()
 	d := batch.JobDefinition{Name: "d", Type: "container", Tags: map[string]string{"a": "b"}, ContainerProperties: []byte(`{"image":"i"}`)}
 	var refs []batch.DefinitionRef
@@ -101,7 +91,7 @@ func testDefinitionTags(t *testing.T, s tagStore) {
 	}
 }
 
-func testJobTags(t *testing.T, s tagStore) {
+func testJobTags(t *testing.T, s Store) {
 	t.Helper()
 	job := submit(t, s, newQueue(t, s))
 	for _, tags := range []map[string]string{{"x": "y"}, nil} {

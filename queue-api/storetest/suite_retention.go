@@ -16,7 +16,7 @@ import (
 func RunRetention(t *testing.T, open func(t *testing.T, retention time.Duration, clock *clocktesting.FakeClock) Store) {
 	t.Helper()
 	const retention = 7 * 24 * time.Hour
-	for name, test := range map[string]func(*testing.T, retentionStore, func(time.Duration)){
+	for name, test := range map[string]func(*testing.T, Store, func(time.Duration)){
 		"a finished job is kept for the retention, then forgotten": testPrune,
 		"what has not finished is never forgotten":                 testPruneKeeps,
 		"an array is forgotten with its children, not before":      testPruneArray,
@@ -24,23 +24,12 @@ func RunRetention(t *testing.T, open func(t *testing.T, retention time.Duration,
 	} {
 		t.Run(name, func(t *testing.T) {
 			clock := clocktesting.NewFakeClock(at)
-			s, ok := open(t, retention, clock).(retentionStore)
-			if !ok {
-				t.Fatal("the store lacks methods")
-			}
-			test(t, s, clock.Step)
+			test(t, open(t, retention, clock), clock.Step)
 		})
 	}
 }
 
-type retentionStore interface {
-	Store
-	ArrayStore
-	ConsumableStore
-	RetentionStore
-}
-
-func wantGone(t *testing.T, s retentionStore, jobIDs ...string) {
+func wantGone(t *testing.T, s Store, jobIDs ...string) {
 	t.Helper()
 	for _, id := range jobIDs {
 		_, err := s.Job(t.Context(), id)
@@ -57,7 +46,7 @@ func failAt(when time.Time) func(*batch.Job) {
 	}
 }
 
-func testPrune(t *testing.T, s retentionStore, pass func(time.Duration)) {
+func testPrune(t *testing.T, s Store, pass func(time.Duration)) {
 	t.Helper()
 	q, other := newQueue(t, s), secondQueue(t, s)
 	consumer := newJob(t, q)
@@ -88,7 +77,7 @@ func testPrune(t *testing.T, s retentionStore, pass func(time.Duration)) {
 	wantGone(t, s, late)
 }
 
-func testPruneKeeps(t *testing.T, s retentionStore, pass func(time.Duration)) {
+func testPruneKeeps(t *testing.T, s Store, pass func(time.Duration)) {
 	t.Helper()
 	q := newQueue(t, s)
 	waits, runs, array := submit(t, s, q).ID, submit(t, s, q).ID, submitArray(t, s, q, 2).ID
@@ -100,7 +89,7 @@ func testPruneKeeps(t *testing.T, s retentionStore, pass func(time.Duration)) {
 	}
 }
 
-func testPruneArray(t *testing.T, s retentionStore, pass func(time.Duration)) {
+func testPruneArray(t *testing.T, s Store, pass func(time.Duration)) {
 	t.Helper()
 	q := newQueue(t, s)
 	array := submitArray(t, s, q, 3).ID
@@ -124,7 +113,7 @@ func testPruneArray(t *testing.T, s retentionStore, pass func(time.Duration)) {
 	wantEqual(t, len(jobs), 0)
 }
 
-func testPruneDeleted(t *testing.T, s retentionStore, pass func(time.Duration)) {
+func testPruneDeleted(t *testing.T, s Store, pass func(time.Duration)) {
 	t.Helper()
 	q, other := newQueue(t, s), secondQueue(t, s)
 	gone, kept := submit(t, s, q).ID, submit(t, s, other).ID

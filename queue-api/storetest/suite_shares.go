@@ -13,7 +13,7 @@ import (
 // RunShares holds a store to the rules of ShareStore.
 func RunShares(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
-	run(t, open, map[string]func(*testing.T, shareStore){
+	run(t, open, map[string]func(*testing.T, Store){
 		"a share waits apart from the others":                testWaitingShares,
 		"a share's order: priority, retried, submission":     testWaitingInOrder,
 		"a share's jobs come page by page":                   testWaitingInPages,
@@ -30,14 +30,8 @@ func RunShares(t *testing.T, open func(t *testing.T) Store) {
 	})
 }
 
-type shareStore interface {
-	Store
-	ArrayStore
-	ShareStore
-}
-
 // submitTo stores a job of a share and priority; size 0 makes a single job.
-func submitTo(t *testing.T, s shareStore, q batch.JobQueue, share string, priority, size int) string {
+func submitTo(t *testing.T, s Store, q batch.JobQueue, share string, priority, size int) string {
 	t.Helper()
 	job := newJob(t, q)
 	if size > 0 {
@@ -47,7 +41,7 @@ func submitTo(t *testing.T, s shareStore, q batch.JobQueue, share string, priori
 	return submitJob(t, s, q, job).ID
 }
 
-func wantShares(t *testing.T, s shareStore, q batch.JobQueue, waiting, active []string) {
+func wantShares(t *testing.T, s Store, q batch.JobQueue, waiting, active []string) {
 	t.Helper()
 	got, err := s.WaitingShares(t.Context(), q.Number)
 	wantErr(t, err, nil)
@@ -57,7 +51,7 @@ func wantShares(t *testing.T, s shareStore, q batch.JobQueue, waiting, active []
 	wantEqual(t, got, active)
 }
 
-func wantWaitingIn(t *testing.T, s shareStore, q batch.JobQueue, share string, want ...string) {
+func wantWaitingIn(t *testing.T, s Store, q batch.JobQueue, share string, want ...string) {
 	t.Helper()
 	for _, limit := range []int{1, 2, 3, 100} {
 		if got := waitingInBy(t, s, q, share, limit); fmt.Sprint(got) != fmt.Sprint(want) {
@@ -66,7 +60,7 @@ func wantWaitingIn(t *testing.T, s shareStore, q batch.JobQueue, share string, w
 	}
 }
 
-func waitingInBy(t *testing.T, s shareStore, q batch.JobQueue, share string, limit int) []string {
+func waitingInBy(t *testing.T, s Store, q batch.JobQueue, share string, limit int) []string {
 	t.Helper()
 	var got []string
 	for after, pages := "", 0; ; pages++ {
@@ -82,7 +76,7 @@ func waitingInBy(t *testing.T, s shareStore, q batch.JobQueue, share string, lim
 	}
 }
 
-func testWaitingShares(t *testing.T, s shareStore) {
+func testWaitingShares(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	a, b, c := submitTo(t, s, q, "red", 0, 0), submitTo(t, s, q, "blue", 0, 0), submitTo(t, s, q, "red", 0, 0)
@@ -97,7 +91,7 @@ func testWaitingShares(t *testing.T, s shareStore) {
 	wantWaitingIn(t, s, q, "blue", b)
 }
 
-func testWaitingInOrder(t *testing.T, s shareStore) {
+func testWaitingInOrder(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	low, lowRetried := submitTo(t, s, q, "x", 1, 0), submitTo(t, s, q, "x", 1, 0)
@@ -112,7 +106,7 @@ func testWaitingInOrder(t *testing.T, s shareStore) {
 	wantWaitingIn(t, s, q, "x", highest, child(0), child(2), last, first, child(1), lowRetried, low)
 }
 
-func testWaitingInPages(t *testing.T, s shareStore) {
+func testWaitingInPages(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	var want []string
@@ -133,7 +127,7 @@ func testWaitingInPages(t *testing.T, s shareStore) {
 	wantEqual(t, next, "")
 }
 
-func wantPosition(t *testing.T, s shareStore, id string, ahead, of int) {
+func wantPosition(t *testing.T, s Store, id string, ahead, of int) {
 	t.Helper()
 	gotAhead, gotOf, err := s.Position(t.Context(), id)
 	wantErr(t, err, nil)
@@ -145,7 +139,7 @@ func wantPosition(t *testing.T, s shareStore, id string, ahead, of int) {
 	wantEqual(t, places, []batch.Place{{}, {Ahead: ahead, Of: of}})
 }
 
-func testPosition(t *testing.T, s shareStore) {
+func testPosition(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	submitTo(t, s, q, "other", 0, 0)
@@ -168,7 +162,7 @@ func testPosition(t *testing.T, s shareStore) {
 	wantPosition(t, s, child(2), 1, 3)
 }
 
-func testNoPosition(t *testing.T, s shareStore) {
+func testNoPosition(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	admitted, array := submitTo(t, s, q, "", 0, 0), submitTo(t, s, q, "", 0, 2)
@@ -180,7 +174,7 @@ func testNoPosition(t *testing.T, s shareStore) {
 	}
 }
 
-func testShareUsage(t *testing.T, s shareStore) {
+func testShareUsage(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	a, array := submitTo(t, s, q, "red", 0, 0), submitTo(t, s, q, "blue", 0, 3)
@@ -200,7 +194,7 @@ func testShareUsage(t *testing.T, s shareStore) {
 	wantUsage(map[string]int64{"blue": 1500})
 }
 
-func testActiveShares(t *testing.T, s shareStore) {
+func testActiveShares(t *testing.T, s Store) {
 	t.Helper()
 	q, other := newQueue(t, s), secondQueue(t, s)
 	wantShares(t, s, q, nil, nil)
@@ -214,7 +208,7 @@ func testActiveShares(t *testing.T, s shareStore) {
 	wantShares(t, s, other, nil, nil)
 }
 
-func testForgetShare(t *testing.T, s shareStore) {
+func testForgetShare(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	job, array := submitTo(t, s, q, "job", 0, 0), submitTo(t, s, q, "array", 0, 2)
@@ -239,7 +233,7 @@ func testForgetShare(t *testing.T, s shareStore) {
 	forget()
 }
 
-func testMaxActiveShares(t *testing.T, s shareStore) {
+func testMaxActiveShares(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	for i := range MaxActiveShares {
@@ -257,7 +251,7 @@ func testMaxActiveShares(t *testing.T, s shareStore) {
 	submitJob(t, s, q, one)
 }
 
-func testShareLedger(t *testing.T, s shareStore) {
+func testShareLedger(t *testing.T, s Store) {
 	t.Helper()
 	q, other := newQueue(t, s), secondQueue(t, s)
 	for _, want := range []string{"", "\x00{}", "two"} {
@@ -273,7 +267,7 @@ func testShareLedger(t *testing.T, s shareStore) {
 	wantEqual(t, len(got), 0)
 }
 
-func testWaitingActivates(t *testing.T, s shareStore) {
+func testWaitingActivates(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	id := submitPending(t, s, q, 0)
@@ -285,7 +279,7 @@ func testWaitingActivates(t *testing.T, s shareStore) {
 }
 
 // submitPending stores a job or array, of share x, that waits for another.
-func submitPending(t *testing.T, s shareStore, q batch.JobQueue, size int) string {
+func submitPending(t *testing.T, s Store, q batch.JobQueue, size int) string {
 	t.Helper()
 	job := newJob(t, q)
 	job.ArraySize, job.ShareIdentifier, job.Status = size, "x", batch.StatusPending
@@ -294,7 +288,7 @@ func submitPending(t *testing.T, s shareStore, q batch.JobQueue, size int) strin
 	return submitJob(t, s, q, job).ID
 }
 
-func testArrayActivates(t *testing.T, s shareStore) {
+func testArrayActivates(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	id := submitPending(t, s, q, 2)
@@ -305,7 +299,7 @@ func testArrayActivates(t *testing.T, s shareStore) {
 	wantWaitingIn(t, s, q, "x", batch.ChildID(id, 0), batch.ChildID(id, 1))
 }
 
-func testPendingWaitsNot(t *testing.T, s shareStore) {
+func testPendingWaitsNot(t *testing.T, s Store) {
 	t.Helper()
 	q := newQueue(t, s)
 	a, b := submitPending(t, s, q, 0), submitPending(t, s, q, 2)
