@@ -83,6 +83,43 @@ func (w *Watcher) missing(ctx context.Context, job batch.Job) (batch.Job, error)
 	return job, w.dispatcher.Ensure(ctx, job)
 }
 
+// beforeRetry keeps the main node's end back, if all nodes are to be tried again for it, until the other nodes' pods have
+// ended, and stops them: no node may run twice at once.
+func (w *Watcher) beforeRetry(ctx context.Context, job batch.Job, events []lifecycle.Event) ([]lifecycle.Event, error) {
+	last := len(events) - 1
+	if !job.IsMultiNode() || last < 0 || !w.isRetry(job, events) {
+		return events, nil
+	}
+	var running []member
+	for _, m := range current(job, membersOf(w.pods.OfJob(job.ID))) {
+		if m.node != job.MainNode && m.pod.Spec.NodeName != "" && !isFinished(m.pod) {
+			running = append(running, m)
+		}
+	}
+	if len(running) == 0 {
+		return events, nil
+	}
+	return events[:last], each(running, func(m member) error {
+		if m.pod.DeletionTimestamp != nil {
+			return nil
+		}
+		return w.pods.Stop(ctx, m.pod)
+	})
+}
+
+// isRetry reports whether the job would be tried again after the events. The last of them is then the main node's end.
+func (w *Watcher) isRetry(job batch.Job, events []lifecycle.Event) bool {
+	next := job
+	for len(events) > 0 {
+		after, _, n, err := lifecycle.StepThrough(next, events, w.cfg.Clock.Now())
+		if err != nil {
+			return false
+		}
+		next, events = after, events[n:]
+	}
+	return len(next.Attempts) > len(job.Attempts) && next.Status == batch.StatusRunnable
+}
+
 // lostReason is why a pod that is gone has ended.
 func lostReason(n batch.NodeAttempt) string {
 	if n.InstanceID == "" {

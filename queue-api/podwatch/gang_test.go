@@ -368,7 +368,7 @@ func TestStopReachesEveryNode(t *testing.T) {
 	}
 }
 
-// Contract 4.3 and 4.5: the main node's host is lost; all nodes are tried again.
+// Contract 4.3 and 4.5: the main node's host is lost; all nodes are tried again, none while it still runs.
 func TestLostHostOfTheMainNodeEndsTheAttempt(t *testing.T) {
 	t.Parallel()
 	s := newGangScene(t, gangOf(3, 2))
@@ -376,20 +376,37 @@ func TestLostHostOfTheMainNodeEndsTheAttempt(t *testing.T) {
 	s.settle(t)
 	s.be(disrupted(podIn(corev1.PodFailed, "n"), "DeletionByPodGC"), "p1")
 	s.settle(t)
+	s.want(t, isRunning, "", isRunning, isRunning, isRunning)
+	s.wantStopped(t, "p0", "p2")
+	s.be(killed, "p0")
+	s.settle(t)
+	s.want(t, isRunning, "", isFailed, isRunning, isRunning)
+	s.be(killed, "p2")
+	s.settle(t)
 	s.want(t, isRunnable, "", isFailed, isFailed, isFailed)
 	if got := s.job(t).Attempts[0].StatusReason; got != "Host EC2 (instance i-np1) terminated." {
 		t.Errorf("attempt says %q", got)
 	}
-	s.wantStopped(t, "p0", "p2")
+	s.wantStopped(t)
 	s.admit(t, 2)
 	s.be(up, "2p0", "2p1", "2p2")
-	s.be(killed, "p0", "p2") // the first attempt's
 	s.settle(t)
 	s.want(t, isRunning, "", isRunning, isRunning, isRunning)
-	s.wantStopped(t)
 	if len(s.cluster.pods) != 4 { // p1 is kept for its logs
 		t.Errorf("pods %v", len(s.cluster.pods))
 	}
+}
+
+// The last attempt's end is told at once.
+func TestLastLostHostOfTheMainNodeFailsTheJob(t *testing.T) {
+	t.Parallel()
+	s := newGangScene(t, gangOf(3, 1))
+	s.be(up, "p0", "p1", "p2")
+	s.settle(t)
+	s.be(disrupted(podIn(corev1.PodFailed, "n"), "DeletionByPodGC"), "p1")
+	s.settle(t)
+	s.want(t, isFailed, "Host EC2 (instance i-np1) terminated.", isFailed, isFailed, isFailed)
+	s.wantStopped(t, "p0", "p2")
 }
 
 func TestFailedStartOfAnotherNodeIsItsOwn(t *testing.T) {

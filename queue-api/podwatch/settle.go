@@ -108,6 +108,10 @@ func (w *Watcher) advance(ctx context.Context, job batch.Job, members []member) 
 // play steps the job through events unless they are old news, and wakes the dispatcher if that is due. Each change of status
 // is one write, with all that came before it.
 func (w *Watcher) play(ctx context.Context, job batch.Job, events []lifecycle.Event) (batch.Job, error) {
+	events, err := w.beforeRetry(ctx, job, events)
+	if err != nil {
+		return job, err
+	}
 	now := w.cfg.Clock.Now()
 	for len(events) > 0 {
 		if next, _, _, err := lifecycle.StepThrough(job, events, now); err == nil && isSame(job, next) {
@@ -143,7 +147,9 @@ func isSame(a, b batch.Job) bool {
 // also returns when to look again.
 func (w *Watcher) overdue(job batch.Job, members []member) (events []lifecycle.Event, again time.Duration) {
 	now := w.cfg.Clock.Now()
+	isOver := false // but for what else still runs
 	for _, m := range members {
+		isOver = isOver || m.node == job.MainNode && isFinished(m.pod)
 		n := nodeOf(job, m.node)
 		container, reason, hopeless := stuck(m.pod)
 		if container == "" || n.Status != batch.StatusStarting || n.StatusReason != "" || job.Stop != nil || isExpectingAddress(job, m, reason) {
@@ -155,7 +161,7 @@ func (w *Watcher) overdue(job batch.Job, members []member) (events []lifecycle.E
 		}
 		events = append(events, lifecycle.StartFailed{Attempt: m.attempt, Node: m.node, Container: container, Reason: reason})
 	}
-	if job.Status == batch.StatusRunning && job.Timeout > 0 && job.Stop == nil {
+	if job.Status == batch.StatusRunning && job.Timeout > 0 && job.Stop == nil && !isOver {
 		if left := job.StartedAt.Add(job.Timeout).Sub(now); left > 0 {
 			again = sooner(again, left)
 		} else {
