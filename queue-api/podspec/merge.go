@@ -100,13 +100,13 @@ func refuseOtherOverrides(spec Spec, job batch.Job) error {
 
 // mergeOne applies a job to a definition of one pod.
 func mergeOne(spec Spec, job batch.Job) error {
+	if tooLong(job.ContainerOverrides) || tooLong(job.ECSOverrides) {
+		return errTooLong()
+	}
 	var o overrides
 	var err error
 	switch {
 	case spec.Container != nil && asksForMore(job.ContainerOverrides):
-		if tooLong(job.ContainerOverrides) {
-			return errTooLong()
-		}
 		o.container, err = decode[awsapi.ContainerOverrides]("containerOverrides", job.ContainerOverrides)
 		if err == nil {
 			err = refuseInstanceType(field.NewPath("containerOverrides"), o.container.InstanceType)
@@ -142,7 +142,7 @@ func (s Spec) override(at *field.Path, o overrides) error {
 	return nil
 }
 
-// MaxOverridesLength is AWS Batch's bound on containerOverrides, in characters.
+// MaxOverridesLength is AWS Batch's bound on containerOverrides, in characters; it is Amazon ECS's, for tasks too.
 const MaxOverridesLength = 8192
 
 func errTooLong() error {

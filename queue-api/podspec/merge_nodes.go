@@ -108,9 +108,8 @@ func (s *Spec) overrideProperty(at *field.Path, property int, o *awsapi.NodeProp
 	if err := refuseOtherNodeOverrides(at, node, o); err != nil {
 		return err
 	}
-	if o.ContainerOverrides != nil {
-		doc, err := json.Marshal(o.ContainerOverrides)
-		if err != nil || tooLong(doc) {
+	for _, part := range [...]any{o.ContainerOverrides, o.EcsPropertiesOverride} {
+		if doc, err := json.Marshal(part); err != nil || tooLong(doc) {
 			return errTooLong()
 		}
 	}

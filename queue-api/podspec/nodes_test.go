@@ -155,6 +155,7 @@ func TestNodeOverrides(t *testing.T) {
 		"a range twice":                       {def: open, overrides: `{"nodePropertyOverrides":[{"targetNodes":"2:"},{"targetNodes":"2:"}]}`, refusal: at + `nodePropertyOverrides[1].targetNodes: "2:" is overridden twice`},
 		"another kind":                        {def: open, overrides: `{"nodePropertyOverrides":[{"targetNodes":"2:","eksPropertiesOverride":{}}]}`, refusal: at + "nodePropertyOverrides[0].eksPropertiesOverride: does not apply to a node range with containerProperties"},
 		"a container's own rules":             {def: open, overrides: `{"nodePropertyOverrides":[{"targetNodes":"2:","containerOverrides":{"command":[""]}}]}`, refusal: at + "nodePropertyOverrides[0].containerOverrides.command[0]: must not be an empty string"},
+		"overrides that are too long":         {def: open, overrides: `{"nodePropertyOverrides":[{"targetNodes":"2:","containerOverrides":{"command":["` + strings.Repeat("a", 8192) + `"]}}]}`, refusal: "Container Overrides length must be at most 8192"},
 		"two instance types":                  {def: open, overrides: `{"nodePropertyOverrides":[{"targetNodes":"2:","instanceTypes":["a"]},{"targetNodes":"0:1","instanceTypes":["b"]}]}`, refusal: "nodeProperties.nodeRangeProperties[1].instanceTypes: "},
 		"consumables that are none":           {def: open, overrides: `{"nodePropertyOverrides":[{"targetNodes":"2:","consumableResourcePropertiesOverride":{"consumableResourceList":[{}]}}]}`, refusal: at + "nodePropertyOverrides[0].consumableResourcePropertiesOverride.consumableResourceList[0].consumableResource: "},
 		"not an object":                       {def: open, overrides: `[1]`, refusal: "nodeOverrides: must not be a JSON array"},
@@ -266,6 +267,33 @@ func environment(c corev1.Container) map[string]string {
 		}
 	}
 	return env
+}
+
+// TestANodeIsShownByItself: what DescribeJobs says of id#1.
+func TestANodeIsShownByItself(t *testing.T) {
+	t.Parallel()
+	in := readDocument(t, "testdata/nodes-container/input.json").input()
+	spec, err := Merge(in.Definition, in.Job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ContainerDetail(spec) != nil || NodePropertiesDetail(spec) == nil {
+		t.Error("the job itself must be shown by its node properties alone")
+	}
+	got := ContainerDetail(spec.Node(1))
+	if !slices.Equal(got.Command, []string{"other", "y"}) || *got.InstanceType != "c5.2xlarge" || len(got.Environment) != 2 {
+		t.Errorf("got %+v", got)
+	}
+	if NodePropertiesDetail(spec.Node(1)) != nil {
+		t.Error("a node must not be shown by the job's node properties")
+	}
+	eks := readDocument(t, "testdata/nodes-eks/input.json").input()
+	if spec, err = Merge(eks.Definition, eks.Job); err != nil {
+		t.Fatal(err)
+	}
+	if shown := EksPropertiesDetail(spec.Node(0)); *shown.PodProperties.Containers[0].Env[0].Value != "b" || len(shown.PodProperties.InitContainers) != 1 {
+		t.Errorf("got %+v", shown.PodProperties)
+	}
 }
 
 func TestNodesRunOnOneInstanceType(t *testing.T) {

@@ -150,6 +150,7 @@ func TestTaskOverridesRefuse(t *testing.T) {
 		"no name":               {of(`{}`), at + "[0].containers[0].name: is required unless"},
 		"an unknown name":       {of(`{"name":"c"}`), at + `[0].containers[0].name: the job definition has no such container with the name "c"`},
 		"one container twice":   {of(`{"name":"b-1"},{"name":"B_1"}`), at + `[0].containers[1].name: "b-1" is overridden twice`},
+		"too long":              {of(`{"name":"a","command":["` + strings.Repeat("x", 8192) + `"]}`), "Container Overrides length must be at most 8192"},
 		"an empty word":         {of(`{"name":"a","command":["x",""]}`), at + "[0].containers[0].command[1]: must not be an empty string"},
 		"a reserved variable":   {of(`{"name":"a","environment":[{"name":"AWS_BATCH"}]}`), at + "[0].containers[0].environment[0].name: "},
 		"a secret as variable":  {of(`{"name":"B_1","environment":[{"name":"S"}]}`), at + `[0].containers[0].environment[0].name: "S" is the name of a secret`},
