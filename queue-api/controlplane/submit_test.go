@@ -16,6 +16,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/lifecycle"
 )
 
 func TestSubmitJob(t *testing.T) {
@@ -172,6 +173,37 @@ func TestSubmitJobOnceForEachInvocation(t *testing.T) {
 		if submit(other[0], other[1]) == first {
 			t.Errorf("%q got the job of another invocation", other)
 		}
+	}
+}
+
+// TestARepeatedSubmissionChangesNothing covers contract 1.8 and what we promise beyond it, for jobs that others decide.
+func TestARepeatedSubmissionChangesNothing(t *testing.T) {
+	t.Parallel()
+	f := newBusyFixture(t)
+	first := f.submitWith(t, `"tags":{}`)
+	call := batch.Call{Scope: caller.Scope, Principal: "AKID", Invocation: "1"}
+	in := &awsapi.SubmitJobRequest{
+		JobName: new("j"), JobQueue: new("q"), JobDefinition: new("d"),
+		ArrayProperties: &awsapi.ArrayProperties{Size: new(3)}, DependsOn: []awsapi.JobDependency{{JobId: &first}},
+	}
+	out, err := f.SubmitJob(t.Context(), call, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := *out.JobId
+	f.run(t, first, 0)
+	f.step(t, id, lifecycle.DependencyEnded{JobID: first, Succeeded: true})
+	before := f.job(t, id)
+	f.clock.SetTime(t0.Add(time.Minute))
+	again, err := f.SubmitJob(t.Context(), call, in)
+	if err != nil || *again.JobId != id {
+		t.Fatalf("got %+v, %v", again, err)
+	}
+	if diff := cmp.Diff(before, f.job(t, id)); diff != "" {
+		t.Errorf("the job changed (-before +after):\n%s", diff)
+	}
+	if !f.isSettled(t, first) {
+		t.Error("nobody will look at the repeated registration")
 	}
 }
 

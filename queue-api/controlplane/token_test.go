@@ -89,9 +89,12 @@ func FuzzIdentifiers(f *testing.F) {
 			t.Errorf("%q has revision %d", id, ref.Revision)
 		}
 		in := &awsapi.SubmitJobRequest{JobName: &id, JobQueue: &id, JobDefinition: &id}
+		dependent := &awsapi.SubmitJobRequest{JobName: new("j"), JobQueue: new("q"), JobDefinition: new("d"), DependsOn: []awsapi.JobDependency{{JobId: &id}}}
 		var refusal *batch.Error
-		if _, err := fx.SubmitJob(t.Context(), caller, in); err != nil && !errors.As(err, &refusal) {
-			t.Error(fmt.Errorf("submit %q: %w", id, err))
+		for _, in := range []*awsapi.SubmitJobRequest{in, dependent} {
+			if _, err := fx.SubmitJob(t.Context(), caller, in); err != nil && !errors.As(err, &refusal) {
+				t.Error(fmt.Errorf("submit %q: %w", id, err))
+			}
 		}
 	})
 }

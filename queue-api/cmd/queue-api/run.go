@@ -63,7 +63,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	composer := events.Composer{Jobs: service, Scope: batch.Scope{Region: o.region, Account: o.account}}
+	composer := events.Composer{Jobs: controlplane.Records{Service: service}, Scope: batch.Scope{Region: o.region, Account: o.account}}
 	api, err := httpapi.New(service, registry, httpapi.Config{
 		Region: o.region, Account: o.account, Events: events.NewStream(store, composer, events.StreamConfig{Done: ctx.Done()}),
 	})
