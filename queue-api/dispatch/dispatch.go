@@ -80,7 +80,7 @@ type Config struct {
 	Tick time.Duration
 	// Batch bounds the jobs of one queue admitted in a round. Default 500.
 	Batch int
-	// Skips bounds the jobs of one share that a round passes over because they wait for something of their own, a consumable
+	// Skips bounds the jobs of one queue, shared out among its shares, that a round passes over because they wait for something of their own, a consumable
 	// resource or a larger environment; those behind them are looked at in later rounds. Default 1000.
 	Skips int
 	// Backfill is how many jobs may overtake one that does not fit, in each round, and BackfillFor how long they may. Default

@@ -27,19 +27,22 @@ type plan struct {
 	told    map[string]bool // blocked jobs and arrays, once this round told them so
 	actions []func(context.Context) error
 
+	skips    int                 // of each share
 	readings map[string]*reading // by share
 }
 
 // dispatchQueue admits what one queue may have now.
 func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, r *round) error {
-	p := &plan{d: d, queue: q, round: r, short: shortages{}, told: map[string]bool{}, readings: map[string]*reading{}}
+	p := &plan{
+		d: d, queue: q, round: r, short: shortages{}, told: map[string]bool{}, skips: d.cfg.Skips, readings: map[string]*reading{},
+	}
 	budgets := r.budgetsOf(q)
 	order, usable, err := p.order(ctx, budgets)
 	if err != nil {
 		return err
 	}
 	verdicts, head, err := fairshare.Admit(order, budgets, fairshare.Options{
-		Limit: d.cfg.Batch, Skips: d.cfg.Skips, Usable: usable,
+		Limit: d.cfg.Batch, Skips: p.skips, Usable: usable,
 		Places: p.places, Take: func(job batch.Job) string { return p.take(ctx, job) },
 		Backfill: d.cfg.Backfill, BackfillFor: d.cfg.BackfillFor, Head: d.heads[q.Number], Now: d.cfg.Clock.Now(),
 	})

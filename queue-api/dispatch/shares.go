@@ -19,6 +19,9 @@ import (
 // what runs.
 const ledgerEvery = time.Second
 
+// fewestSkips is how many jobs of a share a round passes over even if there are many shares.
+const fewestSkips = 8
+
 // account is the ledger of a fair-share queue as this leader keeps it: read once, written when what runs has changed.
 type account struct {
 	*fairshare.Ledger
@@ -48,6 +51,7 @@ func (p *plan) order(ctx context.Context, budgets []*fairshare.Budget) (*fairsha
 	if err != nil {
 		return nil, nil, fmt.Errorf("shares of job queue %s: %w", q.Name, err)
 	}
+	p.skips = max(p.skips/max(1, len(shares.waiting)), fewestSkips)
 	ledger, active, err := p.d.balance(ctx, q, policy, shares)
 	if err != nil {
 		return nil, nil, fmt.Errorf("share ledger of job queue %s: %w", q.Name, err)

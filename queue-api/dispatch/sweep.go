@@ -80,7 +80,7 @@ func (p *plan) remember() (cut bool) {
 	for _, r := range p.readings {
 		s := p.d.sweeps[r.key]
 		switch {
-		case r.skipped < p.d.cfg.Skips || r.last == "":
+		case r.skipped < p.skips || r.last == "":
 			delete(p.d.sweeps, r.key)
 		case s == nil:
 			p.d.sweeps[r.key] = &sweep{cursor: r.last, turn: true, short: p.short}
