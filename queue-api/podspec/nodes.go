@@ -40,7 +40,7 @@ func parseTargetNodes(s string) (r nodeRange, ok bool) {
 
 func parseNode(s string) (n int, ok bool) {
 	u, err := strconv.ParseUint(s, 10, 31)
-	return int(u), err == nil && s[0] != '+'
+	return int(u), err == nil
 }
 
 // end is the first node after the range, of numNodes.
