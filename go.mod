@@ -27,6 +27,7 @@ require (
 	k8s.io/klog/v2 v2.130.1
 	k8s.io/kube-scheduler v0.33.5
 	k8s.io/kubernetes v1.33.13
+	k8s.io/pod-security-admission v0.33.13
 	k8s.io/utils v0.0.0-20241104100929-3ea5e8cea738
 	pgregory.net/rapid v1.2.0
 	sigs.k8s.io/yaml v1.4.0
