@@ -42,10 +42,7 @@ type home struct {
 
 // homes are those that the environments of a queue, or the server, give the pods.
 func (a *Authorizer) homes(ctx context.Context, environments []string, spec podspec.Spec) ([]home, error) {
-	list := []batch.ComputeEnvironment{{}}
-	if len(environments) > 0 {
-		list = nil
-	}
+	var list []batch.ComputeEnvironment
 	for _, name := range environments {
 		e, err := a.store.Environment(ctx, name)
 		if errors.Is(err, batch.ErrNotFound) { // nothing runs in it
@@ -55,6 +52,9 @@ func (a *Authorizer) homes(ctx context.Context, environments []string, spec pods
 			return nil, err
 		}
 		list = append(list, e)
+	}
+	if len(list) == 0 {
+		list = append(list, batch.ComputeEnvironment{})
 	}
 	var found []home
 	for _, e := range list {

@@ -24,6 +24,9 @@ func (s *Service) RegisterJobDefinition(ctx context.Context, call batch.Call, in
 	if err := podspec.ValidateDefinition(def, s.podOptions()); err != nil {
 		return nil, err
 	}
+	if err := s.admit(ctx, call, "RegisterJobDefinition", nil, &def, batch.Job{}); err != nil {
+		return nil, err
+	}
 	if def, err = s.definitions.RegisterDefinition(ctx, def); err != nil {
 		return nil, err
 	}

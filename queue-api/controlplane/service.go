@@ -30,6 +30,8 @@ type Config struct {
 	MaxNodes int
 	// Pod says what definitions may name that only AWS has: roles, file systems.
 	Pod podspec.Options
+	// Gate says whether callers may have their pods made. Default: they may.
+	Gate PodGate
 }
 
 // withDefaults fills in what is zero.

@@ -29,6 +29,9 @@ func (s *Service) SubmitJob(ctx context.Context, call batch.Call, in *awsapi.Sub
 	if err != nil {
 		return nil, err
 	}
+	if err := s.admit(ctx, call, "SubmitJob", environmentNames(&queue), &def, job); err != nil {
+		return nil, err
+	}
 	if err := s.checkConsumables(ctx, job.Consumables); err != nil {
 		return nil, err
 	}

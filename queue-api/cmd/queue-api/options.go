@@ -23,6 +23,7 @@ import (
 // options are the program's flags by what they concern.
 type options struct {
 	apiOptions
+	authOptions
 	storeOptions
 	clusterOptions
 	podOptions
@@ -34,6 +35,7 @@ type options struct {
 // addFlags declares every flag with its default.
 func (o *options) addFlags(fs *pflag.FlagSet) {
 	o.apiOptions.addFlags(fs)
+	o.authOptions.addFlags(fs)
 	o.storeOptions.addFlags(fs)
 	o.clusterOptions.addFlags(fs)
 	o.podOptions.addFlags(fs)
@@ -44,7 +46,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 
 // validate checks what flags alone can tell.
 func (o *options) validate() error {
-	return errors.Join(o.apiOptions.validate(), o.storeOptions.validate(), o.clusterOptions.validate(), o.podOptions.validate(),
+	return errors.Join(o.apiOptions.validate(), o.authOptions.validate(o.listen), o.storeOptions.validate(), o.clusterOptions.validate(), o.podOptions.validate(),
 		o.limitOptions.validate(), o.dispatchOptions.validate(), o.eventOptions.validate())
 }
 
@@ -65,28 +67,22 @@ func (o *options) dispatcher() (dispatch.Config, error) {
 
 // apiOptions are the API's.
 type apiOptions struct {
-	listen               string
-	healthAddress        string
-	allowUnauthenticated bool
-	region               string
-	account              string
+	listen        string
+	healthAddress string
+	region        string
+	account       string
 }
 
 func (o *apiOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:8080", "Address of the Batch API.")
 	fs.StringVar(&o.healthAddress, "health-address", "127.0.0.1:8081", "Address of /healthz, /readyz and /metrics.")
-	fs.BoolVar(&o.allowUnauthenticated, "allow-unauthenticated", false, "Serve the Batch API beyond loopback although it asks nobody who they are; only behind a network policy or proxy that does.")
 	fs.StringVar(&o.region, "region", "us-east-1", "Region in the ARNs of replies to clients that sign for none.")
 	fs.StringVar(&o.account, "account-id", "123456789012", "Account in ARNs, 12 digits.")
 }
 
 func (o *apiOptions) validate() error {
-	host, _, err := net.SplitHostPort(o.listen)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(o.listen); err != nil {
 		return fmt.Errorf("--listen: %w", err)
-	}
-	if ip := net.ParseIP(host); (ip == nil || !ip.IsLoopback()) && host != "localhost" && !o.allowUnauthenticated {
-		return fmt.Errorf("--listen %s is not loopback and the API asks nobody who they are: give --allow-unauthenticated if something in front does", o.listen)
 	}
 	return nil
 }

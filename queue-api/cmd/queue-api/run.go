@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
+	authenticationv1client "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -59,14 +61,23 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	access, err := o.access(kube, store, cfg.Pod)
+	if err != nil {
+		return err
+	}
+	if access.authorizer != nil {
+		cfg.Gate = access.authorizer
+	}
 	service, err := controlplane.New(store, clock.RealClock{}, cfg)
 	if err != nil {
 		return err
 	}
 	composer := events.Composer{Jobs: controlplane.Records{Service: service}, Scope: batch.Scope{Region: o.region, Account: o.account}}
-	api, err := httpapi.New(service, registry, httpapi.Config{
+	apiConfig := httpapi.Config{
 		Region: o.region, Account: o.account, Events: events.NewStream(store, composer, events.StreamConfig{Done: ctx.Done()}),
-	})
+	}
+	access.apply(&apiConfig)
+	api, err := httpapi.New(service, registry, apiConfig)
 	if err != nil {
 		return err
 	}
@@ -113,8 +124,10 @@ func checkStore(ctx context.Context, store *redisstore.Store, safe *atomic.Bool)
 
 // cluster is the API groups that the program uses. A whole clientset would take as much memory again as everything else.
 type cluster struct {
-	core         corev1client.CoreV1Interface
-	coordination coordinationv1client.CoordinationV1Interface
+	core           corev1client.CoreV1Interface
+	coordination   coordinationv1client.CoordinationV1Interface
+	authentication authenticationv1client.AuthenticationV1Interface
+	authorization  authorizationv1client.AuthorizationV1Interface
 }
 
 func kubeClient(o options) (cluster, error) {
@@ -131,13 +144,14 @@ func kubeClient(o options) (cluster, error) {
 	if err != nil {
 		return cluster{}, fmt.Errorf("cluster: %w", err)
 	}
-	core, err := corev1client.NewForConfigAndClient(config, client)
-	if err != nil {
+	var c cluster
+	var errs [4]error
+	c.core, errs[0] = corev1client.NewForConfigAndClient(config, client)
+	c.coordination, errs[1] = coordinationv1client.NewForConfigAndClient(config, client)
+	c.authentication, errs[2] = authenticationv1client.NewForConfigAndClient(config, client)
+	c.authorization, errs[3] = authorizationv1client.NewForConfigAndClient(config, client)
+	if err := errors.Join(errs[:]...); err != nil {
 		return cluster{}, fmt.Errorf("cluster: %w", err)
 	}
-	coordination, err := coordinationv1client.NewForConfigAndClient(config, client)
-	if err != nil {
-		return cluster{}, fmt.Errorf("cluster: %w", err)
-	}
-	return cluster{core: core, coordination: coordination}, nil
+	return c, nil
 }
