@@ -96,7 +96,7 @@ func (s *Service) listConsumers(ctx context.Context, resource string, from consu
 		return nil, from, err
 	}
 	var out []batch.Job
-	scanned := 0
+	left := s.cfg.MaxListScan
 	for i := range queues {
 		q := &queues[i]
 		if q.Name < from.Queue {
@@ -105,20 +105,17 @@ func (s *Service) listConsumers(ctx context.Context, resource string, from consu
 		if q.Name != from.Queue {
 			from = consumerPosition{Queue: q.Name}
 		}
-		for {
-			if len(out) == limit || scanned >= s.cfg.MaxListScan {
+		for more := true; more; more = from.After != "" {
+			if len(out) == limit || left <= 0 {
 				return out, from, nil
 			}
-			most := min(limit-len(out), s.cfg.MaxListScan-scanned)
-			jobs, next, err := s.consumers.ListConsumers(ctx, q.Number, resource, from.After, most)
+			jobs, next, err := s.consumers.ListConsumers(ctx, q.Number, resource, from.After, min(limit-len(out), left))
 			if err != nil {
 				return nil, from, err
 			}
-			scanned += len(jobs)
+			left -= max(1, len(jobs))
 			out = append(out, slices.DeleteFunc(jobs, func(j batch.Job) bool { return !matches(&j) })...)
-			if from.After = next; next == "" {
-				break
-			}
+			from.After = next
 		}
 	}
 	return out, consumerPosition{}, nil

@@ -3,10 +3,7 @@
 package controlplane
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -215,83 +212,6 @@ func TestSubmitJobToAQueueThatClosesMeanwhile(t *testing.T) {
 	}
 	_, err := do(t, f.SubmitJob, `{"jobName":"j","jobQueue":"q","jobDefinition":"d"}`)
 	wantRefusal(t, err, "JobQueue q not found.")
-}
-
-// errDown is what a store says that cannot be reached.
-var errDown = errors.New("store is down")
-
-// downJobs, downQueues, downTargets and downDefinitions are stores that cannot be reached.
-type (
-	downJobs        struct{ JobStore }
-	downQueues      struct{ QueueStore }
-	downTargets     struct{ TargetStore }
-	downDefinitions struct{ DefinitionStore }
-)
-
-func (downJobs) Submit(context.Context, int, batch.Job) (batch.Job, error) {
-	return batch.Job{}, errDown
-}
-func (downJobs) Jobs(context.Context, []string) ([]batch.Job, error) { return nil, errDown }
-func (downJobs) ListJobs(context.Context, int, batch.JobStatus, string, int) ([]batch.Job, string, error) {
-	return nil, "", errDown
-}
-
-func (downJobs) Transition(context.Context, string, func(batch.Job) (batch.Job, error)) (batch.Job, error) {
-	return batch.Job{}, errDown
-}
-
-func (downQueues) Queue(context.Context, string) (batch.JobQueue, error) {
-	return batch.JobQueue{}, errDown
-}
-
-func (downTargets) Target(context.Context, string, batch.DefinitionRef) (batch.JobQueue, batch.JobDefinition, error) {
-	return batch.JobQueue{}, batch.JobDefinition{}, errDown
-}
-
-func (downDefinitions) Definition(context.Context, batch.DefinitionRef) (batch.JobDefinition, error) {
-	return batch.JobDefinition{}, errDown
-}
-
-func TestStoreErrorsAreNotTheCallers(t *testing.T) {
-	t.Parallel()
-	f := newBusyFixture(t)
-	id := f.submit(t, `{"jobName":"j","jobQueue":"q","jobDefinition":"d"}`)
-	with := func(change func(*Service)) *Service {
-		s := *f.Service
-		change(&s)
-		return &s
-	}
-	jobs := with(func(s *Service) { s.jobs = downJobs{} })
-	queues := with(func(s *Service) { s.queues = downQueues{} })
-	targets := with(func(s *Service) { s.targets = downTargets{} })
-	definitions := with(func(s *Service) { s.definitions = downDefinitions{} })
-	job := fmt.Sprintf(`{"jobs":[%q]}`, id)
-	const submit = `{"jobName":"j","jobQueue":"q","jobDefinition":"d"}`
-	cases := map[string]func() (string, error){
-		"submit":                       func() (string, error) { return do(t, jobs.SubmitJob, submit) },
-		"submit, queue and definition": func() (string, error) { return do(t, targets.SubmitJob, submit) },
-		"list, queue":                  func() (string, error) { return do(t, queues.ListJobs, `{"jobQueue":"q"}`) },
-		"describe":                     func() (string, error) { return do(t, jobs.DescribeJobs, job) },
-		"describe, its definition": func() (string, error) {
-			return do(t, definitions.DescribeJobs, job)
-		},
-		"list": func() (string, error) { return do(t, jobs.ListJobs, `{"jobQueue":"q"}`) },
-		"list, filtered": func() (string, error) {
-			return do(t, jobs.ListJobs, `{"jobQueue":"q","filters":[{"name":"JOB_NAME","values":["j"]}]}`)
-		},
-		"list, of parent": func() (string, error) { return do(t, jobs.ListJobs, fmt.Sprintf(`{"arrayJobId":%q}`, id)) },
-		"cancel":          func() (string, error) { return do(t, jobs.CancelJob, fmt.Sprintf(`{"jobId":%q,"reason":"r"}`, id)) },
-		"terminate":       func() (string, error) { return do(t, jobs.TerminateJob, fmt.Sprintf(`{"jobId":%q,"reason":"r"}`, id)) },
-	}
-	for name, call := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var refusal *batch.Error
-			if _, err := call(); !errors.Is(err, errDown) || errors.As(err, &refusal) {
-				t.Errorf("got %v", err)
-			}
-		})
-	}
 }
 
 func BenchmarkSubmitJob(b *testing.B) {
