@@ -170,11 +170,11 @@ func TestSnapshotWhenTheStoreIsDown(t *testing.T) {
 	t.Parallel()
 	f := newFairFixture(t)
 	f.submitTo(t, "a")
-	f.Service.jobs = downJobs{}
+	f.jobs = downJobs{}
 	if _, err := f.GetJobQueueSnapshot(t.Context(), caller, &awsapi.GetJobQueueSnapshotRequest{JobQueue: new("fair")}); err != nil {
 		t.Errorf("nothing has an attempt under way, so no job is loaded by id: %v", err)
 	}
-	f.Service.queues = downQueues{}
+	f.queues = downQueues{}
 	if _, err := f.GetJobQueueSnapshot(t.Context(), caller, &awsapi.GetJobQueueSnapshotRequest{JobQueue: new("fair")}); err == nil {
 		t.Error("a snapshot of a store that is down")
 	}

@@ -147,7 +147,7 @@ func TestTagsAreBounded(t *testing.T) {
 func TestTagsWhenTheStoreIsDown(t *testing.T) {
 	t.Parallel()
 	f := newBusyFixture(t)
-	f.Service.queues = downQueues{}
+	f.queues = downQueues{}
 	arn := arnBase + "job-queue/q"
 	_, err := f.ListTagsForResource(t.Context(), caller, &awsapi.ListTagsForResourceRequest{ResourceArn: &arn})
 	if _, refused := errors.AsType[*batch.Error](err); !errors.Is(err, errDown) || refused {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -214,7 +215,7 @@ func (f *faultFinder) entries(s *apiShape, p place) {
 	if s.Max != nil {
 		many := object{}
 		for i := range *s.Max + 1 {
-			many[fmt.Sprint(i)] = f.model.least(s.Value)
+			many[strconv.Itoa(i)] = f.model.least(s.Value)
 		}
 		f.broken(p, "has too many entries", many, "must have ")
 		f.allowed(p, "has no entries", object{})

@@ -104,6 +104,7 @@ func everything(ctx context.Context, s *site) string {
 }
 
 func (c *conformance) faults(t *testing.T) {
+	t.Helper()
 	c.each(t, func(t *testing.T, operation string) {
 		t.Helper()
 		s := newBusySite(t, c.model)
@@ -134,6 +135,7 @@ func encode(tb testing.TB, v any) string {
 }
 
 func (c *conformance) variants(t *testing.T) {
+	t.Helper()
 	c.each(t, func(t *testing.T, operation string) {
 		t.Helper()
 		if len(requests[operation]) == 0 {
@@ -160,6 +162,7 @@ func (c *conformance) variants(t *testing.T) {
 var notInSDK = map[string]bool{"CancelJobs": true, "TerminateJobs": true}
 
 func (c *conformance) replies(t *testing.T) {
+	t.Helper()
 	c.each(t, func(t *testing.T, operation string) {
 		t.Helper()
 		s := newBusySite(t, c.model)
@@ -177,7 +180,7 @@ func (c *conformance) replies(t *testing.T) {
 				t.Fatal(err)
 			}
 			out := method.Call([]reflect.Value{reflect.ValueOf(t.Context()), in})
-			if err, _ := out[1].Interface().(error); err != nil {
+			if err, _ := reflect.TypeAssert[error](out[1]); err != nil {
 				t.Errorf("%s: %v", text, err)
 			}
 		}
