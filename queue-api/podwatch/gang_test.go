@@ -575,3 +575,31 @@ func TestLabelsOfStrangersAreNobodys(t *testing.T) {
 		}
 	}
 }
+
+// readsCounted counts how often a store is asked for a job.
+type readsCounted struct {
+	*storetest.Memory
+
+	n int
+}
+
+func (r *readsCounted) Job(ctx context.Context, id string) (batch.Job, error) {
+	r.n++
+	return r.Memory.Job(ctx, id)
+}
+
+func TestPodThatWasSettledGoesWithoutALook(t *testing.T) {
+	t.Parallel()
+	store := &readsCounted{Memory: storetest.NewMemory()}
+	w := New(store, &manyPods{}, &dispatcherLog{}, Config{})
+	defer w.work.ShutDown()
+	pod := podIn(corev1.PodSucceeded, "n", terminated(0, "Completed"))
+	pod.Labels = map[string]string{batchmeta.JobID: "j", batchmeta.Attempt: "1"}
+	for reads, finalizers := range [][]string{nil, {batchmeta.Tracking}} {
+		pod.Finalizers = finalizers
+		w.PodDeleted(pod)
+		if _, err := w.settle(t.Context(), "j"); err != nil || store.n != reads {
+			t.Errorf("finalizers %v: %d reads, error %v", finalizers, store.n, err)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // Store is what a Watcher asks of the store.
@@ -93,10 +95,11 @@ func (w *Watcher) PodChanged(pod *corev1.Pod) {
 
 // PodDeleted is told of every pod that is gone. It does not block.
 func (w *Watcher) PodDeleted(pod *corev1.Pod) {
-	if id := ownerOf(pod); id != "" {
+	isSettled := isFinished(pod) && !slices.Contains(pod.Finalizers, batchmeta.Tracking)
+	if id := ownerOf(pod); id != "" && !isSettled {
 		w.notes.setLost(id)
-		w.PodChanged(pod)
 	}
+	w.PodChanged(pod)
 }
 
 // JobChanged is told of a job that an API call changed. It does not block.
