@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -242,19 +241,4 @@ func TestEveryJobThatDoesNotRunSaysWhy(t *testing.T) {
 			}
 		}
 	})
-}
-
-// BenchmarkDescribeWaitingJobs asks why 100 jobs of a long queue wait.
-func BenchmarkDescribeWaitingJobs(b *testing.B) {
-	f := newBusyFixture(b)
-	ids := make([]string, 100)
-	for i := range ids {
-		ids[i] = f.submitWith(b, `"tags":{}`)
-	}
-	body := fmt.Sprintf(`{"jobs":["%s"]}`, strings.Join(ids, `","`))
-	start := time.Now()
-	for b.Loop() {
-		ok(b, f.DescribeJobs, body)
-	}
-	b.ReportMetric(float64(time.Since(start).Microseconds())/float64(b.N*100), "µs/job")
 }
