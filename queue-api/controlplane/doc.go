@@ -15,7 +15,14 @@
 //     between its steps. An environment without eksConfiguration runs its pods in the server's own namespace.
 //   - computeResources of an UNMANAGED environment are ignored, as AWS Batch does.
 //   - maxResults next to names is ignored; propagateTags is accepted on every definition.
-//   - Nothing limits how many environments and queues there are.
+//   - Nothing limits how many environments, queues, policies and consumable resources there are.
+//
+// Where nobody could say what AWS Batch does, of resources:
+//   - What is changed or deleted and does not exist is a ClientException with "does not exist"; what is read is left out.
+//   - The action of a time limit is CANCEL; TERMINATE, which the model also has, is refused.
+//   - A consumable resource remembers the last 1,000 client tokens of 8 hours. Quantities end at 2^53-1, where JSON does.
+//   - GetJobQueueSnapshot shows first what was admitted and has no node yet, then what the dispatcher would take next if
+//     everything fitted. earliestTimeAtPosition is when the job began to wait, was last found blocked, or was admitted.
 //
 // Where nobody could say what AWS Batch does, of jobs:
 //   - A job that does not run always says why: dispatcher and podwatch store the codes of the head of a queue and the
@@ -28,5 +35,5 @@
 //   - Consumable resources are shown by ARN, those of a multi-node job added up over its nodes.
 //   - CancelJobs and TerminateJobs refuse more than 50 jobs as a whole.
 //
-// It never touches Kubernetes or Redis and does not change a job but through lifecycle.Step.
+// It never touches Kubernetes or Redis and does not change a job but through lifecycle.Step, its tags excepted.
 package controlplane

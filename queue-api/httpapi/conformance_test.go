@@ -37,6 +37,7 @@ func TestConformance(t *testing.T) {
 		{"unknown members and nulls are ignored", c.variants},
 		{"every reply is read by the AWS SDK", c.replies},
 		{"every operation answers on its path", c.paths},
+		{"every bound that the service enforces is a bound", c.bounds},
 		{"every list is paged", c.pages},
 		{"every name follows the pattern", c.names},
 		{"every resource is found by name and by ARN", c.arns},
