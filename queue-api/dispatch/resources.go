@@ -29,6 +29,7 @@ type ResourceStore interface {
 	UpdateEnvironment(ctx context.Context, name string, change func(*batch.ComputeEnvironment) error) (batch.ComputeEnvironment, error)
 	DeleteEnvironment(ctx context.Context, name string) error
 	Queues(ctx context.Context) ([]batch.JobQueue, error)
+	Usage(ctx context.Context, queueNumber int) (map[string]int64, error)
 	CloseQueue(ctx context.Context, number int) error
 	DeleteQueue(ctx context.Context, name string) error
 	Settled(ctx context.Context, queueNumber int, after int64, limit int) ([]batch.Settled, error)
@@ -147,19 +148,36 @@ func (r *Resources) validate(ctx context.Context, e batch.ComputeEnvironment) er
 	return err
 }
 
-// deleteEnvironment forgets an environment once its nodes are gone; nodes of an unmanaged one are the admin's.
+// deleteEnvironment forgets an environment once no attempt under way is in it and its nodes are gone; nodes of an unmanaged
+// one are the admin's.
 func (r *Resources) deleteEnvironment(ctx context.Context, e batch.ComputeEnvironment) error {
-	if e.Type == batch.Managed {
-		nodes, err := r.cluster.HasNodes(ctx, e.UUID)
-		if err != nil {
-			return fmt.Errorf("delete compute environment %s: %w", e.Name, err)
-		}
-		if nodes {
-			return nil
-		}
+	used, err := r.isUsed(ctx, e.Name)
+	if err == nil && !used && e.Type == batch.Managed {
+		used, err = r.cluster.HasNodes(ctx, e.UUID)
+	}
+	if err != nil {
+		return fmt.Errorf("delete compute environment %s: %w", e.Name, err)
+	}
+	if used {
+		return nil
 	}
 	klog.FromContext(ctx).Info("Deleted compute environment", "computeEnvironment", e.Name)
 	return r.store.DeleteEnvironment(ctx, e.Name)
+}
+
+// isUsed reports whether an attempt under way holds some of the environment.
+func (r *Resources) isUsed(ctx context.Context, environment string) (bool, error) {
+	queues, err := r.store.Queues(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, q := range queues {
+		usage, err := r.store.Usage(ctx, q.Number)
+		if err != nil || usage[environment] > 0 {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 func (r *Resources) queues(ctx context.Context) error {

@@ -8,14 +8,7 @@ import (
 	"testing"
 
 	"github.com/muster-batch/muster/queue-api/batch"
-	"github.com/muster-batch/muster/queue-api/storetest"
 )
-
-// prunedMemory keeps finished jobs for ever.
-type prunedMemory struct{ *storetest.Memory }
-
-func (prunedMemory) Prune(context.Context, int) error   { return nil }
-func (prunedMemory) PruneDeleted(context.Context) error { return nil }
 
 // oneCluster has the namespace jobs and, if nodes is set, nodes of every environment.
 type oneCluster struct {
@@ -63,7 +56,7 @@ func TestEnvironmentsMoveAlong(t *testing.T) {
 			if err := b.store.CreateEnvironment(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
-			r := NewResources(prunedMemory{b.store}, &tc.cluster, "jobs", b.clock)
+			r := NewResources(b.store, &tc.cluster, "jobs", b.clock)
 			if err := r.environments(t.Context()); !errors.Is(err, tc.wantErr) {
 				t.Fatalf("got error %v, want %v", err, tc.wantErr)
 			}
@@ -86,7 +79,7 @@ func TestDisabledEnvironmentGivesUnboundPodsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	cluster := &oneCluster{}
-	if err := NewResources(prunedMemory{b.store}, cluster, "jobs", b.clock).environments(t.Context()); err != nil {
+	if err := NewResources(b.store, cluster, "jobs", b.clock).environments(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if len(cluster.withdrawn) != 1 || cluster.withdrawn[0] != "uuid-1" {
@@ -102,7 +95,7 @@ func TestDeletedQueueTakesItsJobsWithIt(t *testing.T) {
 	if _, err := b.store.UpdateQueue(t.Context(), "q", func(q *batch.JobQueue) error { q.Status = batch.ResourceDeleting; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	r := NewResources(prunedMemory{b.store}, &oneCluster{}, "jobs", b.clock)
+	r := NewResources(b.store, &oneCluster{}, "jobs", b.clock)
 	if err := r.queues(t.Context()); err != nil {
 		t.Fatal(err)
 	}
