@@ -77,7 +77,8 @@ var bounds = []bound{
 	{
 		"CreateJobQueue", limited + `"action":"CANCEL","maxTimeSeconds":600,"reason":%s}]}`,
 		[]string{`"CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"`, `"MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"`, `"MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"`, `"MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED"`},
-		[]string{`""`, `"UNDETERMINED"`, `"ACTION_REQUIRED"`, `"MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS"`}, "reason",
+		[]string{`""`, `"UNDETERMINED"`, `"ACTION_REQUIRED"`, `"MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS"`},
+		"reason",
 	},
 
 	{"CreateSchedulingPolicy", fair + `"shareDecaySeconds":%s}}`, []string{"0", "604800"}, []string{"-1", "604801"}, "shareDecaySeconds"},
@@ -108,7 +109,8 @@ var bounds = []bound{
 	{
 		"RegisterJobDefinition", fargateJob + `%s}}`,
 		[]string{fargateSize("0.25", 512), fargateSize("0.5", 4096), fargateSize("1", 8192), fargateSize("4", 30720), fargateSize("16", 122880)},
-		[]string{fargateSize("0.25", 513), fargateSize("0.75", 1024), fargateSize("1", 9216), fargateSize("8", 17408), fargateSize("32", 122880)}, "Fargate",
+		[]string{fargateSize("0.25", 513), fargateSize("0.75", 1024), fargateSize("1", 9216), fargateSize("8", 17408), fargateSize("32", 122880)},
+		"Fargate",
 	},
 
 	{"SubmitJob", job + `"schedulingPriorityOverride":%s}`, []string{"0", "9999"}, []string{"-1", "10000"}, "schedulingPriorityOverride"},

@@ -193,6 +193,7 @@ func (c *conformance) replies(t *testing.T) {
 }
 
 func (c *conformance) paths(t *testing.T) {
+	t.Helper()
 	s := newBusySite(t, c.model)
 	bodies := map[string]string{
 		"nothing": "", "an object": "{}", "null": "null", "a list": "[]", "a number": "1", "a text": `"x"`, "half an object": `{"a":`, "no JSON": "<xml/>",
@@ -232,6 +233,7 @@ func (c *conformance) answered(tb testing.TB, operation, name string, got answer
 var longest = map[string]int{"ListJobs": 1000}
 
 func (c *conformance) pages(t *testing.T) {
+	t.Helper()
 	empty := map[string]bool{"DescribeServiceEnvironments": true, "ListServiceJobs": true, "ListQuotaShares": true}
 	c.each(t, func(t *testing.T, operation string) {
 		t.Helper()
@@ -277,6 +279,7 @@ func (c *conformance) pages(t *testing.T) {
 }
 
 func (c *conformance) names(t *testing.T) {
+	t.Helper()
 	const rule = "Provided name %s is not supported pattern[a-zA-Z_0-9-]{1,128}"
 	rules := map[string]struct{ member, want string }{
 		"CreateComputeEnvironment": {"computeEnvironmentName", rule}, "CreateJobQueue": {"jobQueueName", rule}, "RegisterJobDefinition": {"jobDefinitionName", rule},
@@ -310,6 +313,7 @@ func (c *conformance) names(t *testing.T) {
 }
 
 func (c *conformance) arns(t *testing.T) {
+	t.Helper()
 	s := newBusySite(t, c.model)
 	for _, tc := range []struct{ operation, kind, name, body string }{
 		{"DescribeComputeEnvironments", "compute-environment", "ce", `{"computeEnvironments":[%q]}`},
@@ -349,6 +353,7 @@ func (c *conformance) arns(t *testing.T) {
 }
 
 func (c *conformance) urls(t *testing.T) {
+	t.Helper()
 	s := newBusySite(t, c.model)
 	const arn = "/v1/tags/" + arnBase + "job-queue/queue"
 	for name, tc := range map[string]struct{ method, path, body, want string }{
