@@ -90,7 +90,14 @@ var errNotReplicated = errors.New("written, but no replica confirmed it in time"
 // run executes a script and makes its write as durable as configured before it returns.
 func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (any, error) {
 	if s.durability != Replicated {
-		v, err := script.Run(ctx, s.client, keys, args...).Result()
+		var reply *redis.Cmd
+		if err := s.writes.do(ctx, func(pipe redis.Pipeliner) { reply = script.EvalSha(ctx, pipe, keys, args...) }); err != nil {
+			return nil, err
+		}
+		if redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
+			reply = script.Eval(ctx, s.client, keys, args...)
+		}
+		v, err := reply.Result()
 		return v, wrap(err)
 	}
 	// WAIT speaks for the writes of its own connection only.

@@ -31,6 +31,8 @@ type Config struct {
 // Store keeps Muster's records in Redis.
 type Store struct {
 	client     redis.UniversalClient
+	writes     *batcher // of scripts
+	reads      *batcher // of what Target asks
 	scripts    scripts
 	durability Durability
 	retention  time.Duration
@@ -46,6 +48,8 @@ type Store struct {
 func New(client redis.UniversalClient, cfg Config) *Store {
 	s := &Store{
 		client:     client,
+		writes:     newBatcher(client),
+		reads:      newBatcher(client),
 		scripts:    newScripts(),
 		durability: cmp.Or(cfg.Durability, Fsync),
 		retention:  cmp.Or(cfg.Retention, 7*24*time.Hour),

@@ -37,43 +37,62 @@ func newTargetCache() targetCache {
 // Target implements storetest.Store in one round trip. The queue and the definition's Status are as they are now;
 // its Tags may be as they were when this process read it first, the rest never changes.
 func (s *Store) Target(ctx context.Context, queueName string, ref batch.DefinitionRef) (batch.JobQueue, batch.JobDefinition, error) {
-	pipe := s.client.Pipeline()
-	stored := pipe.HGet(ctx, queues, queueName)
-	var latest *redis.StringSliceCmd
+	var stored *redis.StringCmd
 	var active *redis.FloatCmd
-	if ref.Revision == 0 {
-		latest = pipe.ZRevRange(ctx, activeKey(ref.Name), 0, 0)
-	} else {
-		active = pipe.ZScore(ctx, activeKey(ref.Name), strconv.Itoa(ref.Revision))
-	}
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return batch.JobQueue{}, batch.JobDefinition{}, wrap(err)
-	}
-	queue, err := s.targets.queue(queueName, stored)
+	var latest *redis.StringSliceCmd
+	err := s.reads.do(ctx, func(pipe redis.Pipeliner) {
+		stored = pipe.HGet(ctx, queues, queueName)
+		if ref.Revision == 0 {
+			latest = pipe.ZRevRange(ctx, activeKey(ref.Name), 0, 0)
+		} else {
+			active = pipe.ZScore(ctx, activeKey(ref.Name), strconv.Itoa(ref.Revision))
+		}
+	})
 	if err != nil {
 		return batch.JobQueue{}, batch.JobDefinition{}, err
 	}
-	isActive := active == nil || active.Err() == nil
+	queue, err := s.targets.queue(queueName, stored)
+	if err != nil {
+		return queue, batch.JobDefinition{}, err
+	}
 	if latest != nil {
-		if len(latest.Val()) == 0 {
-			return queue, batch.JobDefinition{}, batch.ErrNotFound
-		}
-		if ref.Revision, err = strconv.Atoi(latest.Val()[0]); err != nil {
-			return queue, batch.JobDefinition{}, fmt.Errorf("active revision of %s: %w", ref.Name, err)
-		}
+		definition, err := s.latest(ctx, ref.Name, latest)
+		return queue, definition, err
+	}
+	if err := wrap(active.Err()); err != nil {
+		return queue, batch.JobDefinition{}, err
 	}
 	definition, err := s.registered(ctx, ref)
-	if err == nil && !isActive {
+	if err == nil && active.Err() != nil {
 		definition.Status = batch.DefinitionInactive
 	}
 	return queue, definition, err
 }
 
+// latest gives the definition's revision that a look-up of the latest ACTIVE one found.
+func (s *Store) latest(ctx context.Context, name string, found *redis.StringSliceCmd) (batch.JobDefinition, error) {
+	revisions, err := found.Result()
+	if err != nil {
+		return batch.JobDefinition{}, wrap(err)
+	}
+	if len(revisions) == 0 {
+		return batch.JobDefinition{}, batch.ErrNotFound
+	}
+	revision, err := strconv.Atoi(revisions[0])
+	if err != nil {
+		return batch.JobDefinition{}, fmt.Errorf("active revision of %s: %w", name, err)
+	}
+	return s.registered(ctx, batch.DefinitionRef{Name: name, Revision: revision})
+}
+
 // queue decodes what is stored of a queue, unless it is what was decoded last.
 func (c targetCache) queue(name string, stored *redis.StringCmd) (batch.JobQueue, error) {
 	text, err := stored.Result()
-	if err != nil {
+	if errors.Is(err, redis.Nil) {
 		return batch.JobQueue{}, batch.ErrQueueNotFound
+	}
+	if err != nil {
+		return batch.JobQueue{}, wrap(err)
 	}
 	if v, ok := c.queues.Get(name); ok {
 		if known, ok := v.(decodedQueue); ok && known.stored == text {

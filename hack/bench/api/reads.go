@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// reads measures DescribeJobs of 100 jobs and pages of ListJobs, with all jobs stored.
+func (b *bench) reads(context.Context) error {
+	const page, requests, clients = 100, 2000, 4
+	c, err := dial(b.api.address)
+	if err != nil {
+		return err
+	}
+	defer c.conn.Close()
+	ids, tokens, err := b.pages(c, page, 200)
+	if err != nil {
+		return err
+	}
+	note := fmt.Sprintf("%d clients, %d jobs stored", clients, b.jobs)
+	for _, r := range []struct {
+		name    string
+		request func(*client) ([]byte, error)
+	}{
+		{"DescribeJobs of 100 p99, ms", func(c *client) ([]byte, error) {
+			some := make([]string, page)
+			for i := range some {
+				some[i] = ids[rand.IntN(len(ids))]
+			}
+			return c.request("describejobs", object{"jobs": some})
+		}},
+		{"ListJobs, a page of 100 p99, ms", func(c *client) ([]byte, error) {
+			return c.request("listjobs", object{"jobQueue": "large", "jobStatus": "RUNNABLE", "maxResults": page, "nextToken": tokens[rand.IntN(len(tokens))]})
+		}},
+	} {
+		latencies, _, err := load(b.api.address, clients, requests, func(c *client, _ int) ([]byte, error) { return r.request(c) })
+		if err != nil {
+			return err
+		}
+		b.below(r.name, quantile(latencies, 0.99), 20, "%.1f", fmt.Sprintf("median %.1f; %s", quantile(latencies, 0.5), note))
+	}
+	return nil
+}
+
+// pages lists so many pages of the large queue and gives the jobs' ids and the pages' tokens.
+func (b *bench) pages(c *client, size, count int) (ids, tokens []string, err error) {
+	in := object{"jobQueue": "large", "jobStatus": "RUNNABLE", "maxResults": size}
+	for range count {
+		var out struct {
+			JobSummaryList []struct{ JobID string }
+			NextToken      string
+		}
+		if err := c.call("listjobs", in, &out); err != nil {
+			return nil, nil, err
+		}
+		for _, job := range out.JobSummaryList {
+			ids = append(ids, job.JobID)
+		}
+		if out.NextToken == "" {
+			break
+		}
+		in["nextToken"] = out.NextToken
+		tokens = append(tokens, out.NextToken)
+	}
+	return ids, tokens, nil
+}
+
+// restart measures how soon a queue-api that was killed answers a submission again.
+func (b *bench) restart(ctx context.Context) error {
+	b.api.stop()
+	began := time.Now()
+	api, err := b.startAPI(ctx)
+	if err != nil {
+		return err
+	}
+	b.api = api
+	c, err := dial(api.address)
+	if err != nil {
+		return err
+	}
+	defer c.conn.Close()
+	if err := c.call("submitjob", submission("bench"), nil); err != nil {
+		return err
+	}
+	b.below("restart until a submission is answered, s", time.Since(began).Seconds(), 5, "%.2f", fmt.Sprintf("%d jobs queued", b.jobs))
+	return nil
+}
