@@ -26,9 +26,10 @@ type options struct {
 	QPS        float32
 	Burst      int
 
-	BatchEndpoint string
-	Region        string
-	PollInterval  time.Duration
+	BatchEndpoint  string
+	BatchTokenFile string
+	Region         string
+	PollInterval   time.Duration
 
 	Fleet        string
 	FleetCommand string
@@ -69,6 +70,8 @@ func newOptions() *options {
 // AddFlags adds the options to a flag set.
 func (o *options) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.BatchEndpoint, "batch-endpoint", o.BatchEndpoint, "URL of the Batch API that compute environments are read from.")
+	f.StringVar(&o.BatchTokenFile, "batch-token-file", o.BatchTokenFile,
+		"File of the Kubernetes token from which the Batch API derives the key to sign with; empty if it asks nobody who they are.")
 	f.StringVar(&o.Region, "region", o.Region, "Region that requests to the Batch API are signed for.")
 	f.DurationVar(&o.PollInterval, "batch-poll-interval", o.PollInterval, "Time between two reads of the compute environments.")
 	f.StringVar(&o.Fleet, "fleet", o.Fleet, "Where instances come from: exec (a command of yours) or kwok (simulated nodes).")

@@ -45,7 +45,7 @@ func run(ctx context.Context, o *options) error {
 	events := newBroadcaster(ctx, client)
 	defer events.Shutdown()
 	p := parts{
-		client: client, api: computeenv.NewClient(o.BatchEndpoint, o.Region), fleet: machines,
+		client: client, api: computeenv.NewClient(o.BatchEndpoint, o.Region, o.BatchTokenFile), fleet: machines,
 		recorder: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "batch-autoscaler"}), metrics: newMetricSet(),
 		clock: clock.RealClock{},
 	}
