@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func (p *podList) Withdraw(_ context.Context, namespace, name string) error {
 
 // bench is a store with environments ce-a and ce-b and a dispatcher over it.
 type bench struct {
-	store      *storetest.Memory
+	store      storetest.Store
 	pods       *podList
 	dispatcher *Dispatcher
 	clock      *clocktesting.FakeClock
@@ -65,8 +66,19 @@ func newBench(t *testing.T) *bench {
 // newBenchWith is newBench with a Config.
 func newBenchWith(t *testing.T, cfg Config) *bench {
 	t.Helper()
-	b := &bench{store: storetest.NewMemory(), pods: &podList{}, clock: clocktesting.NewFakeClock(time.UnixMilli(1_700_000_000_000))}
-	b.store.Now = b.clock.Now
+	store, clk := storetest.NewMemory(), newClock()
+	store.Now = clk.Now
+	return newBenchOn(t, store, clk, cfg)
+}
+
+func newClock() *clocktesting.FakeClock {
+	return clocktesting.NewFakeClock(time.UnixMilli(1_700_000_000_000))
+}
+
+// newBenchOn is a bench on an empty store.
+func newBenchOn(t *testing.T, store storetest.Store, clk *clocktesting.FakeClock, cfg Config) *bench {
+	t.Helper()
+	b := &bench{store: store, pods: &podList{}, clock: clk}
 	for i, name := range []string{"ce-a", "ce-b"} {
 		err := b.store.CreateEnvironment(t.Context(), batch.ComputeEnvironment{
 			Name: name, UUID: fmt.Sprint("uuid-", i), Type: batch.Managed, State: batch.Enabled, Status: batch.ResourceValid, MaxvCPUs: 2,
@@ -105,7 +117,7 @@ func (b *bench) submit(t *testing.T, q batch.JobQueue, milli int64, change ...fu
 	t.Helper()
 	b.submitted++
 	job := batch.Job{
-		ID: batch.DeriveJobID(q.Number, fmt.Sprint(b.submitted)), Name: "j", Queue: q.Name, Definition: batch.DefinitionRef{Name: "d", Revision: 1}, CreatedAt: b.clock.Now(),
+		ID: batch.DeriveJobID(q.Number, strconv.Itoa(b.submitted)), Name: "j", Queue: q.Name, Definition: batch.DefinitionRef{Name: "d", Revision: 1}, CreatedAt: b.clock.Now(),
 		Requests: batch.Requests{MilliVCPU: milli, MemoryMiB: 64}, Status: batch.StatusRunnable,
 	}
 	for _, c := range change {

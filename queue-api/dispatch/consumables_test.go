@@ -87,9 +87,10 @@ func TestNobodyWaitsBehindAJobThatCannotBeServed(t *testing.T) {
 
 func TestConsumablesOfAJobThatIsNotAdmittedComeBack(t *testing.T) {
 	t.Parallel()
+	now := newClock().Now()
 	cases := map[string]struct {
 		change    func(*batch.Job)
-		before    func(context.Context, *storetest.Memory, string) error // the admission, after the job was read
+		before    func(context.Context, storetest.Store, string) error // the admission, after the job was read
 		wantTaken bool
 	}{
 		"a job that makes no pod": {
@@ -98,18 +99,18 @@ func TestConsumablesOfAJobThatIsNotAdmittedComeBack(t *testing.T) {
 			},
 		},
 		"a job that is cancelled meanwhile": {
-			before: func(ctx context.Context, m *storetest.Memory, id string) error {
+			before: func(ctx context.Context, m storetest.Store, id string) error {
 				_, err := m.Transition(ctx, id, func(j batch.Job) (batch.Job, error) {
-					next, _, err := lifecycle.Step(j, lifecycle.Cancelled{Reason: "no"}, m.Now())
+					next, _, err := lifecycle.Step(j, lifecycle.Cancelled{Reason: "no"}, now)
 					return next, err
 				})
 				return err
 			},
 		},
 		"a job that was admitted already keeps them": {
-			before: func(ctx context.Context, m *storetest.Memory, id string) error {
+			before: func(ctx context.Context, m storetest.Store, id string) error {
 				_, err := m.Transition(ctx, id, func(j batch.Job) (batch.Job, error) {
-					next, _, err := lifecycle.Step(j, lifecycle.Admitted{ComputeEnvironment: "ce-a", PodName: "p"}, m.Now())
+					next, _, err := lifecycle.Step(j, lifecycle.Admitted{ComputeEnvironment: "ce-a", PodName: "p"}, now)
 					return next, err
 				})
 				return err
@@ -128,7 +129,7 @@ func TestConsumablesOfAJobThatIsNotAdmittedComeBack(t *testing.T) {
 				change = func(*batch.Job) {}
 			}
 			job := b.submit(t, q, 1000, needing("licence", 1), change)
-			store := &meddling{Memory: b.store, before: tc.before}
+			store := &meddling{Store: b.store, before: tc.before}
 			d := New(store, b.pods, Config{Clock: b.clock, Pod: podspec.Options{Namespace: "jobs"}})
 			if err := d.runOnce(t.Context()); err != nil {
 				t.Fatal(err)
@@ -143,17 +144,17 @@ func TestConsumablesOfAJobThatIsNotAdmittedComeBack(t *testing.T) {
 
 // meddling is a store in which something happens to a job just before it is admitted.
 type meddling struct {
-	*storetest.Memory
-	before func(context.Context, *storetest.Memory, string) error
+	storetest.Store
+	before func(context.Context, storetest.Store, string) error
 }
 
 func (m *meddling) Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error) {
 	if m.before != nil {
-		if err := m.before(ctx, m.Memory, id); err != nil {
+		if err := m.before(ctx, m.Store, id); err != nil {
 			return batch.Job{}, err
 		}
 	}
-	return m.Memory.Transition(ctx, id, step)
+	return m.Store.Transition(ctx, id, step)
 }
 
 func TestUnknownShortageStopsNothingElse(t *testing.T) {
@@ -172,7 +173,7 @@ func TestUnknownShortageStopsNothingElse(t *testing.T) {
 
 var errAway = errors.New("away")
 
-type noConsumables struct{ *storetest.Memory }
+type noConsumables struct{ storetest.Store }
 
 func (noConsumables) TakeConsumables(context.Context, string, []batch.ConsumableRequirement) (string, error) {
 	return "", errAway

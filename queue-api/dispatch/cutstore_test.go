@@ -15,7 +15,7 @@ var errCut = errors.New("cut short")
 
 // cutStore fails every write after so many.
 type cutStore struct {
-	*storetest.Memory
+	storetest.Store
 	left atomic.Int64
 }
 
@@ -23,19 +23,19 @@ func (s *cutStore) Transition(ctx context.Context, id string, step func(batch.Jo
 	if s.left.Add(-1) < 0 {
 		return batch.Job{}, errCut
 	}
-	return s.Memory.Transition(ctx, id, step)
+	return s.Store.Transition(ctx, id, step)
 }
 
 func (s *cutStore) TakeConsumables(ctx context.Context, holder string, want []batch.ConsumableRequirement) (string, error) {
 	if s.left.Add(-1) < 0 {
 		return "", errCut
 	}
-	return s.Memory.TakeConsumables(ctx, holder, want)
+	return s.Store.TakeConsumables(ctx, holder, want)
 }
 
 func (s *cutStore) ReturnConsumables(ctx context.Context, holder string, spent bool) error {
 	if s.left.Add(-1) < 0 {
 		return errCut
 	}
-	return s.Memory.ReturnConsumables(ctx, holder, spent)
+	return s.Store.ReturnConsumables(ctx, holder, spent)
 }

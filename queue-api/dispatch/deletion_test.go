@@ -228,7 +228,10 @@ func TestQueuesAndEnvironmentsAreDeletedInAnyOrder(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error)
 			go func() { done <- h.releaser.Run(ctx) }()
-			defer func() { cancel(); <-done }()
+			defer func() {
+				cancel()
+				h.check(<-done)
+			}()
 
 			for range rapid.IntRange(1, 12).Draw(rt, "steps") {
 				for range rapid.IntRange(0, 3).Draw(rt, "acts") {

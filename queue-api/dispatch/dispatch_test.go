@@ -172,7 +172,7 @@ func TestRunEndsWithItsEpoch(t *testing.T) {
 }
 
 // staleStore is the store of a leader that has been replaced.
-type staleStore struct{ *storetest.Memory }
+type staleStore struct{ storetest.Store }
 
 func (staleStore) Transition(context.Context, string, func(batch.Job) (batch.Job, error)) (batch.Job, error) {
 	return batch.Job{}, batch.ErrStaleEpoch

@@ -8,11 +8,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	clocktesting "k8s.io/utils/clock/testing"
 	"pgregory.net/rapid"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/fairshare"
 	"github.com/muster-batch/muster/queue-api/lifecycle"
+	"github.com/muster-batch/muster/queue-api/redisstore"
+	"github.com/muster-batch/muster/queue-api/storetest"
 )
 
 // world is a bench to which random things happen.
@@ -26,7 +31,15 @@ type world struct {
 
 func newWorld(t *testing.T, rt *rapid.T) *world {
 	t.Helper()
-	w := &world{bench: newBenchWith(t, Config{Batch: 7, Skips: 20}), t: t, rt: rt}
+	store, clk := storetest.NewMemory(), newClock()
+	store.Now = clk.Now
+	return newWorldOn(t, rt, store, clk)
+}
+
+// newWorldOn is a world on an empty store.
+func newWorldOn(t *testing.T, rt *rapid.T, store storetest.Store, clk *clocktesting.FakeClock) *world {
+	t.Helper()
+	w := &world{bench: newBenchOn(t, store, clk, Config{Batch: 7, Skips: 20}), t: t, rt: rt}
 	w.consumable(t, "licence", 3)
 	for _, name := range []string{"ce-a", "ce-b"} {
 		w.environment(t, name, func(e *batch.ComputeEnvironment) { e.MaxvCPUs = rapid.IntRange(0, 6).Draw(rt, "vcpus") })
@@ -192,21 +205,43 @@ func (w *world) checkNobodyWaitsForNothing() {
 	}
 }
 
+func (w *world) live() {
+	for range rapid.IntRange(1, 5).Draw(w.rt, "phases") {
+		for range rapid.IntRange(0, 6).Draw(w.rt, "submissions") {
+			w.submitAny()
+		}
+		for range rapid.IntRange(0, 6).Draw(w.rt, "ends") {
+			w.endAny()
+		}
+		w.toggleEnvironment()
+		w.roundAndCheck()
+	}
+}
+
 func TestAdmissionKeepsItsPromises(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(t, rt)
-		for range rapid.IntRange(1, 5).Draw(rt, "phases") {
-			for range rapid.IntRange(0, 6).Draw(rt, "submissions") {
-				w.submitAny()
-			}
-			for range rapid.IntRange(0, 6).Draw(rt, "ends") {
-				w.endAny()
-			}
-			w.toggleEnvironment()
-			w.roundAndCheck()
+	rapid.Check(t, func(rt *rapid.T) { newWorld(t, rt).live() })
+}
+
+// On the store that is in use, a few times: the suite of package storetest holds it to the other.
+func TestAdmissionKeepsItsPromisesOnRedis(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
+	t.Cleanup(func() { _ = client.Close() })
+	life := rapid.Custom(func(rt *rapid.T) bool {
+		server.FlushAll()
+		clk := newClock()
+		leader, err := redisstore.New(client, redisstore.Config{Durability: redisstore.Volatile, Clock: clk}).Lead(t.Context())
+		if err != nil {
+			t.Fatal(err)
 		}
+		newWorldOn(t, rt, leader, clk).live()
+		return true
 	})
+	for seed := range 5 {
+		life.Example(seed)
+	}
 }
 
 // A FIFO queue of single jobs of one size admits them in the order of their submission, whatever happens in between.
@@ -243,7 +278,7 @@ func TestRoundsThatAreCutShortAreFinished(t *testing.T) {
 		for range rapid.IntRange(1, 6).Draw(rt, "submissions") {
 			w.submitAny()
 		}
-		cut := &cutStore{Memory: w.store}
+		cut := &cutStore{Store: w.store}
 		d := New(cut, w.pods, w.dispatcher.cfg)
 		for range 3 {
 			cut.left.Store(rapid.Int64Range(0, 30).Draw(rt, "writes"))
