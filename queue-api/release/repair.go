@@ -12,6 +12,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/lifecycle"
 )
 
 // repairer is how far the slow pass got.
@@ -23,8 +24,8 @@ type repairer struct {
 	idle map[string]bool
 }
 
-// repair looks at a page of each queue's PENDING jobs and of the holders of resources, for consequences that were not drawn:
-// a registration that came too late, a record that was lost, an attempt that never came to be.
+// repair looks at some of each queue's PENDING jobs and of the holders of resources, for consequences that were not drawn: a
+// registration that came too late, a record that was lost, an attempt that never came to be.
 func (r *Releaser) repair(ctx context.Context) error {
 	queues, err := r.store.Queues(ctx)
 	if err != nil {
@@ -37,37 +38,68 @@ func (r *Releaser) repair(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// repairQueue looks at one page of the PENDING jobs, the next one in the next pass.
+// repairQueue looks at a few pages of the PENDING jobs, the next ones in the next pass.
 func (r *Releaser) repairQueue(ctx context.Context, queueNumber int) error {
-	jobs, next, err := r.store.ListJobs(ctx, queueNumber, batch.StatusPending, r.repairer.pages[queueNumber], r.cfg.Batch)
+	var errs []error
+	for range maxPages {
+		jobs, next, err := r.store.ListJobs(ctx, queueNumber, batch.StatusPending, r.repairer.pages[queueNumber], r.cfg.Batch)
+		if err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		errs = append(errs, r.repairPending(ctx, jobs))
+		r.repairer.pages[queueNumber] = next
+		if next == "" {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// repairPending tells jobs of the ends of what they wait for, and concludes arrays that have something to conclude.
+func (r *Releaser) repairPending(ctx context.Context, jobs []batch.Job) error {
+	var unmet []string
+	for i := range jobs {
+		unmet = append(unmet, jobs[i].Unmet...)
+	}
+	ends, err := r.ends(ctx, unmet)
 	if err != nil {
 		return err
 	}
-	r.repairer.pages[queueNumber] = next
-	return forEach(r.cfg.Parallel, jobs, func(job batch.Job) error {
-		if err := r.repairPending(ctx, job); err != nil {
-			return fmt.Errorf("repair job %s: %w", job.ID, err)
+	return forEach(r.cfg.Parallel, indexes(jobs), func(i int) error {
+		job := jobs[i]
+		if err := r.tellMissed(ctx, job, ends); err != nil || !isOverdue(job) {
+			return err
 		}
-		return nil
+		return r.concludeArray(ctx, job)
 	})
 }
 
-// repairPending tells a job of the ends of what it waits for, and concludes an array.
-func (r *Releaser) repairPending(ctx context.Context, job batch.Job) error {
-	ends, err := r.ends(ctx, job.Unmet)
-	if err != nil {
-		return err
-	}
-	for _, end := range ends {
-		klog.FromContext(ctx).V(2).Info("Told job of an end that it may have missed", "job", job.ID, "on", end.JobID)
+func (r *Releaser) tellMissed(ctx context.Context, job batch.Job, ends map[string]lifecycle.DependencyEnded) error {
+	for _, id := range job.Unmet {
+		end, ok := ends[id]
+		if !ok {
+			continue
+		}
+		klog.FromContext(ctx).V(2).Info("Told job of an end that it may have missed", "job", job.ID, "on", id)
 		if err := r.step(ctx, job.ID, end); err != nil {
 			return err
 		}
 	}
-	if !job.IsArray() {
-		return nil
+	return nil
+}
+
+// isOverdue reports whether an array may have been left behind: it was stopped, all its children have ended, or those that
+// have not wait one by one while none is on its way.
+func isOverdue(job batch.Job) bool {
+	ended := job.Children[batch.StatusSucceeded] + job.Children[batch.StatusFailed]
+	switch {
+	case !job.IsArray():
+		return false
+	case job.Rest != nil, ended == job.ArraySize:
+		return true
+	default:
+		return len(job.Unmet) == 0 && ended+job.Children[batch.StatusPending] == job.ArraySize
 	}
-	return r.concludeArray(ctx, job)
 }
 
 // repairHolders looks at one page of the holders of consumable resources.
