@@ -52,6 +52,7 @@ func TestDefinitionsAreEchoed(t *testing.T) {
 	t.Parallel()
 	properties := rapid.Make[awsapi.ContainerProperties]()
 	pods := rapid.Make[awsapi.EksPodProperties]()
+	tasks := rapid.Make[awsapi.EcsTaskProperties]()
 	rapid.Check(t, func(rt *rapid.T) {
 		in := &awsapi.RegisterJobDefinitionRequest{
 			JobDefinitionName:  new("d"),
@@ -67,16 +68,25 @@ func TestDefinitionsAreEchoed(t *testing.T) {
 			JobDefinitionName: in.JobDefinitionName, JobDefinitionArn: new(arnBase + "job-definition/d:4"), Revision: new(4), Status: new("ACTIVE"), Type: in.Type,
 			Parameters: in.Parameters, Tags: in.Tags, SchedulingPriority: in.SchedulingPriority, PropagateTags: in.PropagateTags, Timeout: in.Timeout, RetryStrategy: in.RetryStrategy,
 		}
-		if rapid.Bool().Draw(rt, "eks") {
+		want.PlatformCapabilities, want.ContainerOrchestrationType = []string{"EC2"}, new("ECS")
+		switch rapid.SampledFrom([]string{"container", "eks", "ecs", "nodes"}).Draw(rt, "kind") {
+		case "eks":
 			in.EksProperties = &awsapi.EksProperties{PodProperties: new(pods.Draw(rt, "pod"))}
 			want.EksProperties = kept(rt, *in.EksProperties)
 			want.PlatformCapabilities, want.ContainerOrchestrationType = []string{}, new("EKS")
 			fillPod(want.EksProperties.PodProperties)
-		} else {
+		case "ecs":
+			in.EcsProperties = &awsapi.EcsProperties{TaskProperties: []awsapi.EcsTaskProperties{tasks.Draw(rt, "task")}}
+			want.EcsProperties = kept(rt, *in.EcsProperties)
+			fillTask(&want.EcsProperties.TaskProperties[0])
+		case "nodes":
+			in.NodeProperties = &awsapi.NodeProperties{NumNodes: new(2), NodeRangeProperties: []awsapi.NodeRangeProperty{{Container: new(properties.Draw(rt, "range"))}}}
+			want.NodeProperties = kept(rt, *in.NodeProperties)
+			fillContainer(want.NodeProperties.NodeRangeProperties[0].Container)
+		default:
 			in.ContainerProperties = new(properties.Draw(rt, "container"))
 			in.ContainerProperties.Image = new("i") // one that is empty through and through is refused
 			want.ContainerProperties = kept(rt, *in.ContainerProperties)
-			want.PlatformCapabilities, want.ContainerOrchestrationType = []string{"EC2"}, new("ECS")
 			fillContainer(want.ContainerProperties)
 		}
 		def, err := newDefinition(in)
@@ -186,6 +196,59 @@ func TestJobDetailKeepsWhatWasSubmitted(t *testing.T) {
 		}, cmpopts.EquateEmpty())
 		if *d.CreatedAt != t0.UnixMilli() || *d.JobQueue != arnBase+"job-queue/q" || *d.JobDefinition != arnBase+"job-definition/d:1" {
 			rt.Fatalf("got %+v", d)
+		}
+	})
+}
+
+func TestSchedulingPoliciesAreEchoed(t *testing.T) {
+	t.Parallel()
+	policies := rapid.Make[awsapi.FairsharePolicy]()
+	rapid.Check(t, func(rt *rapid.T) {
+		in := &awsapi.CreateSchedulingPolicyRequest{
+			Name: new("p"), Tags: rapid.MapOf(rapid.String(), rapid.String()).Draw(rt, "tags"),
+			FairsharePolicy: rapid.Ptr(policies, true).Draw(rt, "fairsharePolicy"),
+		}
+		if in.FairsharePolicy != nil {
+			in.FairsharePolicy.ShareDistribution = slices.DeleteFunc(in.FairsharePolicy.ShareDistribution, func(a awsapi.ShareAttributes) bool { return a.ShareIdentifier == nil })
+		}
+		d := policyDetail(caller.Scope, kept(rt, batch.SchedulingPolicy{Name: "p", FairShare: fairShareFrom(in.FairsharePolicy), Tags: in.Tags}))
+		same(rt, in, &awsapi.CreateSchedulingPolicyRequest{Name: d.Name, Tags: d.Tags, FairsharePolicy: d.FairsharePolicy}, cmpopts.EquateEmpty())
+	})
+}
+
+// Whatever the order in which updates and their repeats come, each client token counts once, and the total is never
+// negative.
+func TestConsumableUpdatesCountOnce(t *testing.T) {
+	t.Parallel()
+	type update struct {
+		operation string
+		quantity  int64
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		c, want := &batch.ConsumableResource{Name: "c"}, int64(0)
+		updates := map[string]update{}
+		for range rapid.IntRange(1, 40).Draw(rt, "updates") {
+			token := rapid.SampledFrom([]string{"a", "b", "c", "d", "e"}).Draw(rt, "token")
+			u := update{rapid.SampledFrom([]string{"SET", "ADD", "REMOVE"}).Draw(rt, "operation"), rapid.Int64Range(0, 3).Draw(rt, "quantity")}
+			first, repeated := updates[token]
+			after := map[string]int64{"SET": u.quantity, "ADD": want + u.quantity, "REMOVE": want - u.quantity}[u.operation]
+			err := updateConsumable(c, &awsapi.UpdateConsumableResourceRequest{Operation: &u.operation, Quantity: &u.quantity, ClientToken: &token}, t0)
+			switch {
+			case repeated && first == u:
+				after = want
+			case repeated || after < 0:
+				if err == nil {
+					rt.Fatalf("%v was accepted after %v, total %d", u, first, want)
+				}
+				continue
+			}
+			if err != nil || c.TotalQuantity != after {
+				rt.Fatalf("after %v: total %d, want %d (%v)", u, c.TotalQuantity, after, err)
+			}
+			if !repeated {
+				updates[token] = u
+			}
+			want = after
 		}
 	})
 }
