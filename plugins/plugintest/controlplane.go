@@ -33,6 +33,7 @@ import (
 const (
 	AdminToken     = "admin"
 	SchedulerToken = "scheduler" // the service account muster-system/batch-scheduler
+	QueueAPIToken  = "queue-api" // the service account muster-system/queue-api
 )
 
 // ControlPlane is a real etcd, kube-apiserver and kube-controller-manager on loopback. It has no kubelet: nodes are
@@ -52,7 +53,8 @@ func StartControlPlane(tb testing.TB) *ControlPlane {
 	etcd, peer, api := freeAddress(tb), freeAddress(tb), freeAddress(tb)
 	c := &ControlPlane{tb: tb, dir: tb.TempDir(), host: "https://" + api}
 	c.write("tokens.csv", AdminToken+",admin,1,system:masters\n"+
-		SchedulerToken+`,system:serviceaccount:muster-system:batch-scheduler,2,"system:serviceaccounts,system:serviceaccounts:muster-system"`+"\n")
+		SchedulerToken+`,system:serviceaccount:muster-system:batch-scheduler,2,"system:serviceaccounts,system:serviceaccounts:muster-system"`+"\n"+
+		QueueAPIToken+`,system:serviceaccount:muster-system:queue-api,3,"system:serviceaccounts,system:serviceaccounts:muster-system"`+"\n")
 	c.writeKey("service-accounts.key")
 
 	Run(tb, Binary(tb, "etcd-v*", "etcd"), "--data-dir="+c.path("etcd"), "--unsafe-no-fsync", "--log-level=error",
