@@ -14,7 +14,7 @@ var errInjected = errors.New("the store is away")
 
 // faulty is a store that is away from one call on.
 type faulty struct {
-	*storetest.Memory
+	storetest.Store
 	left  int  // calls until it is away; 0 is never
 	after bool // the call at which it goes away is done, but nobody learns of it
 	away  bool
@@ -46,46 +46,46 @@ func callErr(f *faulty, do func() error) error {
 }
 
 func (f *faulty) Queues(ctx context.Context) ([]batch.JobQueue, error) {
-	return call(f, func() ([]batch.JobQueue, error) { return f.Memory.Queues(ctx) })
+	return call(f, func() ([]batch.JobQueue, error) { return f.Store.Queues(ctx) })
 }
 
 func (f *faulty) Job(ctx context.Context, id string) (batch.Job, error) {
-	return call(f, func() (batch.Job, error) { return f.Memory.Job(ctx, id) })
+	return call(f, func() (batch.Job, error) { return f.Store.Job(ctx, id) })
 }
 
 func (f *faulty) Jobs(ctx context.Context, ids []string) ([]batch.Job, error) {
-	return call(f, func() ([]batch.Job, error) { return f.Memory.Jobs(ctx, ids) })
+	return call(f, func() ([]batch.Job, error) { return f.Store.Jobs(ctx, ids) })
 }
 
 func (f *faulty) Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error) {
-	return call(f, func() (batch.Job, error) { return f.Memory.Transition(ctx, id, step) })
+	return call(f, func() (batch.Job, error) { return f.Store.Transition(ctx, id, step) })
 }
 
 func (f *faulty) ListChildren(ctx context.Context, parentID string, status batch.JobStatus, from, limit int) ([]batch.Job, int, error) {
 	next := -1
 	jobs, err := call(f, func() (jobs []batch.Job, err error) {
-		jobs, next, err = f.Memory.ListChildren(ctx, parentID, status, from, limit)
+		jobs, next, err = f.Store.ListChildren(ctx, parentID, status, from, limit)
 		return jobs, err
 	})
 	return jobs, next, err
 }
 
 func (f *faulty) Dependents(ctx context.Context, on string) ([]batch.Dependent, error) {
-	return call(f, func() ([]batch.Dependent, error) { return f.Memory.Dependents(ctx, on) })
+	return call(f, func() ([]batch.Dependent, error) { return f.Store.Dependents(ctx, on) })
 }
 
 func (f *faulty) RemoveDependent(ctx context.Context, on string, dependent batch.Dependent) error {
-	return callErr(f, func() error { return f.Memory.RemoveDependent(ctx, on, dependent) })
+	return callErr(f, func() error { return f.Store.RemoveDependent(ctx, on, dependent) })
 }
 
 func (f *faulty) Settled(ctx context.Context, queueNumber int, after int64, limit int) ([]batch.Settled, error) {
-	return call(f, func() ([]batch.Settled, error) { return f.Memory.Settled(ctx, queueNumber, after, limit) })
+	return call(f, func() ([]batch.Settled, error) { return f.Store.Settled(ctx, queueNumber, after, limit) })
 }
 
 func (f *faulty) Unsettle(ctx context.Context, mark batch.Settled) error {
-	return callErr(f, func() error { return f.Memory.Unsettle(ctx, mark) })
+	return callErr(f, func() error { return f.Store.Unsettle(ctx, mark) })
 }
 
 func (f *faulty) ReturnConsumables(ctx context.Context, holder string, spent bool) error {
-	return callErr(f, func() error { return f.Memory.ReturnConsumables(ctx, holder, spent) })
+	return callErr(f, func() error { return f.Store.ReturnConsumables(ctx, holder, spent) })
 }
