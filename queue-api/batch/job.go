@@ -170,3 +170,9 @@ type EvaluateOnExit struct {
 	OnExitCode     string
 	Action         string // RETRY or EXIT in any case, echoed as sent
 }
+
+// Page is a part of a list of jobs.
+type Page struct {
+	Jobs []Job
+	Next string // where the list goes on, in the store's terms; empty at the end
+}

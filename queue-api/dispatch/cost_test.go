@@ -101,6 +101,19 @@ func (s *endless) Shares(context.Context, int) ([]string, error) {
 
 func (s *endless) WaitingIn(_ context.Context, queue int, share, after string, limit int) ([]batch.Job, string, error) {
 	s.count("WaitingIn")
+	return s.page(queue, share, after, limit)
+}
+
+func (s *endless) WaitingFirst(_ context.Context, queue int, shares []string, limit int) ([]batch.Page, error) {
+	s.count("WaitingFirst")
+	pages := make([]batch.Page, len(shares))
+	for i, share := range shares {
+		pages[i].Jobs, pages[i].Next, _ = s.page(queue, share, "", limit)
+	}
+	return pages, nil
+}
+
+func (s *endless) page(queue int, share, after string, limit int) ([]batch.Job, string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	from := 0
@@ -170,10 +183,10 @@ func TestCostOfARound(t *testing.T) {
 		want         map[string]int
 		wantRead     int
 	}{
-		"a full queue costs its head":            {0, 0, with(map[string]int{"WaitingIn": 1}), 4},
-		"500 jobs cost 500 writes and few pages": {500, 0, with(map[string]int{"WaitingIn": 5, "Transition": 500}), 4 + 16 + 64 + 2*256},
+		"a full queue costs its head":            {0, 0, with(map[string]int{"WaitingFirst": 1}), 4},
+		"500 jobs cost 500 writes and few pages": {500, 0, with(map[string]int{"WaitingFirst": 1, "WaitingIn": 4, "Transition": 500}), 4 + 16 + 64 + 2*256},
 		"a full fair-share queue costs the heads of its shares": {
-			0, 500, with(map[string]int{"WaitingShares": 1, "Shares": 1, "WaitingIn": 500}), 2000,
+			0, 500, with(map[string]int{"WaitingShares": 1, "Shares": 1, "WaitingFirst": 8}), 2000,
 		},
 	}
 	for name, tc := range cases {

@@ -41,6 +41,7 @@ type JobStore interface {
 type ShareStore interface {
 	WaitingShares(ctx context.Context, queueNumber int) ([]string, error)
 	WaitingIn(ctx context.Context, queueNumber int, share, after string, limit int) (jobs []batch.Job, next string, err error)
+	WaitingFirst(ctx context.Context, queueNumber int, shares []string, limit int) ([]batch.Page, error)
 	ShareUsage(ctx context.Context, queueNumber int) (map[string]int64, error)
 	Shares(ctx context.Context, queueNumber int) ([]string, error)
 	ForgetShare(ctx context.Context, queueNumber int, share string) error

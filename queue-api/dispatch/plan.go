@@ -29,6 +29,7 @@ type plan struct {
 
 	skips    int                 // of each share
 	readings map[string]*reading // by share
+	ahead    firstPages
 }
 
 // dispatchQueue admits what one queue may have now.

@@ -52,6 +52,7 @@ func (p *plan) order(ctx context.Context, budgets []*fairshare.Budget) (*fairsha
 		return nil, nil, fmt.Errorf("shares of job queue %s: %w", q.Name, err)
 	}
 	p.skips = max(p.skips/max(1, len(shares.waiting)), fewestSkips)
+	p.ahead.shares = shares.waiting
 	ledger, active, err := p.d.balance(ctx, q, policy, shares)
 	if err != nil {
 		return nil, nil, fmt.Errorf("share ledger of job queue %s: %w", q.Name, err)

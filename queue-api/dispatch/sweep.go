@@ -43,7 +43,7 @@ func (p *plan) fetch(ctx context.Context, share, after string, limit int) ([]bat
 		p.readings[share] = r
 		after = p.begin(r)
 	}
-	jobs, next, err := p.d.store.WaitingIn(ctx, p.queue.Number, share, after, limit)
+	jobs, next, err := p.page(ctx, share, after, limit)
 	if err == nil {
 		r.last, r.next = after, next
 		if !r.begun {
@@ -51,6 +51,14 @@ func (p *plan) fetch(ctx context.Context, share, after string, limit int) ([]bat
 		}
 	}
 	return jobs, next, err
+}
+
+func (p *plan) page(ctx context.Context, share, after string, limit int) ([]batch.Job, string, error) {
+	if after != "" {
+		return p.d.store.WaitingIn(ctx, p.queue.Number, share, after, limit)
+	}
+	page, err := p.ahead.get(ctx, p.d.store, p.queue.Number, share, limit)
+	return page.Jobs, page.Next, err
 }
 
 // begin tells where this round begins to read the share.

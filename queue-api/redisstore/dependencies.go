@@ -40,7 +40,7 @@ func (s *Store) AddDependent(ctx context.Context, on string, dependent batch.Dep
 		return batch.Job{}, err
 	}
 	array := at.id.job()
-	v, err := s.run(ctx, s.scripts.depend, []string{at.slot.job(array), at.dependents(array)}, dependentEntry(at.id, dependent))
+	v, err := s.run(ctx, s.scripts.depend, []string{at.job(array), at.dependents(array)}, dependentEntry(at.id, dependent))
 	if err != nil {
 		return batch.Job{}, err
 	}

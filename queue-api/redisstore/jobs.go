@@ -36,7 +36,7 @@ func (s *Store) Submit(ctx context.Context, queueNumber int, job batch.Job) (bat
 	}
 	keys := []string{
 		at.record(), at.status(job.Status), at.waiting(job.ShareIdentifier), at.waitingShares(), at.activeShares(), at.order(),
-		at.events(), at.closed(), at.slot.specs(), at.specReferences(), at.settled(), at.marks(),
+		at.events(), at.closed(), at.specs(), at.specReferences(), at.settled(), at.marks(),
 	}
 	for _, c := range job.Consumables {
 		keys = append(keys, at.consumers(c.Name))
@@ -158,10 +158,9 @@ func (s *Store) readOnce(ctx context.Context, at []address) ([]batch.Job, error)
 
 // reads are what a pipeline fetches to make jobs of their addresses.
 type reads struct {
-	pipe     redis.Pipeliner
-	records  map[address]*redis.SliceCmd  // of jobs, arrays and children
-	letters  map[address]*redis.StringCmd // of children, in their array's string
-	children bool
+	pipe    redis.Pipeliner
+	records map[address]*redis.SliceCmd  // of jobs, arrays and children
+	letters map[address]*redis.StringCmd // of children, in their array's string
 }
 
 func (s *Store) newReads(at []address) *reads {

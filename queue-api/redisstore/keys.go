@@ -112,7 +112,7 @@ type address struct {
 	id shortID
 }
 
-func (a address) record() string { return a.slot.job(a.id) }
+func (a address) record() string { return a.job(a.id) }
 
 // locate finds where the job of an id is kept. An id that was never given out, or is that of a node, is batch.ErrNotFound.
 func locate(id string) (address, error) {

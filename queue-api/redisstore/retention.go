@@ -58,7 +58,7 @@ func (s *Store) retire(ctx context.Context, q slot, ids []string) error {
 	pipe := s.client.Pipeline()
 	for _, a := range at {
 		keys := []string{
-			a.record(), a.status(batch.StatusFailed), a.ended(), a.children(a.id), a.dependents(a.id), a.slot.specs(),
+			a.record(), a.status(batch.StatusFailed), a.ended(), a.children(a.id), a.dependents(a.id), a.specs(),
 			a.specReferences(), a.settled(),
 		}
 		if job := known[a.id.String()]; job != nil {
@@ -92,7 +92,7 @@ func (s *Store) retireChildren(ctx context.Context, array address, size int) err
 			}
 			pipe.ZRem(ctx, array.settled(), string(child))
 			if letters[i] != unrecordedFailed {
-				pipe.Unlink(ctx, array.slot.job(child))
+				pipe.Unlink(ctx, array.job(child))
 			}
 		}
 		if pipe.Len() == 0 {

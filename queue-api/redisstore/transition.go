@@ -95,7 +95,7 @@ func (s *Store) write(ctx context.Context, at address, old, next *batch.Job) ([]
 	keys := []string{
 		at.record(), at.status(old.Status), at.status(next.Status), at.waiting(share), at.waitingShares(), at.activeShares(),
 		at.live(), at.usage(), at.shareUsage(), at.shareLive(), at.events(), at.epoch(), at.settled(), at.marks(),
-		at.dependents(at.id), at.ended(), at.slot.specs(), at.specReferences(), at.children(at.id),
+		at.dependents(at.id), at.ended(), at.specs(), at.specReferences(), at.children(at.id),
 	}
 	return s.outcome(ctx, s.scripts.transition, keys, string(at.id), strconv.FormatInt(old.Version, 10), s.epoch, mutable,
 		letterOf(old.Status), letterOf(next.Status), s.clock.Now().UnixMilli(), next.StatusReason, flag(isTold(old, next)),
@@ -120,7 +120,7 @@ func (s *Store) writeChild(ctx context.Context, at address, old, next *batch.Job
 	}
 	environment, milli := charge(old, next)
 	keys := []string{
-		at.record(), at.slot.job(array), at.children(array), at.waiting(share), at.waitingShares(), at.activeShares(),
+		at.record(), at.job(array), at.children(array), at.waiting(share), at.waitingShares(), at.activeShares(),
 		at.live(), at.usage(), at.shareUsage(), at.shareLive(), at.events(), at.epoch(), at.settled(), at.marks(), at.dependents(array),
 	}
 	return s.outcome(ctx, s.scripts.child, keys, string(at.id), string(array), index, next.ArraySize,
@@ -159,7 +159,7 @@ func settles(old, next *batch.Job) string {
 	attemptOver := old.Current != nil && next.Current == nil
 	switch {
 	case (ended || attemptOver) && len(next.Consumables) > 0,
-		next.IsArray() && !(reflect.DeepEqual(old.Stop, next.Stop) && reflect.DeepEqual(old.Rest, next.Rest)),
+		next.IsArray() && (!reflect.DeepEqual(old.Stop, next.Stop) || !reflect.DeepEqual(old.Rest, next.Rest)),
 		next.IsArray() && next.HasOwnDependencies() && len(old.Unmet) > 0 && len(next.Unmet) == 0,
 		ended && next.IsChild() && next.HasOwnDependencies():
 		return "yes"

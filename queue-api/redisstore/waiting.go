@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -39,9 +40,12 @@ type waitingToken struct {
 	index int // of the last child given; -1 when the entry is done with
 }
 
+// beginning is before every entry.
+var beginning = waitingToken{score: -1, index: -1}
+
 func parseWaitingToken(s string) (t waitingToken, err error) {
 	if s == "" {
-		return waitingToken{score: -1, index: -1}, nil
+		return beginning, nil
 	}
 	score, index, within := strings.Cut(s, ":")
 	t.index = -1
@@ -69,96 +73,166 @@ func tokenWithin(e entry, index int) string {
 	return strconv.FormatInt(int64(e.score), 10) + ":" + strconv.Itoa(index)
 }
 
-// WaitingIn implements storetest.Store. It takes two round trips, and one more if children wait that have a record.
+// reading is a page of one share as it comes together.
+type reading struct {
+	token   waitingToken
+	limit   int     // of jobs
+	entries []entry // one more than the limit, if there are
+	more    bool    // there may be entries behind them
+}
+
+// WaitingIn implements storetest.Store. It takes two round trips, and one more if children wait.
 func (s *Store) WaitingIn(ctx context.Context, queueNumber int, share, after string, limit int) ([]batch.Job, string, error) {
 	token, err := parseWaitingToken(after)
 	if err != nil {
 		return nil, "", err
 	}
 	q := slotOf(queueNumber)
-	entries, more, err := s.waitingEntries(ctx, q.waiting(share), token, limit+1)
+	r := &reading{token: token, limit: limit}
+	if err := s.find(ctx, q.waiting(share), r); err != nil {
+		return nil, "", err
+	}
+	pages, err := s.pages(ctx, q, []*reading{r})
 	if err != nil {
 		return nil, "", err
 	}
-	at, ends, err := s.expand(ctx, q, entries, token, limit+1)
-	if err != nil {
-		return nil, "", err
-	}
-	next := ""
-	switch {
-	case len(at) > limit:
-		at, next = at[:limit], ends[limit-1]
-	case more: // arrays none of whose children wait any more
-		next = tokenBehind(entries[len(entries)-1])
-	}
-	jobs, err := s.read(ctx, at)
-	return slices.DeleteFunc(jobs, func(j batch.Job) bool { return !j.IsWaiting() }), next, err
+	return pages[0].Jobs, pages[0].Next, nil
 }
 
-// waitingEntries gives at most limit entries of a share from a token on, and whether there may be more. An array may stand
-// for many jobs, so fewer may be enough.
-func (s *Store) waitingEntries(ctx context.Context, key string, token waitingToken, limit int) (entries []entry, more bool, err error) {
-	from := "(" + strconv.FormatFloat(token.score, 'f', -1, 64)
-	if token.index >= 0 {
+// WaitingFirst implements storetest.Store, in as many round trips as WaitingIn.
+func (s *Store) WaitingFirst(ctx context.Context, queueNumber int, shares []string, limit int) ([]batch.Page, error) {
+	if len(shares) == 0 {
+		return nil, nil
+	}
+	q := slotOf(queueNumber)
+	pipe := s.client.Pipeline()
+	replies := make([]*redis.ZSliceCmd, len(shares))
+	for i, share := range shares {
+		replies[i] = pipe.ZRangeWithScores(ctx, q.waiting(share), 0, int64(limit))
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, wrap(err)
+	}
+	readings := make([]*reading, len(shares))
+	for i, reply := range replies {
+		readings[i] = &reading{token: beginning, limit: limit, more: len(reply.Val()) > limit}
+		readings[i].add(reply.Val())
+	}
+	return s.pages(ctx, q, readings)
+}
+
+// find looks for the entries of a page. An array may stand for many jobs, so fewer than it asks for may be enough.
+func (s *Store) find(ctx context.Context, key string, r *reading) error {
+	from := "(" + strconv.FormatFloat(r.token.score, 'f', -1, 64)
+	if r.token.index >= 0 {
 		from = from[1:]
 	}
-	for offset := 0; ; offset += limit {
-		page, err := s.client.ZRangeByScoreWithScores(ctx, key,
-			&redis.ZRangeBy{Min: from, Max: "+inf", Offset: int64(offset), Count: int64(limit)}).Result()
+	atOnce := r.limit + 1
+	for offset := 0; ; offset += atOnce {
+		found, err := s.client.ZRangeByScoreWithScores(ctx, key,
+			&redis.ZRangeBy{Min: from, Max: "+inf", Offset: int64(offset), Count: int64(atOnce)}).Result()
 		if err != nil {
-			return nil, false, wrap(err)
+			return wrap(err)
 		}
-		for _, z := range page {
-			e := entry{id: shortID(fmt.Sprint(z.Member)), score: z.Score}
-			isDone := e.score == token.score && e.id.isChild() && e.id.index() <= token.index
-			if !isDone {
-				entries = append(entries, e)
-			}
-		}
-		if len(page) < limit {
-			return entries, false, nil
-		}
-		if len(entries) > 0 {
-			return entries, true, nil
+		r.add(found)
+		r.more = len(found) == atOnce
+		if !r.more || len(r.entries) > 0 {
+			return nil
 		}
 	}
 }
 
-// expand gives the jobs and children that entries stand for, and for each the token of a page behind it.
-func (s *Store) expand(ctx context.Context, q slot, entries []entry, token waitingToken, limit int) (at []address, ends []string, err error) {
-	arrays, err := s.untried(ctx, q, entries, token, limit)
-	if err != nil {
-		return nil, nil, err
+// add keeps the entries that the page before did not give.
+func (r *reading) add(found []redis.Z) {
+	for _, z := range found {
+		e := entry{id: shortID(fmt.Sprint(z.Member)), score: z.Score}
+		isDone := e.score == r.token.score && e.id.isChild() && e.id.index() <= r.token.index
+		if !isDone {
+			r.entries = append(r.entries, e)
+		}
 	}
-	for _, e := range entries {
-		if !e.id.isArrayEntry() {
-			at, ends = append(at, address{slot: q, id: e.id}), append(ends, tokenBehind(e))
+}
+
+// pages makes pages of the entries that were found.
+func (s *Store) pages(ctx context.Context, q slot, readings []*reading) ([]batch.Page, error) {
+	arrays, err := s.untried(ctx, q, readings)
+	if err != nil {
+		return nil, err
+	}
+	pages := make([]batch.Page, len(readings))
+	ends := make([]int, len(readings)) // of each page in at
+	var at []address
+	for i, r := range readings {
+		var jobs []address
+		jobs, pages[i].Next = r.expand(q, arrays)
+		at = append(at, jobs...)
+		ends[i] = len(at)
+	}
+	jobs, err := s.read(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	for i, a := range at {
+		if n == len(jobs) {
+			break
+		}
+		if jobs[n].ID != a.id.String() { // gone since
 			continue
 		}
-		for _, index := range arrays[e.id] {
-			at, ends = append(at, address{slot: q, id: e.id.child(index)}), append(ends, tokenWithin(e, index))
+		if jobs[n].IsWaiting() {
+			page := &pages[sort.SearchInts(ends, i+1)]
+			page.Jobs = append(page.Jobs, jobs[n])
+		}
+		n++
+	}
+	return pages, nil
+}
+
+// expand gives the jobs and children that a page's entries stand for, and the token of the next page.
+func (r *reading) expand(q slot, arrays map[shortID][]int) (at []address, next string) {
+	token := "" // of a page behind what was given last
+	for _, e := range r.entries {
+		indexes := []int{0}
+		if e.id.isArrayEntry() {
+			indexes = arrays[e.id]
+		}
+		for _, index := range indexes {
+			if len(at) == r.limit {
+				return at, token
+			}
+			if e.id.isArrayEntry() {
+				at, token = append(at, address{slot: q, id: e.id.child(index)}), tokenWithin(e, index)
+			} else {
+				at, token = append(at, address{slot: q, id: e.id}), tokenBehind(e)
+			}
 		}
 	}
-	return at, ends, nil
+	if r.more { // arrays none of whose children wait any more
+		return at, tokenBehind(r.entries[len(r.entries)-1])
+	}
+	return at, ""
 }
 
 //go:embed lua/waiting.lua
 var waitingLua string
 
-// untried gives the indexes of the children for which array entries stand, at most limit of each.
-func (s *Store) untried(ctx context.Context, q slot, entries []entry, token waitingToken, limit int) (map[shortID][]int, error) {
+// untried gives the indexes of the children for which array entries stand, of each as many as its page may need.
+func (s *Store) untried(ctx context.Context, q slot, readings []*reading) (map[shortID][]int, error) {
 	pipe := s.client.Pipeline()
 	replies := map[shortID]*redis.Cmd{}
-	for _, e := range entries {
-		if !e.id.isArrayEntry() {
-			continue
+	for _, r := range readings {
+		for _, e := range r.entries {
+			if !e.id.isArrayEntry() {
+				continue
+			}
+			from := 0
+			if e.score == r.token.score {
+				from = r.token.index + 1
+			}
+			array := e.id.job()
+			replies[e.id] = pipe.Eval(ctx, waitingLua, []string{q.job(array), q.children(array)}, from, r.limit+1)
 		}
-		from := 0
-		if e.score == token.score {
-			from = token.index + 1
-		}
-		array := e.id.job()
-		replies[e.id] = pipe.Eval(ctx, waitingLua, []string{q.job(array), q.children(array)}, from, limit)
 	}
 	if len(replies) == 0 {
 		return nil, nil

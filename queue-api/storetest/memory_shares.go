@@ -59,6 +59,19 @@ func (m *Memory) WaitingIn(_ context.Context, queueNumber int, share, after stri
 	return jobs[from:to], strconv.Itoa(to), nil
 }
 
+// WaitingFirst implements Store.
+func (m *Memory) WaitingFirst(ctx context.Context, queueNumber int, shares []string, limit int) ([]batch.Page, error) {
+	pages := make([]batch.Page, len(shares))
+	for i, share := range shares {
+		jobs, next, err := m.WaitingIn(ctx, queueNumber, share, "", limit)
+		if err != nil {
+			return nil, err
+		}
+		pages[i] = batch.Page{Jobs: jobs, Next: next}
+	}
+	return pages, nil
+}
+
 // Positions implements Store.
 func (m *Memory) Positions(ctx context.Context, jobs []batch.Job) ([]batch.Place, error) {
 	places := make([]batch.Place, len(jobs))

@@ -57,6 +57,8 @@ type ShareStore interface {
 	// have the same), then retried ones, then by submission; children of an array stand at its place in index order.
 	// after is empty or what the previous page gave as next, which is empty at the end.
 	WaitingIn(ctx context.Context, queueNumber int, share, after string, limit int) (jobs []batch.Job, next string, err error)
+	// WaitingFirst gives the first page of each of several shares at once.
+	WaitingFirst(ctx context.Context, queueNumber int, shares []string, limit int) ([]batch.Page, error)
 	// Position is how many entries of its share are before a waiting job or child, and how many the share has. The children
 	// of an array are one entry together, except those that are retried: each is one. It fails with batch.ErrNotFound if the
 	// job does not wait.

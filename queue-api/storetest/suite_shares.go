@@ -17,6 +17,7 @@ func RunShares(t *testing.T, open func(t *testing.T) Store) {
 		"a share waits apart from the others":                testWaitingShares,
 		"a share's order: priority, retried, submission":     testWaitingInOrder,
 		"a share's jobs come page by page":                   testWaitingInPages,
+		"the first pages of many shares are as of each":      testWaitingFirst,
 		"a position counts arrays as one, retried apart":     testPosition,
 		"what does not wait has no position":                 testNoPosition,
 		"attempts under way are charged to their share":      testShareUsage,
@@ -58,6 +59,27 @@ func wantWaitingIn(t *testing.T, s Store, q batch.JobQueue, share string, want .
 			t.Errorf("share %q by %d: got %v, want %v", share, limit, got, want)
 		}
 	}
+}
+
+func testWaitingFirst(t *testing.T, s Store) {
+	t.Helper()
+	q := newQueue(t, s)
+	for i, share := range []string{"a", "b", "b", "c", "c", "c", "d"} {
+		submitTo(t, s, q, share, 0, []int{0, 0, 0, 0, 3, 0, 2}[i])
+	}
+	shares := []string{"d", "c", "none", "a", "b"}
+	for _, limit := range []int{1, 2, 10} {
+		pages, err := s.WaitingFirst(t.Context(), q.Number, shares, limit)
+		wantErr(t, err, nil)
+		for i, share := range shares {
+			jobs, next, err := s.WaitingIn(t.Context(), q.Number, share, "", limit)
+			wantErr(t, err, nil)
+			wantEqual(t, pages[i], batch.Page{Jobs: jobs, Next: next})
+		}
+	}
+	pages, err := s.WaitingFirst(t.Context(), q.Number, nil, 1)
+	wantErr(t, err, nil)
+	wantEqual(t, len(pages), 0)
 }
 
 func waitingInBy(t *testing.T, s Store, q batch.JobQueue, share string, limit int) []string {

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -44,7 +43,7 @@ func (b *bench) report() error {
 		return err
 	}
 	if missed > 0 {
-		return errors.New("figures missed: " + fmt.Sprint(missed))
+		return fmt.Errorf("%d figures missed", missed)
 	}
 	return nil
 }
