@@ -47,7 +47,7 @@ generate: ## Generate code again.
 ##@ Testing
 
 .PHONY: test
-test: test-integration test-clients e2e ## Run every test: unit, integration and, on local clusters, clients and end to end.
+test: test-integration test-conformance test-clients e2e ## Run every test: unit, integration and, on local clusters, clients and end to end.
 
 .PHONY: test-unit
 test-unit: ## Run the unit tests.
@@ -62,6 +62,10 @@ test-race: ## Run the unit tests under the race detector.
 test-integration: test-tools ## Run the unit tests and those against a real Redis and a real API server.
 	go test -tags $(GOTAGS),integration -timeout 20m ./...
 	go test -C hack/tools/registry ./...
+
+.PHONY: test-conformance
+test-conformance: ## Run every case that follows from the API model, and print how many there are.
+	go test -tags $(GOTAGS) -count 1 -v -run '^TestConformance$$' ./queue-api/httpapi
 
 .PHONY: e2e
 e2e: test-tools ## Run the end-to-end tests, each step of which is one of AWS's own clients.
