@@ -37,6 +37,7 @@ func (d *Dispatcher) admit(ctx context.Context, job batch.Job, e batch.ComputeEn
 	case err != nil:
 		return err // it may have been written: package release looks after what it took
 	}
+	d.cfg.Metrics.admit(job.Queue)
 	klog.FromContext(ctx).V(2).Info("Admitted job", "job", job.ID, "jobQueue", job.Queue, "attempt", attempt,
 		"computeEnvironment", e.Name, "pod", klog.KObj(pods[0]), "pods", len(pods))
 	return d.create(ctx, job.ID, attempt, pods)

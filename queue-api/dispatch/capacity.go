@@ -144,6 +144,7 @@ func (d *Dispatcher) relocateOne(ctx context.Context, job batch.Job, r *round) e
 			klog.FromContext(ctx).V(2).Info("No capacity; another compute environment is tried", "job", job.ID,
 				"computeEnvironment", job.Current.ComputeEnvironment, "next", b.Name, "reason", job.StatusReason)
 			b.Milli -= job.Requests.MilliVCPU // kept for it in this round
+			d.cfg.Metrics.move()
 			return d.pods.Withdraw(ctx, job.Current.PodNamespace, job.Current.PodName)
 		}
 	}

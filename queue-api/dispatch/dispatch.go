@@ -95,6 +95,8 @@ type Config struct {
 	Parallel int
 	// Clock ranks pods and starts rounds. Default the real one.
 	Clock clock.WithTicker
+	// Metrics count; the zero value does not.
+	Metrics Metrics
 }
 
 // Dispatcher admits jobs.
@@ -166,6 +168,8 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 
 // runOnce is one round over all queues, highest priority first, after what the last round could not finish.
 func (d *Dispatcher) runOnce(ctx context.Context) error {
+	start := d.cfg.Clock.Now()
+	defer func() { d.cfg.Metrics.round(d.cfg.Clock.Since(start).Seconds()) }()
 	unfinished := d.finish(ctx)
 	r, err := d.newRound(ctx)
 	if err != nil {

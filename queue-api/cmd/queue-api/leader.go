@@ -30,7 +30,7 @@ const retryDelay = 500 * time.Millisecond
 
 // elect takes part in the election until ctx ends. The Lease keeps others waiting; the store's epoch makes sure that one
 // who does not know yet that it lost can write no more.
-func elect(ctx context.Context, kube cluster, o options, store *redisstore.Store, webhooks *events.Webhooks) error {
+func elect(ctx context.Context, kube cluster, o options, store *redisstore.Store, keep lasting) error {
 	host, err := os.Hostname()
 	if err != nil {
 		return fmt.Errorf("leader election: %w", err)
@@ -42,7 +42,7 @@ func elect(ctx context.Context, kube cluster, o options, store *redisstore.Store
 		LockConfig: resourcelock.ResourceLockConfig{Identity: host + "_" + o.listen},
 	}
 	for ctx.Err() == nil {
-		if err := campaign(ctx, lock, func(ctx context.Context) error { return lead(ctx, kube, o, store, webhooks) }); err != nil {
+		if err := campaign(ctx, lock, func(ctx context.Context) error { return lead(ctx, kube, o, store, keep) }); err != nil {
 			return err
 		}
 		select {
@@ -85,6 +85,12 @@ func campaign(ctx context.Context, lock resourcelock.Interface, lead func(contex
 	return nil
 }
 
+// lasting is what one leadership leaves to the next one of the process.
+type lasting struct {
+	webhooks *events.Webhooks
+	metrics  dispatch.Metrics
+}
+
 // parts are what only the leader runs.
 type parts struct {
 	dispatcher *dispatch.Dispatcher
@@ -105,11 +111,12 @@ func (a afterEnds) Wake() {
 	a.releaser.Wake()
 }
 
-func newParts(kube cluster, o options, store *redisstore.Store, pods *podwatch.Cluster) (parts, error) {
+func newParts(kube cluster, o options, store *redisstore.Store, pods *podwatch.Cluster, metrics dispatch.Metrics) (parts, error) {
 	cfg, err := o.dispatcher()
 	if err != nil {
 		return parts{}, err
 	}
+	cfg.Metrics = metrics
 	p := parts{dispatcher: dispatch.New(store, dispatch.PodClient{Client: kube.core}, cfg)}
 	p.releaser = release.New(store, p.dispatcher, release.Config{})
 	p.watcher = podwatch.New(store, pods, afterEnds{p.dispatcher, p.releaser}, podwatch.Config{
@@ -120,7 +127,7 @@ func newParts(kube cluster, o options, store *redisstore.Store, pods *podwatch.C
 }
 
 // lead dispatches and settles until ctx ends or another leader takes over.
-func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store, webhooks *events.Webhooks) error {
+func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store, keep lasting) error {
 	mine, err := store.Lead(ctx)
 	if err != nil {
 		return err
@@ -130,7 +137,7 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 	if err != nil {
 		return err
 	}
-	p, err := newParts(kube, o, mine, pods)
+	p, err := newParts(kube, o, mine, pods, keep.metrics)
 	if err != nil {
 		return err
 	}
@@ -148,7 +155,7 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 		group.Go(func() error { return p.watcher.Run(ctx) })
 		group.Go(func() error { return p.releaser.Run(ctx) })
 		group.Go(func() error { return p.resources.Run(ctx) })
-		group.Go(func() error { return webhooks.Run(ctx) })
+		group.Go(func() error { return keep.webhooks.Run(ctx) })
 		return p.listen(ctx, mine)
 	})
 	return group.Wait()

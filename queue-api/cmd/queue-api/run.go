@@ -24,6 +24,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/controlplane"
+	"github.com/muster-batch/muster/queue-api/dispatch"
 	"github.com/muster-batch/muster/queue-api/events"
 	"github.com/muster-batch/muster/queue-api/httpapi"
 	"github.com/muster-batch/muster/queue-api/redisstore"
@@ -57,27 +58,7 @@ func run(ctx context.Context, o options) error {
 	// 3. The API.
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	cfg, err := o.service()
-	if err != nil {
-		return err
-	}
-	access, err := o.access(kube, store, cfg.Pod)
-	if err != nil {
-		return err
-	}
-	if access.authorizer != nil {
-		cfg.Gate = access.authorizer
-	}
-	service, err := controlplane.New(store, clock.RealClock{}, cfg)
-	if err != nil {
-		return err
-	}
-	composer := events.Composer{Jobs: controlplane.Records{Service: service}, Scope: batch.Scope{Region: o.region, Account: o.account}}
-	apiConfig := httpapi.Config{
-		Region: o.region, Account: o.account, Events: events.NewStream(store, composer, events.StreamConfig{Done: ctx.Done()}),
-	}
-	access.apply(&apiConfig)
-	api, err := httpapi.New(service, registry, apiConfig)
+	api, composer, err := newAPI(ctx, o, kube, store, registry)
 	if err != nil {
 		return err
 	}
@@ -94,13 +75,44 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	group.Go(func() error { return elect(ctx, kube, o, store, webhooks) })
+	metrics, err := dispatch.NewMetrics(registry)
+	if err != nil {
+		return err
+	}
+	group.Go(func() error { return elect(ctx, kube, o, store, lasting{webhooks, metrics}) })
 	klog.FromContext(ctx).Info("Serving the Batch API", "address", apiListener.Addr().String(), "durability", durability)
 	err = group.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err
+}
+
+// newAPI makes the server of the Batch API, and what makes events of the jobs that the API knows.
+func newAPI(ctx context.Context, o options, kube cluster, store *redisstore.Store, registry prometheus.Registerer) (*httpapi.Server, events.Composer, error) {
+	composer := events.Composer{Scope: batch.Scope{Region: o.region, Account: o.account}}
+	cfg, err := o.service()
+	if err != nil {
+		return nil, composer, err
+	}
+	access, err := o.access(kube, store, cfg.Pod)
+	if err != nil {
+		return nil, composer, err
+	}
+	if access.authorizer != nil {
+		cfg.Gate = access.authorizer
+	}
+	service, err := controlplane.New(store, clock.RealClock{}, cfg)
+	if err != nil {
+		return nil, composer, err
+	}
+	composer.Jobs = controlplane.Records{Service: service}
+	apiConfig := httpapi.Config{
+		Region: o.region, Account: o.account, Events: events.NewStream(store, composer, events.StreamConfig{Done: ctx.Done()}),
+	}
+	access.apply(&apiConfig)
+	api, err := httpapi.New(service, registry, apiConfig)
+	return api, composer, err
 }
 
 // checkStore waits for Redis and refuses one that could lose jobs.
