@@ -11,10 +11,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
+	"github.com/google/go-cmp/cmp"
 )
 
 // witness is a folder of this machine in which a job leaves marks: proof of how often its container ran.
@@ -45,6 +49,16 @@ func (w witness) awaitMark(t *testing.T, name string) {
 		_, err := os.Stat(filepath.Join(w.folder, name))
 		return err
 	})
+}
+
+// lines are what the job has written to a mark, line by line; none if there is no such mark.
+func (w witness) lines(t *testing.T, name string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.folder, name))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
 }
 
 // wantOnce checks that the container ran exactly once.
@@ -128,6 +142,59 @@ func TestCrashWhileTheJobRuns(t *testing.T) {
 			s.wantOnce(t, id, w)
 		})
 	}
+}
+
+// arraySize is how many children the array has that queue-api dies in the middle of.
+const arraySize = 20
+
+func TestCrashInTheMiddleOfAnArray(t *testing.T) {
+	s, w := newSite(t, "crash-array", siteConfig{maxNodes: 2}), newWitness(t)
+	mark := func(name string) shell {
+		return shell{script: `echo "$AWS_BATCH_JOB_ARRAY_INDEX" >>/host/` + name, folder: w.folder}
+	}
+	first, pairs, last := mark("first"), mark("pairs"), shell{script: "echo ran >>/host/last", folder: w.folder}
+	first.children, pairs.children = arraySize, arraySize
+	id := s.submit(t, first)
+	pairs.dependsOn = []types.JobDependency{after(types.ArrayJobDependencyNToN, id)}
+	paired := s.submit(t, pairs)
+	last.dependsOn = []types.JobDependency{after("", id), after("", paired)}
+	final := s.submit(t, last)
+
+	// The pairs that are due when it dies the second time were released by the one that came after the first.
+	for _, name := range []string{"first", "pairs"} {
+		kill := local.aim(t, "queue-api")
+		await(t, long, "some children of "+name+" have run", func(context.Context) error {
+			return atLeast(arraySize/4, len(w.lines(t, name)))
+		})
+		kill()
+		local.start(t, "queue-api")
+	}
+	s.awaitStatus(t, final, long, types.JobStatusSucceeded)
+
+	var want []string
+	for i := range arraySize {
+		want = append(want, strconv.Itoa(i))
+	}
+	slices.Sort(want)
+	for name, parent := range map[string]string{"first": id, "pairs": paired} {
+		got := w.lines(t, name)
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("children of %s that ran (-want +got):\n%s", name, diff)
+		}
+		job := s.awaitStatus(t, parent, soon, types.JobStatusSucceeded)
+		wantSummary(t, job, map[string]int32{"SUCCEEDED": arraySize})
+	}
+	if diff := cmp.Diff([]string{"ran"}, w.lines(t, "last")); diff != "" {
+		t.Errorf("the last job ran (-want +got):\n%s", diff)
+	}
+}
+
+func atLeast(want, got int) error {
+	if got < want {
+		return fmt.Errorf("there are %d, fewer than %d", got, want)
+	}
+	return nil
 }
 
 // longOutage is longer than a leader of any program keeps trying to renew its lease.

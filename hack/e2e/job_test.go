@@ -30,13 +30,32 @@ type shell struct {
 	cpu string
 	// folder of this machine, mounted as /host.
 	folder string
-	// attempts and timeoutSeconds are the job's; 0 for none.
-	attempts, timeoutSeconds int32
+	// attempts, timeoutSeconds and children are the job's; 0 for none.
+	attempts, timeoutSeconds, children int32
+	dependsOn                          []types.JobDependency
 }
 
 // submit registers a definition of the site's name and submits a job of it. It returns the job's id.
 func (s *site) submit(t *testing.T, job shell) string {
 	t.Helper()
+	definition := s.register(t, &sdk.RegisterJobDefinitionInput{
+		Type: types.JobDefinitionTypeContainer, EksProperties: &types.EksProperties{PodProperties: job.pod()},
+	})
+	in := &sdk.SubmitJobInput{JobDefinition: &definition, DependsOn: job.dependsOn}
+	if job.children > 0 {
+		in.ArrayProperties = &types.ArrayProperties{Size: &job.children}
+	}
+	if job.attempts > 0 {
+		in.RetryStrategy = &types.RetryStrategy{Attempts: &job.attempts}
+	}
+	if job.timeoutSeconds > 0 {
+		in.Timeout = &types.JobTimeout{AttemptDurationSeconds: &job.timeoutSeconds}
+	}
+	return s.start(t, in)
+}
+
+// pod is the script as a pod.
+func (job shell) pod() *types.EksPodProperties {
 	container := types.EksContainer{
 		Image:   aws.String(busybox),
 		Command: []string{"sh", "-c", job.script},
@@ -57,26 +76,38 @@ func (s *site) submit(t *testing.T, job shell) string {
 		pod.Volumes = []types.EksVolume{{Name: aws.String("host"), HostPath: &types.EksHostPath{Path: &job.folder}}}
 	}
 	pod.Containers = []types.EksContainer{container}
-	definition, err := s.api.RegisterJobDefinition(t.Context(), &sdk.RegisterJobDefinitionInput{
-		JobDefinitionName: &s.name,
-		Type:              types.JobDefinitionTypeContainer,
-		EksProperties:     &types.EksProperties{PodProperties: pod},
-	})
+	return pod
+}
+
+// register registers a definition of the site's name and returns its ARN.
+func (s *site) register(t *testing.T, in *sdk.RegisterJobDefinitionInput) string {
+	t.Helper()
+	in.JobDefinitionName = &s.name
+	out, err := s.api.RegisterJobDefinition(t.Context(), in)
 	if err != nil {
 		t.Fatalf("register job definition: %v", err)
 	}
-	in := &sdk.SubmitJobInput{JobName: &s.name, JobQueue: &s.name, JobDefinition: definition.JobDefinitionArn}
-	if job.attempts > 0 {
-		in.RetryStrategy = &types.RetryStrategy{Attempts: &job.attempts}
-	}
-	if job.timeoutSeconds > 0 {
-		in.Timeout = &types.JobTimeout{AttemptDurationSeconds: &job.timeoutSeconds}
-	}
-	submitted, err := s.api.SubmitJob(t.Context(), in)
+	return aws.ToString(out.JobDefinitionArn)
+}
+
+// start submits a job to the site's queue and returns its id.
+func (s *site) start(t *testing.T, in *sdk.SubmitJobInput) string {
+	t.Helper()
+	in.JobName, in.JobQueue = &s.name, &s.name
+	out, err := s.api.SubmitJob(t.Context(), in)
 	if err != nil {
 		t.Fatalf("submit job: %v", err)
 	}
-	return aws.ToString(submitted.JobId)
+	return aws.ToString(out.JobId)
+}
+
+// after is a dependency on a job. The kind is empty for a plain one, and the job is for SEQUENTIAL.
+func after(kind types.ArrayJobDependency, id string) types.JobDependency {
+	d := types.JobDependency{Type: kind}
+	if id != "" {
+		d.JobId = &id
+	}
+	return d
 }
 
 // job describes a job.

@@ -74,17 +74,22 @@ func newSite(t *testing.T, name string, cfg siteConfig) *site {
 	}
 	t.Cleanup(func() { deleteSite(t, s.api, name) })
 	s.uuid = awaitValid(t, s.api, name)
-	_, err = s.api.CreateJobQueue(t.Context(), &sdk.CreateJobQueueInput{
-		JobQueueName: &s.name,
+	createQueue(t, s.api, name, name)
+	return s
+}
+
+func createQueue(t *testing.T, api *sdk.Client, name, environment string) {
+	t.Helper()
+	_, err := api.CreateJobQueue(t.Context(), &sdk.CreateJobQueueInput{
+		JobQueueName: &name,
 		Priority:     aws.Int32(1),
 		ComputeEnvironmentOrder: []types.ComputeEnvironmentOrder{
-			{Order: aws.Int32(1), ComputeEnvironment: &s.name},
+			{Order: aws.Int32(1), ComputeEnvironment: &environment},
 		},
 	})
 	if err != nil {
 		t.Fatalf("create job queue: %v", err)
 	}
-	return s
 }
 
 // awaitValid waits until the environment is VALID and returns its uuid.
@@ -113,11 +118,7 @@ func awaitValid(t *testing.T, api *sdk.Client, name string) (uuid string) {
 func deleteSite(t *testing.T, api *sdk.Client, name string) {
 	t.Helper()
 	ctx := context.Background() // the test's own is over
-	_, err := api.UpdateJobQueue(ctx, &sdk.UpdateJobQueueInput{JobQueue: &name, State: types.JQStateDisabled})
-	if err == nil {
-		_, err = api.DeleteJobQueue(ctx, &sdk.DeleteJobQueueInput{JobQueue: &name})
-	}
-	if err != nil {
+	if err := deleteQueue(ctx, api, name); err != nil {
 		t.Errorf("delete job queue %s: %v", name, err)
 	}
 	if _, err := api.UpdateComputeEnvironment(ctx, &sdk.UpdateComputeEnvironmentInput{
@@ -125,11 +126,19 @@ func deleteSite(t *testing.T, api *sdk.Client, name string) {
 	}); err != nil {
 		t.Errorf("disable compute environment %s: %v", name, err)
 	}
-	err = poll(ctx, long, func(ctx context.Context) error {
+	err := poll(ctx, long, func(ctx context.Context) error {
 		_, err := api.DeleteComputeEnvironment(ctx, &sdk.DeleteComputeEnvironmentInput{ComputeEnvironment: &name})
 		return err
 	})
 	if err != nil {
 		t.Errorf("delete compute environment %s: %v", name, err)
 	}
+}
+
+func deleteQueue(ctx context.Context, api *sdk.Client, name string) error {
+	if _, err := api.UpdateJobQueue(ctx, &sdk.UpdateJobQueueInput{JobQueue: &name, State: types.JQStateDisabled}); err != nil {
+		return err
+	}
+	_, err := api.DeleteJobQueue(ctx, &sdk.DeleteJobQueueInput{JobQueue: &name})
+	return err
 }
