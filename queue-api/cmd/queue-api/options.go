@@ -24,6 +24,7 @@ import (
 type options struct {
 	apiOptions
 	authOptions
+	tlsOptions
 	storeOptions
 	clusterOptions
 	podOptions
@@ -36,6 +37,7 @@ type options struct {
 func (o *options) addFlags(fs *pflag.FlagSet) {
 	o.apiOptions.addFlags(fs)
 	o.authOptions.addFlags(fs)
+	o.tlsOptions.addFlags(fs)
 	o.storeOptions.addFlags(fs)
 	o.clusterOptions.addFlags(fs)
 	o.podOptions.addFlags(fs)
@@ -46,7 +48,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 
 // validate checks what flags alone can tell.
 func (o *options) validate() error {
-	return errors.Join(o.apiOptions.validate(), o.authOptions.validate(o.listen), o.storeOptions.validate(), o.clusterOptions.validate(), o.podOptions.validate(),
+	return errors.Join(o.apiOptions.validate(), o.authOptions.validate(o.listen), o.tlsOptions.validate(), o.storeOptions.validate(), o.clusterOptions.validate(), o.podOptions.validate(),
 		o.limitOptions.validate(), o.dispatchOptions.validate(), o.eventOptions.validate())
 }
 

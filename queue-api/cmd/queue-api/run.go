@@ -37,6 +37,9 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
+	if apiListener, err = o.secure(apiListener); err != nil {
+		return err
+	}
 	healthListener, err := net.Listen("tcp", o.healthAddress)
 	if err != nil {
 		return fmt.Errorf("--health-address: %w", err)
