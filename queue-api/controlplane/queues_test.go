@@ -104,17 +104,17 @@ func TestUpdateJobQueue(t *testing.T) {
 		t.Errorf("an empty list left %v", d.JobStateTimeLimitActions)
 	}
 	before := ok(t, f.DescribeJobQueues, `{}`)
-	for body, want := range map[string]string{
-		`{"jobQueue":"nope"}`:                                                                  "JobQueue nope does not exist",
-		`{"jobQueue":"arn:aws:s3:::q"}`:                                                        "JobQueue arn:aws:s3:::q does not exist",
-		`{"jobQueue":"q","computeEnvironmentOrder":[]}`:                                        "computeEnvironmentOrder must have 1 to 3 compute environments",
-		`{"jobQueue":"q","schedulingPolicyArn":"a"}`:                                           "schedulingPolicyArn must be the ARN of a scheduling policy, not a",
-		`{"jobQueue":"q","serviceEnvironmentOrder":[{"order":1,"serviceEnvironment":"s"}]}`:    "serviceEnvironmentOrder is not supported by this server",
-		`{"jobQueue":"q","priority":-1,"state":"ENABLED"}`:                                     "priority must be at least 0",
-		`{"jobQueue":"q","computeEnvironmentOrder":[{"order":1,"computeEnvironment":"nope"}]}`: "ComputeEnvironment nope does not exist",
+	for _, tc := range []struct{ body, want string }{
+		{`{"jobQueue":"nope"}`, "JobQueue nope does not exist"},
+		{`{"jobQueue":"arn:aws:s3:::q"}`, "JobQueue arn:aws:s3:::q does not exist"},
+		{`{"jobQueue":"q","computeEnvironmentOrder":[]}`, "computeEnvironmentOrder must have 1 to 3 compute environments"},
+		{`{"jobQueue":"q","schedulingPolicyArn":"a"}`, "schedulingPolicyArn must be the ARN of a scheduling policy, not a"},
+		{`{"jobQueue":"q","serviceEnvironmentOrder":[{"order":1,"serviceEnvironment":"s"}]}`, "serviceEnvironmentOrder is not supported by this server"},
+		{`{"jobQueue":"q","priority":-1,"state":"ENABLED"}`, "priority must be at least 0"},
+		{`{"jobQueue":"q","computeEnvironmentOrder":[{"order":1,"computeEnvironment":"nope"}]}`, "ComputeEnvironment nope does not exist"},
 	} {
-		_, err := do(t, f.UpdateJobQueue, body)
-		wantRefusal(t, err, want)
+		_, err := do(t, f.UpdateJobQueue, tc.body)
+		wantRefusal(t, err, tc.want)
 		wantJSON(t, before, ok(t, f.DescribeJobQueues, `{}`))
 	}
 }
