@@ -11,7 +11,8 @@ import (
 	"github.com/muster-batch/muster/queue-api/lifecycle"
 )
 
-// concludeArray stops the children of a stopped array that has not ended, lets its children go that may, and ends it once they have all ended.
+// concludeArray stops the children of a stopped array that has not ended, lets those go that may, and ends the array once
+// they have all ended.
 func (r *Releaser) concludeArray(ctx context.Context, array batch.Job) error {
 	if array.Rest != nil {
 		if err := r.stopChildren(ctx, array); err != nil {

@@ -155,12 +155,10 @@ func runGraphs(t *testing.T, rounds int, stops bool, open func(t *testing.T) sto
 func onMemory(*testing.T) storetest.Store { return storetest.NewMemory() }
 
 func TestGraphsComeToTheirEnd(t *testing.T) {
-	t.Parallel()
 	runGraphs(t, 50, false, onMemory)
 }
 
 func TestStoppedGraphsComeToTheirEnd(t *testing.T) {
-	t.Parallel()
 	runGraphs(t, 50, true, onMemory)
 }
 
