@@ -15,7 +15,7 @@ help: ## List the targets.
 ##@ Running
 
 .PHONY: demo
-demo: hack-build ## Run everything on this machine and one job on it; NODES=kwok simulates the nodes.
+demo: hack-build ## Run everything on this machine, and a job, an array and a gang on it; NODES=kwok simulates the nodes.
 	bin/demo -localcluster=$(LOCALCLUSTER) -- --nodes=$(NODES)
 
 .PHONY: demo-down

@@ -20,6 +20,9 @@ type story struct {
 	log   string
 	times []moment
 	total time.Duration
+	// encores are the jobs that followed, and whole is how long everything took.
+	encores []encore
+	whole   time.Duration
 }
 
 // moment is one line of the timeline.
@@ -34,29 +37,18 @@ const jobTimeout = 2 * time.Minute
 // follow shows the job's way until it has ended.
 func follow(ctx context.Context, board *progress.Board, line *progress.Step, u user, w *watcher, cluster local, id string) (*story, error) {
 	submitted := time.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, jobTimeout, fmt.Errorf("the job has not ended within %v", jobTimeout))
-	defer cancel()
-	var job types.JobDetail
 	var status types.JobStatus
 	reached := map[types.JobStatus]time.Time{}
-	err := poll(ctx, func() (bool, error) {
-		var err error
-		if job, err = u.describe(ctx, id); err != nil {
-			return false, err
-		}
+	job, err := u.await(ctx, id, func(job types.JobDetail) {
 		if job.Status != status {
 			status = job.Status
 			reached[status] = time.Now()
 			board.Say("         %+6.2fs  %s", time.Since(submitted).Seconds(), status)
 		}
 		line.Note("%s %s", status, aws.ToString(job.StatusReason))
-		return status == types.JobStatusSucceeded || status == types.JobStatusFailed, nil
 	})
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return nil, fmt.Errorf("job %s is %s (%s): %w", id, status, aws.ToString(job.StatusReason), err)
+		return nil, err
 	}
 	seen := &story{job: job}
 	if err := seen.look(ctx, w, cluster, reached); err != nil {
@@ -66,6 +58,29 @@ func follow(ctx context.Context, board *progress.Board, line *progress.Step, u u
 		return nil, fmt.Errorf("job %s FAILED: %s", id, aws.ToString(job.StatusReason))
 	}
 	return seen, nil
+}
+
+// await shows the job each time it is looked at, until it has ended.
+func (u user) await(ctx context.Context, id string, show func(types.JobDetail)) (types.JobDetail, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, jobTimeout, fmt.Errorf("the job has not ended within %v", jobTimeout))
+	defer cancel()
+	var job types.JobDetail
+	err := poll(ctx, func() (bool, error) {
+		now, err := u.describe(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		job = now
+		show(job)
+		return job.Status == types.JobStatusSucceeded || job.Status == types.JobStatusFailed, nil
+	})
+	if err == nil {
+		return job, nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return job, fmt.Errorf("job %s is %s (%s): %w", id, job.Status, aws.ToString(job.StatusReason), err)
 }
 
 // look gathers the timeline and the log.
@@ -94,7 +109,7 @@ func (s *story) look(ctx context.Context, w *watcher, cluster local, reached map
 		{what: "running", at: running},
 		{what: "succeeded", at: reached[types.JobStatusSucceeded]},
 	}
-	object, err := w.findPod(ctx, id)
+	object, err := w.findPod(ctx, id, "")
 	if err != nil {
 		return err
 	}

@@ -39,17 +39,18 @@ func run(ctx context.Context, cluster local, upArgs []string) error {
 	}
 	board := progress.New(os.Stderr)
 	ended := board.Run()
-	seen, err := show(ctx, board, cluster, env)
+	seen, err := show(ctx, board, cluster, env, started)
 	ended()
 	if err != nil {
 		return err
 	}
-	seen.total = time.Since(started)
+	seen.whole = time.Since(started)
 	return seen.print(os.Stdout, env)
 }
 
-// show creates what a job needs and follows one. What it returns is all there is to tell.
-func show(ctx context.Context, board *progress.Board, cluster local, env environment) (*story, error) {
+// show creates what jobs need, follows a first one and lets an array and a gang follow. What it returns is all there is to
+// tell.
+func show(ctx context.Context, board *progress.Board, cluster local, env environment, started time.Time) (*story, error) {
 	user := newUser(env)
 	err := board.Do("environment and queue", func(line *progress.Step) error {
 		line.Note("%s", name)
@@ -71,5 +72,25 @@ func show(ctx context.Context, board *progress.Board, cluster local, env environ
 		seen, err = follow(ctx, board, line, user, watcher, cluster, job)
 		return err
 	})
-	return seen, err
+	if err != nil {
+		return nil, err
+	}
+	seen.total = time.Since(started)
+	for _, next := range []struct {
+		what string
+		run  func(*progress.Step) (encore, error)
+	}{
+		{"array", func(line *progress.Step) (encore, error) { return runArray(ctx, line, user) }},
+		{"gang", func(line *progress.Step) (encore, error) { return runGang(ctx, line, user, watcher) }},
+	} {
+		err := board.Do(next.what, func(line *progress.Step) error {
+			told, err := next.run(line)
+			seen.encores = append(seen.encores, told)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return seen, nil
 }

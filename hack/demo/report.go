@@ -25,7 +25,11 @@ Timeline:
 {{range .Times}}
     {{.}}{{end}}
 
-It took {{.Total}} altogether. Everything is left running. To go on:
+The first job took {{.Total}} from the start. Then came, on the same environment:
+{{range .Encores}}
+    {{.}}{{end}}
+
+It took {{.Whole}} altogether. Everything is left running. To go on:
 
     export AWS_ACCESS_KEY_ID={{index .Env "AWS_ACCESS_KEY_ID"}} AWS_SECRET_ACCESS_KEY={{index .Env "AWS_SECRET_ACCESS_KEY"}} AWS_DEFAULT_REGION={{index .Env "AWS_DEFAULT_REGION"}}
     export KUBECONFIG={{index .Env "KUBECONFIG"}}
@@ -51,6 +55,8 @@ func (s *story) print(out io.Writer, env environment) error {
 		"Log":       strings.ReplaceAll(strings.TrimSpace(s.log), "\n", "\n    "),
 		"Times":     s.timeline(),
 		"Total":     fmt.Sprintf("%.1f s", s.total.Seconds()),
+		"Encores":   s.encoreLines(),
+		"Whole":     fmt.Sprintf("%.1f s", s.whole.Seconds()),
 		"Env":       env,
 		"Endpoint":  env["MUSTER_ENDPOINT"],
 		"Name":      name,
@@ -68,6 +74,15 @@ func (s *story) timeline() []string {
 			after = "earlier" // An earlier job's node was still there.
 		}
 		lines = append(lines, strings.TrimRight(fmt.Sprintf("%-14s %7s  %s", moment.what, after, moment.remark), " "))
+	}
+	return lines
+}
+
+// encoreLines is a line per job that followed.
+func (s *story) encoreLines() []string {
+	var lines []string
+	for _, e := range s.encores {
+		lines = append(lines, fmt.Sprintf("%-14s %6.2fs  %s", e.what, e.took.Seconds(), e.remark))
 	}
 	return lines
 }

@@ -124,13 +124,7 @@ func (u user) createQueue(ctx context.Context) error {
 }
 
 func (u user) registerDefinition(ctx context.Context) error {
-	before, err := u.api.DescribeJobDefinitions(ctx, &batch.DescribeJobDefinitionsInput{
-		JobDefinitionName: aws.String(name), Status: aws.String("ACTIVE"),
-	})
-	if err != nil || len(before.JobDefinitions) > 0 {
-		return err
-	}
-	_, err = u.api.RegisterJobDefinition(ctx, &batch.RegisterJobDefinitionInput{
+	return u.register(ctx, &batch.RegisterJobDefinitionInput{
 		JobDefinitionName: aws.String(name),
 		Type:              types.JobDefinitionTypeContainer,
 		EksProperties: &types.EksProperties{PodProperties: &types.EksPodProperties{
@@ -144,7 +138,6 @@ func (u user) registerDefinition(ctx context.Context) error {
 			}},
 		}},
 	})
-	return err
 }
 
 func (u user) submit(ctx context.Context) (id string, err error) {

@@ -124,9 +124,13 @@ func (w *watcher) log(ctx context.Context, namespace, pod string) (string, error
 	return string(text), nil
 }
 
-// findPod returns the pod of the job.
-func (w *watcher) findPod(ctx context.Context, job string) (*corev1.Pod, error) {
-	pods, err := w.client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: batchmeta.JobID + "=" + job})
+// findPod returns the pod of the job that has the label, too, if one is given.
+func (w *watcher) findPod(ctx context.Context, job, label string) (*corev1.Pod, error) {
+	selector := batchmeta.JobID + "=" + job
+	if label != "" {
+		selector += "," + label
+	}
+	pods, err := w.client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return nil, fmt.Errorf("find pod of job %s: %w", job, err)
 	}
