@@ -84,8 +84,8 @@ func (a *Authorizer) Authorize(ctx context.Context, call batch.Call, operation s
 	if !ok {
 		return denied(call, operation, "*")
 	}
-	n := needs{ctx: ctx, authorizer: a, scope: call.Scope}
-	if err := r.ask(&n, in); err != nil {
+	n := needs{authorizer: a, scope: call.Scope}
+	if err := r.ask(ctx, &n, in); err != nil {
 		return fmt.Errorf("authorize %s: %w", operation, err)
 	}
 	return a.require(ctx, call, operation, n.list)
@@ -100,7 +100,7 @@ func (a *Authorizer) Filter(ctx context.Context, call batch.Call, operation stri
 	if r.filter == nil {
 		return nil
 	}
-	return r.filter(&viewer{ctx: ctx, authorizer: a, call: call}, out)
+	return r.filter(ctx, &viewer{authorizer: a, call: call}, out)
 }
 
 // require refuses unless every question is answered with yes.
@@ -196,7 +196,7 @@ func (a *Authorizer) queueOf(ctx context.Context, job string) (string, error) {
 	}
 	number, err := batch.QueueNumber(id)
 	if err != nil { // not a job's id
-		return "", nil //nolint:nilerr // nothing has it
+		return "", nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

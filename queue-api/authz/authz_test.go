@@ -342,7 +342,8 @@ func TestFilter(t *testing.T) {
 		want      ids
 	}{
 		"queues that one may get": {
-			"DescribeJobQueues", []string{"get muster/jobqueues/b"},
+			"DescribeJobQueues",
+			[]string{"get muster/jobqueues/b"},
 			&awsapi.DescribeJobQueuesResponse{JobQueues: []awsapi.JobQueueDetail{{JobQueueName: new("a")}, {JobQueueName: new("b")}}},
 			func(out any) (l ids) {
 				for _, q := range out.(*awsapi.DescribeJobQueuesResponse).JobQueues {
@@ -353,7 +354,8 @@ func TestFilter(t *testing.T) {
 			ids{"b"},
 		},
 		"all definitions with list": {
-			"DescribeJobDefinitions", []string{"list muster/jobdefinitions/"},
+			"DescribeJobDefinitions",
+			[]string{"list muster/jobdefinitions/"},
 			&awsapi.DescribeJobDefinitionsResponse{JobDefinitions: []awsapi.JobDefinition{{JobDefinitionName: new("a")}, {JobDefinitionName: new("b")}}},
 			func(out any) (l ids) {
 				for _, d := range out.(*awsapi.DescribeJobDefinitionsResponse).JobDefinitions {
@@ -375,7 +377,8 @@ func TestFilter(t *testing.T) {
 			ids{},
 		},
 		"jobs of queues that one may see": {
-			"DescribeJobs", []string{"get muster/jobs/q2"},
+			"DescribeJobs",
+			[]string{"get muster/jobs/q2"},
 			&awsapi.DescribeJobsResponse{Jobs: []awsapi.JobDetail{{JobId: new("1"), JobQueue: queueARN("q1")}, {JobId: new("2"), JobQueue: queueARN("q2")}, {JobId: new("3")}}},
 			func(out any) (l ids) {
 				for _, j := range out.(*awsapi.DescribeJobsResponse).Jobs {
@@ -386,7 +389,8 @@ func TestFilter(t *testing.T) {
 			ids{"2"},
 		},
 		"users of a consumable resource": {
-			"ListJobsByConsumableResource", []string{"get muster/jobs/q1"},
+			"ListJobsByConsumableResource",
+			[]string{"get muster/jobs/q1"},
 			&awsapi.ListJobsByConsumableResourceResponse{Jobs: []awsapi.ListJobsByConsumableResourceSummary{{JobArn: new("1"), JobQueueArn: queueARN("q1")}, {JobArn: new("2"), JobQueueArn: queueARN("q2")}}},
 			func(out any) (l ids) {
 				for _, j := range out.(*awsapi.ListJobsByConsumableResourceResponse).Jobs {
@@ -397,7 +401,8 @@ func TestFilter(t *testing.T) {
 			ids{"1"},
 		},
 		"policies by their ARN": {
-			"ListSchedulingPolicies", []string{"get muster/schedulingpolicies/p"},
+			"ListSchedulingPolicies",
+			[]string{"get muster/schedulingpolicies/p"},
 			&awsapi.ListSchedulingPoliciesResponse{SchedulingPolicies: []awsapi.SchedulingPolicyListingDetail{
 				{Arn: new(ann.ARN(batch.ARNSchedulingPolicy, "p"))}, {Arn: new(ann.ARN(batch.ARNSchedulingPolicy, "r"))},
 			}},
@@ -410,7 +415,8 @@ func TestFilter(t *testing.T) {
 			ids{"p"},
 		},
 		"consumable resources": {
-			"ListConsumableResources", []string{"get muster/consumableresources/c"},
+			"ListConsumableResources",
+			[]string{"get muster/consumableresources/c"},
 			&awsapi.ListConsumableResourcesResponse{ConsumableResources: []awsapi.ConsumableResourceSummary{{ConsumableResourceName: new("c")}, {ConsumableResourceName: new("d")}}},
 			func(out any) (l ids) {
 				for _, c := range out.(*awsapi.ListConsumableResourcesResponse).ConsumableResources {

@@ -36,7 +36,6 @@ func (k kind) name(nameOrARN string) string {
 
 // needs collects what an operation has to ask.
 type needs struct {
-	ctx        context.Context //nolint:containedctx // lives as long as one request's questions
 	authorizer *Authorizer
 	scope      batch.Scope
 	list       []question
@@ -53,10 +52,10 @@ func (n *needs) on(k kind, verb string, nameOrARN *string) {
 	n.list = append(n.list, q)
 }
 
-// onEach asks for a verb on each.
-func (n *needs) onEach(k kind, verb string, list []string) {
+// onEach asks whether each may be seen.
+func (n *needs) onEach(k kind, list []string) {
 	for i := range list {
-		n.on(k, verb, &list[i])
+		n.on(k, "get", &list[i])
 	}
 }
 
@@ -72,11 +71,11 @@ func (n *needs) onJobsOf(queue *string, verb string) {
 }
 
 // onJob asks for a verb on a job.
-func (n *needs) onJob(id *string, verb string) error {
+func (n *needs) onJob(ctx context.Context, id *string, verb string) error {
 	q := question{group: group, resource: jobs.resource, verb: verb, arn: n.scope.ARN(jobs.arnType, "*")}
 	if id != nil {
 		var err error
-		if q.name, err = n.authorizer.queueOf(n.ctx, *id); err != nil {
+		if q.name, err = n.authorizer.queueOf(ctx, *id); err != nil {
 			return err
 		}
 		if name, ok := batch.NameFromARN(jobs.arnType, *id); ok {
@@ -88,10 +87,10 @@ func (n *needs) onJob(id *string, verb string) error {
 }
 
 // onEachJob asks for a verb on each job, once for all jobs of a queue.
-func (n *needs) onEachJob(ids []string, verb string) error {
+func (n *needs) onEachJob(ctx context.Context, ids []string, verb string) error {
 	seen := map[string]bool{}
 	for i := range ids {
-		if err := n.onJob(&ids[i], verb); err != nil {
+		if err := n.onJob(ctx, &ids[i], verb); err != nil {
 			return err
 		}
 		last := len(n.list) - 1
@@ -105,7 +104,7 @@ func (n *needs) onEachJob(ids []string, verb string) error {
 }
 
 // onARN asks for a verb on whatever an ARN means.
-func (n *needs) onARN(arn *string, verb string) error {
+func (n *needs) onARN(ctx context.Context, arn *string, verb string) error {
 	if arn != nil {
 		for _, k := range []kind{environments, queues, definitions, policies, consumables} {
 			if strings.Contains(*arn, ":"+k.arnType+"/") {
@@ -114,5 +113,5 @@ func (n *needs) onARN(arn *string, verb string) error {
 			}
 		}
 	}
-	return n.onJob(arn, verb)
+	return n.onJob(ctx, arn, verb)
 }

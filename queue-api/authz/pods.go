@@ -72,7 +72,7 @@ func (a *Authorizer) admitTo(ctx context.Context, call batch.Call, operation str
 	if err != nil {
 		return err
 	}
-	n := needs{ctx: ctx, authorizer: a, scope: call.Scope}
+	n := needs{authorizer: a, scope: call.Scope}
 	if h.chosen {
 		n.namespace(h.namespace)
 	}

@@ -3,6 +3,7 @@
 package authz
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
@@ -10,8 +11,8 @@ import (
 
 // rule is what one operation needs, and what of its answer is seen. An operation without a rule is refused.
 type rule struct {
-	ask    func(n *needs, in any) error
-	filter func(v *viewer, out any) error // nil: all is seen
+	ask    func(ctx context.Context, n *needs, in any) error
+	filter func(ctx context.Context, v *viewer, out any) error // nil: all is seen
 }
 
 // rules are those of all operations that the server has, by name.
@@ -23,9 +24,9 @@ var rules = map[string]rule{
 		}
 	}),
 	"DescribeComputeEnvironments": seen(on(func(n *needs, in *awsapi.DescribeComputeEnvironmentsRequest) {
-		n.onEach(environments, "get", in.ComputeEnvironments)
-	}), func(v *viewer, out *awsapi.DescribeComputeEnvironmentsResponse) (err error) {
-		out.ComputeEnvironments, err = visible(v, environments, out.ComputeEnvironments, func(e *awsapi.ComputeEnvironmentDetail) *string { return e.ComputeEnvironmentName })
+		n.onEach(environments, in.ComputeEnvironments)
+	}), func(ctx context.Context, v *viewer, out *awsapi.DescribeComputeEnvironmentsResponse) (err error) {
+		out.ComputeEnvironments, err = visible(ctx, v, environments, out.ComputeEnvironments, func(e *awsapi.ComputeEnvironmentDetail) *string { return e.ComputeEnvironmentName })
 		return err
 	}),
 	"UpdateComputeEnvironment": on(func(n *needs, in *awsapi.UpdateComputeEnvironmentRequest) {
@@ -40,9 +41,9 @@ var rules = map[string]rule{
 		n.partsOfQueue(in.ComputeEnvironmentOrder, in.SchedulingPolicyArn)
 	}),
 	"DescribeJobQueues": seen(on(func(n *needs, in *awsapi.DescribeJobQueuesRequest) {
-		n.onEach(queues, "get", in.JobQueues)
-	}), func(v *viewer, out *awsapi.DescribeJobQueuesResponse) (err error) {
-		out.JobQueues, err = visible(v, queues, out.JobQueues, func(q *awsapi.JobQueueDetail) *string { return q.JobQueueName })
+		n.onEach(queues, in.JobQueues)
+	}), func(ctx context.Context, v *viewer, out *awsapi.DescribeJobQueuesResponse) (err error) {
+		out.JobQueues, err = visible(ctx, v, queues, out.JobQueues, func(q *awsapi.JobQueueDetail) *string { return q.JobQueueName })
 		return err
 	}),
 	"UpdateJobQueue": on(func(n *needs, in *awsapi.UpdateJobQueueRequest) {
@@ -59,35 +60,35 @@ var rules = map[string]rule{
 		n.consumables(in.ConsumableResourceProperties)
 	}),
 	"DescribeJobDefinitions": seen(on(func(n *needs, in *awsapi.DescribeJobDefinitionsRequest) {
-		n.onEach(definitions, "get", in.JobDefinitions)
+		n.onEach(definitions, in.JobDefinitions)
 		if in.JobDefinitionName != nil {
 			n.on(definitions, "get", in.JobDefinitionName)
 		}
-	}), func(v *viewer, out *awsapi.DescribeJobDefinitionsResponse) (err error) {
-		out.JobDefinitions, err = visible(v, definitions, out.JobDefinitions, func(d *awsapi.JobDefinition) *string { return d.JobDefinitionName })
+	}), func(ctx context.Context, v *viewer, out *awsapi.DescribeJobDefinitionsResponse) (err error) {
+		out.JobDefinitions, err = visible(ctx, v, definitions, out.JobDefinitions, func(d *awsapi.JobDefinition) *string { return d.JobDefinitionName })
 		return err
 	}),
 	"DeregisterJobDefinition": on(func(n *needs, in *awsapi.DeregisterJobDefinitionRequest) {
 		n.on(definitions, "delete", in.JobDefinition)
 	}),
 
-	"SubmitJob": try(func(n *needs, in *awsapi.SubmitJobRequest) error {
+	"SubmitJob": try(func(ctx context.Context, n *needs, in *awsapi.SubmitJobRequest) error {
 		n.on(queues, "submit", in.JobQueue)
 		n.on(definitions, "submit", in.JobDefinition)
 		n.consumables(in.ConsumableResourcePropertiesOverride)
-		return n.onEachJob(dependencies(in.DependsOn), "get") // it learns how they end
+		return n.onEachJob(ctx, dependencies(in.DependsOn), "get") // it learns how they end
 	}),
 	"DescribeJobs": seen(on(func(*needs, *awsapi.DescribeJobsRequest) {
-	}), func(v *viewer, out *awsapi.DescribeJobsResponse) (err error) {
-		out.Jobs, err = visibleJobs(v, out.Jobs, func(j *awsapi.JobDetail) *string { return j.JobQueue })
+	}), func(ctx context.Context, v *viewer, out *awsapi.DescribeJobsResponse) (err error) {
+		out.Jobs, err = visibleJobs(ctx, v, out.Jobs, func(j *awsapi.JobDetail) *string { return j.JobQueue })
 		return err
 	}),
-	"ListJobs": try(func(n *needs, in *awsapi.ListJobsRequest) error {
+	"ListJobs": try(func(ctx context.Context, n *needs, in *awsapi.ListJobsRequest) error {
 		for _, id := range []*string{in.ArrayJobId, in.MultiNodeJobId} {
 			if id == nil {
 				continue
 			}
-			if err := n.onJob(id, "list"); err != nil {
+			if err := n.onJob(ctx, id, "list"); err != nil {
 				return err
 			}
 		}
@@ -96,18 +97,26 @@ var rules = map[string]rule{
 		}
 		return nil
 	}),
-	"CancelJob":     try(func(n *needs, in *awsapi.CancelJobRequest) error { return n.onJob(in.JobId, "cancel") }),
-	"CancelJobs":    try(func(n *needs, in *awsapi.CancelJobsRequest) error { return n.onEachJob(in.Jobs, "cancel") }),
-	"TerminateJob":  try(func(n *needs, in *awsapi.TerminateJobRequest) error { return n.onJob(in.JobId, "terminate") }),
-	"TerminateJobs": try(func(n *needs, in *awsapi.TerminateJobsRequest) error { return n.onEachJob(in.Jobs, "terminate") }),
+	"CancelJob": try(func(ctx context.Context, n *needs, in *awsapi.CancelJobRequest) error {
+		return n.onJob(ctx, in.JobId, "cancel")
+	}),
+	"CancelJobs": try(func(ctx context.Context, n *needs, in *awsapi.CancelJobsRequest) error {
+		return n.onEachJob(ctx, in.Jobs, "cancel")
+	}),
+	"TerminateJob": try(func(ctx context.Context, n *needs, in *awsapi.TerminateJobRequest) error {
+		return n.onJob(ctx, in.JobId, "terminate")
+	}),
+	"TerminateJobs": try(func(ctx context.Context, n *needs, in *awsapi.TerminateJobsRequest) error {
+		return n.onEachJob(ctx, in.Jobs, "terminate")
+	}),
 
 	"CreateSchedulingPolicy": on(func(n *needs, in *awsapi.CreateSchedulingPolicyRequest) { n.on(policies, "create", in.Name) }),
 	"DescribeSchedulingPolicies": on(func(n *needs, in *awsapi.DescribeSchedulingPoliciesRequest) {
-		n.onEach(policies, "get", in.Arns)
+		n.onEach(policies, in.Arns)
 	}),
 	"ListSchedulingPolicies": seen(on(func(*needs, *awsapi.ListSchedulingPoliciesRequest) {
-	}), func(v *viewer, out *awsapi.ListSchedulingPoliciesResponse) (err error) {
-		out.SchedulingPolicies, err = visible(v, policies, out.SchedulingPolicies, func(p *awsapi.SchedulingPolicyListingDetail) *string { return p.Arn })
+	}), func(ctx context.Context, v *viewer, out *awsapi.ListSchedulingPoliciesResponse) (err error) {
+		out.SchedulingPolicies, err = visible(ctx, v, policies, out.SchedulingPolicies, func(p *awsapi.SchedulingPolicyListingDetail) *string { return p.Arn })
 		return err
 	}),
 	"UpdateSchedulingPolicy": on(func(n *needs, in *awsapi.UpdateSchedulingPolicyRequest) { n.on(policies, "update", in.Arn) }),
@@ -120,14 +129,14 @@ var rules = map[string]rule{
 		n.on(consumables, "get", in.ConsumableResource)
 	}),
 	"ListConsumableResources": seen(on(func(*needs, *awsapi.ListConsumableResourcesRequest) {
-	}), func(v *viewer, out *awsapi.ListConsumableResourcesResponse) (err error) {
-		out.ConsumableResources, err = visible(v, consumables, out.ConsumableResources, func(c *awsapi.ConsumableResourceSummary) *string { return c.ConsumableResourceName })
+	}), func(ctx context.Context, v *viewer, out *awsapi.ListConsumableResourcesResponse) (err error) {
+		out.ConsumableResources, err = visible(ctx, v, consumables, out.ConsumableResources, func(c *awsapi.ConsumableResourceSummary) *string { return c.ConsumableResourceName })
 		return err
 	}),
 	"ListJobsByConsumableResource": seen(on(func(n *needs, in *awsapi.ListJobsByConsumableResourceRequest) {
 		n.on(consumables, "get", in.ConsumableResource)
-	}), func(v *viewer, out *awsapi.ListJobsByConsumableResourceResponse) (err error) {
-		out.Jobs, err = visibleJobs(v, out.Jobs, func(j *awsapi.ListJobsByConsumableResourceSummary) *string { return j.JobQueueArn })
+	}), func(ctx context.Context, v *viewer, out *awsapi.ListJobsByConsumableResourceResponse) (err error) {
+		out.Jobs, err = visibleJobs(ctx, v, out.Jobs, func(j *awsapi.ListJobsByConsumableResourceSummary) *string { return j.JobQueueArn })
 		return err
 	}),
 	"UpdateConsumableResource": on(func(n *needs, in *awsapi.UpdateConsumableResourceRequest) {
@@ -137,9 +146,15 @@ var rules = map[string]rule{
 		n.on(consumables, "delete", in.ConsumableResource)
 	}),
 
-	"ListTagsForResource": try(func(n *needs, in *awsapi.ListTagsForResourceRequest) error { return n.onARN(in.ResourceArn, "get") }),
-	"TagResource":         try(func(n *needs, in *awsapi.TagResourceRequest) error { return n.onARN(in.ResourceArn, "tag") }),
-	"UntagResource":       try(func(n *needs, in *awsapi.UntagResourceRequest) error { return n.onARN(in.ResourceArn, "tag") }),
+	"ListTagsForResource": try(func(ctx context.Context, n *needs, in *awsapi.ListTagsForResourceRequest) error {
+		return n.onARN(ctx, in.ResourceArn, "get")
+	}),
+	"TagResource": try(func(ctx context.Context, n *needs, in *awsapi.TagResourceRequest) error {
+		return n.onARN(ctx, in.ResourceArn, "tag")
+	}),
+	"UntagResource": try(func(ctx context.Context, n *needs, in *awsapi.UntagResourceRequest) error {
+		return n.onARN(ctx, in.ResourceArn, "tag")
+	}),
 
 	// There is nothing to see.
 	"DescribeServiceEnvironments": on(func(*needs, *awsapi.DescribeServiceEnvironmentsRequest) {}),
@@ -147,42 +162,42 @@ var rules = map[string]rule{
 	"ListQuotaShares":             on(func(*needs, *awsapi.ListQuotaSharesRequest) {}),
 
 	// Ours. A key is no more than the token it is derived from.
-	"GetCredentials": {ask: func(*needs, any) error { return nil }},
+	"GetCredentials": {ask: func(context.Context, *needs, any) error { return nil }},
 	"StreamEvents":   {ask: askStream},
 }
 
 // on makes a rule for requests of one type. A request of another type is a broken promise of ours and refused.
 func on[In any](ask func(n *needs, in *In)) rule {
-	return try(func(n *needs, in *In) error {
+	return try(func(_ context.Context, n *needs, in *In) error {
 		ask(n, in)
 		return nil
 	})
 }
 
 // try is on for what has to be looked up.
-func try[In any](ask func(n *needs, in *In) error) rule {
-	return rule{ask: func(n *needs, in any) error {
+func try[In any](ask func(ctx context.Context, n *needs, in *In) error) rule {
+	return rule{ask: func(ctx context.Context, n *needs, in any) error {
 		request, ok := in.(*In)
 		if !ok {
 			return fmt.Errorf("request is %T", in)
 		}
-		return ask(n, request)
+		return ask(ctx, n, request)
 	}}
 }
 
 // seen adds what is seen of an answer.
-func seen[Out any](r rule, filter func(v *viewer, out *Out) error) rule {
-	r.filter = func(v *viewer, out any) error {
+func seen[Out any](r rule, filter func(ctx context.Context, v *viewer, out *Out) error) rule {
+	r.filter = func(ctx context.Context, v *viewer, out any) error {
 		response, ok := out.(*Out)
 		if !ok {
 			return fmt.Errorf("response is %T", out)
 		}
-		return filter(v, response)
+		return filter(ctx, v, response)
 	}
 	return r
 }
 
-func askStream(n *needs, in any) error {
+func askStream(_ context.Context, n *needs, in any) error {
 	names, ok := in.([]string)
 	if !ok {
 		return fmt.Errorf("request is %T", in)

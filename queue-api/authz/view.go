@@ -10,38 +10,37 @@ import (
 
 // viewer is a caller who looks at an answer.
 type viewer struct {
-	ctx        context.Context //nolint:containedctx // lives as long as one answer is filtered
 	authorizer *Authorizer
 	call       batch.Call
 }
 
 // visible keeps what the caller may see: all, with list on the kind, else those with get.
-func visible[T any](v *viewer, k kind, list []T, name func(*T) *string) ([]T, error) {
+func visible[T any](ctx context.Context, v *viewer, k kind, list []T, name func(*T) *string) ([]T, error) {
 	if len(list) == 0 {
 		return list, nil
 	}
-	all, err := v.authorizer.ask(v.ctx, v.call.User, question{group: group, resource: k.resource, verb: "list"})
+	all, err := v.authorizer.ask(ctx, v.call.User, question{group: group, resource: k.resource, verb: "list"})
 	if err != nil || all {
 		return list, err
 	}
-	n := needs{ctx: v.ctx, authorizer: v.authorizer, scope: v.call.Scope}
+	n := needs{authorizer: v.authorizer, scope: v.call.Scope}
 	for i := range list {
 		n.on(k, "get", name(&list[i]))
 	}
-	return keep(v, list, n.list)
+	return keep(ctx, v, list, n.list)
 }
 
 // visibleJobs keeps the jobs of queues whose jobs the caller may get.
-func visibleJobs[T any](v *viewer, list []T, queue func(*T) *string) ([]T, error) {
-	n := needs{ctx: v.ctx, authorizer: v.authorizer, scope: v.call.Scope}
+func visibleJobs[T any](ctx context.Context, v *viewer, list []T, queue func(*T) *string) ([]T, error) {
+	n := needs{authorizer: v.authorizer, scope: v.call.Scope}
 	for i := range list {
 		n.onJobsOf(queue(&list[i]), "get")
 	}
-	return keep(v, list, n.list)
+	return keep(ctx, v, list, n.list)
 }
 
-func keep[T any](v *viewer, list []T, questions []question) ([]T, error) {
-	answers, err := v.authorizer.askAll(v.ctx, v.call.User, questions)
+func keep[T any](ctx context.Context, v *viewer, list []T, questions []question) ([]T, error) {
+	answers, err := v.authorizer.askAll(ctx, v.call.User, questions)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -127,9 +128,7 @@ func sdkRequest(tb testing.TB, method, url, body, token string, header http.Head
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	sum := sha256.Sum256([]byte(body))
 	hash := hex.EncodeToString(sum[:])
 	if given := header.Get(headerContent); given != "" {
@@ -260,9 +259,7 @@ func TestParseRefuses(t *testing.T) {
 			t.Parallel()
 			r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/listjobs", http.NoBody)
 			r.Header.Set(headerDate, testTime.Format(TimeFormat))
-			for name, values := range tc.header {
-				r.Header[name] = values
-			}
+			maps.Copy(r.Header, tc.header)
 			r.Header.Set(headerAuthorization, "AWS4-HMAC-SHA256 "+tc.authorization)
 			_, err := Parse(r)
 			var known *batch.Error
@@ -311,7 +308,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("AWS4-HMAC-SHA256 Credential=AKID/20150830/us-east-1/batch/aws4_request, SignedHeaders=host;x-amz-date, Signature="+strings.Repeat("0", 64), "/v1/x?a=b%20", "20150830T123600Z")
 	f.Add("AWS4-HMAC-SHA256 Credential=a/b/c/d/e/aws4_request,SignedHeaders=;,Signature=", "/../%", "")
 	f.Fuzz(func(t *testing.T, authorization, target, date string) {
-		r := &http.Request{Method: "POST", RequestURI: target, Host: "h", Header: http.Header{
+		r := &http.Request{Method: http.MethodPost, RequestURI: target, Host: "h", Header: http.Header{
 			headerAuthorization: {authorization}, headerDate: {date},
 		}}
 		s, err := Parse(r)

@@ -59,7 +59,7 @@ func (o *authOptions) validate(listen string) error {
 		return errors.New("--auth=sigv4 needs --access-keys-file or --session-keys-file")
 	case o.accessKeys != "" && !o.has(authSigV4):
 		return errors.New("--access-keys-file needs --auth=sigv4")
-	case o.sessionKeys != "" && !(o.has(authSigV4) && o.has(authToken)):
+	case o.sessionKeys != "" && (!o.has(authSigV4) || !o.has(authToken)):
 		return errors.New("--session-keys-file needs --auth=sigv4,token: keys are derived from tokens")
 	}
 	return nil

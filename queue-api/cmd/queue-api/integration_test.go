@@ -177,7 +177,7 @@ func (s *site) token(user, audience string) string {
 func (s *site) as(user string) *awsbatch.Client {
 	s.t.Helper()
 	status, body := s.send(http.MethodGet, "/x/v1/credentials", "", http.Header{"Authorization": {s.token(user, "muster.sh")}})
-	var got struct{ AccessKeyId, SecretAccessKey, SessionToken string } //nolint:revive,staticcheck // AWS's spelling
+	var got struct{ AccessKeyId, SecretAccessKey, SessionToken string } //nolint:revive // AWS's spelling
 	if err := json.Unmarshal([]byte(body), &got); err != nil || status != http.StatusOK {
 		s.t.Fatalf("credentials of %s: %d %s", user, status, body)
 	}
