@@ -30,8 +30,7 @@ type reading struct {
 	key      shareKey
 	sweeping bool
 	begun    bool
-	last     string // where the last page began
-	next     string // where the page after it begins; empty at the end
+	last     string // where the last page began; where the second begins, empty without one, while only the first is read
 	skipped  int
 }
 
@@ -45,7 +44,7 @@ func (p *plan) fetch(ctx context.Context, share, after string, limit int) ([]bat
 	}
 	jobs, next, err := p.page(ctx, share, after, limit)
 	if err == nil {
-		r.last, r.next = after, next
+		r.last = after
 		if !r.begun {
 			r.begun, r.last = true, next // so that a sweep goes on, at least by its first page
 		}
