@@ -81,7 +81,7 @@ func TestReadMakesASnapshotOfAllPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := r.Snapshot().All()
-	if len(got) != 2 || got[0].Name != "ce" || got[1].Name != "plain" {
+	if len(got) != 3 || got[0].Name != "ce" || got[1].Name != "plain" || got[2].Name != "serverless" {
 		t.Fatalf("environments = %+v", got)
 	}
 	ce := *got[0]
@@ -98,6 +98,9 @@ func TestReadMakesASnapshotOfAllPages(t *testing.T) {
 	}
 	if got[1].Strategy != BestFit || got[1].CapacityType != "on-demand" || len(got[1].Types) != 3 {
 		t.Errorf("environment = %+v", got[1])
+	}
+	if got[2].CapacityType != "on-demand" || len(got[2].Types) == 0 {
+		t.Errorf("an environment of Fargate's kind has no nodes: %+v", got[2])
 	}
 }
 

@@ -37,6 +37,9 @@ func environmentOf(d *types.ComputeEnvironmentDetail) *Environment {
 	if r.AllocationStrategy == "" {
 		e.Strategy = BestFit // AWS Batch's default
 	}
+	if isFargate(r.Type) {
+		e.InstanceTypes = []string{"optimal"} // such an environment names none
+	}
 	if p := r.ScalingPolicy; p != nil {
 		e.ScaleDownDelay = time.Duration(aws.ToInt32(p.MinScaleDownDelayMinutes)) * time.Minute
 	}
@@ -44,6 +47,13 @@ func environmentOf(d *types.ComputeEnvironmentDetail) *Environment {
 }
 
 var capacityTypes = map[types.CRType]string{
-	types.CRTypeEc2:  batchmeta.CapacityOnDemand,
-	types.CRTypeSpot: batchmeta.CapacitySpot,
+	types.CRTypeEc2:         batchmeta.CapacityOnDemand,
+	types.CRTypeSpot:        batchmeta.CapacitySpot,
+	types.CRTypeFargate:     batchmeta.CapacityOnDemand,
+	types.CRTypeFargateSpot: batchmeta.CapacitySpot,
+}
+
+// isFargate holds for environments that run pods of Fargate's sizes, on nodes that pods share.
+func isFargate(t types.CRType) bool {
+	return t == types.CRTypeFargate || t == types.CRTypeFargateSpot
 }
