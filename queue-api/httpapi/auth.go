@@ -5,8 +5,11 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"sync"
+	"time"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 )
@@ -107,16 +110,45 @@ func (s *Server) credentials(issue func(*http.Request) (any, error)) http.Handle
 	})
 }
 
-// events serves the stream of events to those who may see the queues that they ask for.
+// askAgain is how often it is asked whether a stream may go on.
+const askAgain = 30 * time.Second
+
+// events serves the stream of events to those who may see the queues that they ask for, for as long as they may.
 func (s *Server) events(stream http.Handler) http.Handler {
+	if s.authorizer == nil {
+		return stream
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.authorizer != nil {
-			err := s.authorizer.Authorize(r.Context(), s.call(r), OpStreamEvents, r.URL.Query()["jobQueue"])
-			if err != nil {
-				s.refuse(w, r, err)
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		may := func() error {
+			return s.authorizer.Authorize(ctx, s.call(r), OpStreamEvents, r.URL.Query()["jobQueue"])
+		}
+		if err := may(); err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		var asking sync.WaitGroup
+		defer asking.Wait()
+		defer cancel()
+		asking.Go(func() { endOnceRefused(ctx, cancel, may) })
+		stream.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// endOnceRefused ends what cancel ends as soon as it is refused. While nobody can be asked, it goes on.
+func endOnceRefused(ctx context.Context, cancel func(), may func() error) {
+	ticker := time.NewTicker(askAgain)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if _, refused := errors.AsType[*batch.Error](may()); refused {
+				cancel()
 				return
 			}
 		}
-		stream.ServeHTTP(w, r)
-	})
+	}
 }

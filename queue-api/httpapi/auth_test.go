@@ -12,7 +12,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -267,6 +269,46 @@ func awsapiRequest(operation string) string {
 		return submitBody
 	}
 	return "{}"
+}
+
+func TestStreamEndsOnceItIsRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var answer atomic.Pointer[error]
+		say := func(err error) { answer.Store(&err) }
+		say(nil)
+		cfg := Config{
+			Authorizer: authorizerFunc(func() error { return *answer.Load() }),
+			Events:     http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
+		}
+		s := newServer(t, fakePlane{}, cfg)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			do(s, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/x/v1/events?jobQueue=q", http.NoBody))
+		}()
+		goesOn := func(after time.Duration) bool {
+			time.Sleep(after)
+			synctest.Wait()
+			select {
+			case <-ended:
+				return false
+			default:
+				return true
+			}
+		}
+		if !goesOn(time.Hour) {
+			t.Fatal("the stream ended")
+		}
+		say(errors.New("nobody can be asked"))
+		if !goesOn(time.Hour) {
+			t.Fatal("the stream ended while nobody could be asked")
+		}
+		say(&batch.Error{Code: batch.CodeAccessDenied})
+		if goesOn(askAgain) {
+			t.Error("the stream goes on")
+		}
+	})
 }
 
 func TestBodyIsReadOnceCallerIsKnown(t *testing.T) {
