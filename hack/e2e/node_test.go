@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/batch"
@@ -115,6 +116,9 @@ func (s *site) awaitNothingOf(t *testing.T, id string) {
 	})
 }
 
+// maxApart is less than what a kubelet takes to try again by itself.
+const maxApart = 8 * time.Second
+
 // Pods with addresses of their own have none before their node has made them one: the other nodes' containers wait for it.
 // A worker that fails changes nothing but its own state.
 func TestNodesHaveAddressesOfTheirOwn(t *testing.T) {
@@ -139,9 +143,16 @@ func TestNodesHaveAddressesOfTheirOwn(t *testing.T) {
 	})
 	id := s.start(t, &sdk.SubmitJobInput{JobDefinition: &definition})
 
-	wantEnd(t, s.awaitStatus(t, id+"#0", long, types.JobStatusFailed), "Essential container in task exited", 9)
-	if job, err := s.job(t.Context(), id); err != nil || job.Status != types.JobStatusRunning {
-		t.Errorf("after a worker's end the job is %s, want RUNNING (%v)", job.Status, err)
+	worker := s.awaitStatus(t, id+"#0", long, types.JobStatusFailed)
+	wantEnd(t, worker, "Essential container in task exited", 9)
+	main, err := s.job(t.Context(), id)
+	if err != nil || main.Status != types.JobStatusRunning {
+		t.Errorf("after a worker's end the job is %s, want RUNNING (%v)", main.Status, err)
+	}
+	apart := time.Duration(aws.ToInt64(worker.StartedAt)-aws.ToInt64(main.StartedAt)) * time.Millisecond
+	t.Logf("the worker started %v after the main node", apart)
+	if apart > maxApart {
+		t.Errorf("the worker started %v after the main node, more than %v", apart, maxApart)
 	}
 	w.release(t)
 	wantEnd(t, s.awaitStatus(t, id, long, types.JobStatusSucceeded), "Essential container in task exited", 0)

@@ -36,6 +36,9 @@ const (
 	GangSize = "muster.sh/gang-size"
 	// GangMin is a pod annotation (writer: podspec or a user): how many members must start together; absent means GangSize.
 	GangMin = "muster.sh/gang-min"
+	// Nudged is a pod annotation (writer: podwatch; reader: none): when the pod was last changed for no other reason than that
+	// its kubelet look at it again.
+	Nudged = "muster.sh/nudged"
 	// NonEssential is a pod annotation (writer: podspec; reader: podwatch): the containers, by name, separated by commas,
 	// that the job does not depend on. The attempt is over when one of the others has ended, and their exit codes alone
 	// decide; absent means that every container must end, and all count.

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -239,6 +240,18 @@ func isIPv4(s string) bool {
 func (c *Cluster) Stop(ctx context.Context, pod *corev1.Pod) error {
 	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID}}
 	return ignoreGone(c.client.Pods(pod.Namespace).Delete(ctx, pod.Name, options))
+}
+
+// Nudge implements Pods: a kubelet that waits before it tries again looks at once at a pod that changed.
+func (c *Cluster) Nudge(ctx context.Context, pod *corev1.Pod, now time.Time) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": pod.UID, "annotations": map[string]string{batchmeta.Nudged: now.UTC().Format(time.RFC3339Nano)},
+	}})
+	if err != nil {
+		return fmt.Errorf("nudge pod: %w", err)
+	}
+	_, err = c.client.Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+	return ignoreGone(err)
 }
 
 // Release implements Pods.

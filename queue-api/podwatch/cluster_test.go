@@ -4,6 +4,7 @@ package podwatch
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -81,6 +82,31 @@ func TestAnnounce(t *testing.T) {
 				t.Errorf("owner mismatch (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestNudgeChangesThePod(t *testing.T) {
+	t.Parallel()
+	pod := mainPod(false)
+	client := fake.NewClientset(pod)
+	c, err := NewCluster(client.CoreV1())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Nudge(t.Context(), pod, began); err != nil {
+		t.Fatal(err)
+	}
+	got, err := client.CoreV1().Pods(pod.Namespace).Get(t.Context(), pod.Name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, err := time.Parse(time.RFC3339Nano, got.Annotations[batchmeta.Nudged]); err != nil || !at.Equal(began) {
+		t.Errorf("annotations %v (%v)", got.Annotations, err)
+	}
+	gone := mainPod(false)
+	gone.Name = "gone"
+	if err := c.Nudge(t.Context(), gone, began); err != nil {
+		t.Errorf("a pod that is gone: %v", err)
 	}
 }
 

@@ -144,6 +144,32 @@ func (w *Watcher) announce(ctx context.Context, job batch.Job, members []member)
 	return err
 }
 
+// nudgeAgain is how long a kubelet may take to find the main node's address once it was nudged.
+const nudgeAgain = 2 * time.Second
+
+// hasten nudges the kubelets whose containers could not start before the main node's address was known: by themselves they
+// try again ten seconds later and more. It returns when to look again.
+func (w *Watcher) hasten(ctx context.Context, job batch.Job, members []member) (time.Duration, error) {
+	if !job.IsMultiNode() || len(members) == 0 || !w.notes.isAnnounced(job.ID, job.Current.Number) {
+		return 0, nil
+	}
+	var expecting []member
+	for _, m := range members {
+		if _, reason, _ := stuck(m.pod); m.pod.DeletionTimestamp == nil && isExpectingAddress(job, m, reason) {
+			expecting = append(expecting, m)
+		}
+	}
+	if len(expecting) == 0 {
+		return 0, nil
+	}
+	now := w.cfg.Clock.Now()
+	if left := w.notes.nudgedAt(job.ID).Add(nudgeAgain).Sub(now); left > 0 {
+		return left, nil
+	}
+	w.notes.setNudged(job.ID, now)
+	return nudgeAgain, each(expecting, func(m member) error { return w.pods.Nudge(ctx, m.pod, now) })
+}
+
 // isExpectingAddress reports whether a container of a node cannot start because the main node's address is not known yet,
 // which is no failure of its own.
 func isExpectingAddress(job batch.Job, m member, reason string) bool {
@@ -155,7 +181,8 @@ func isExpectingAddress(job batch.Job, m member, reason string) bool {
 type notes struct {
 	mu        sync.Mutex // guards what follows
 	lost      map[string]bool
-	announced map[string]int // by job: the attempt
+	announced map[string]int       // by job: the attempt
+	nudged    map[string]time.Time // by job
 }
 
 // setLost says that a pod of the job was deleted.
@@ -192,9 +219,25 @@ func (n *notes) isAnnounced(id string, attempt int) bool {
 	return n.announced[id] == attempt
 }
 
+func (n *notes) setNudged(id string, at time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.nudged == nil {
+		n.nudged = map[string]time.Time{}
+	}
+	n.nudged[id] = at
+}
+
+func (n *notes) nudgedAt(id string) time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.nudged[id]
+}
+
 // forget drops what is known of a job that has no pods any more.
 func (n *notes) forget(id string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.announced, id)
+	delete(n.nudged, id)
 }

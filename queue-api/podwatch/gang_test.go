@@ -30,6 +30,7 @@ type manyPods struct {
 	pods      map[string]*corev1.Pod
 	stopped   []string
 	announced []string
+	nudged    []string
 	address   bool // whether the main node's address is known
 }
 
@@ -62,6 +63,13 @@ func (c *manyPods) Announce(_ context.Context, main *corev1.Pod) (bool, error) {
 		c.announced = append(c.announced, main.Name)
 	}
 	return c.address, nil
+}
+
+func (c *manyPods) Nudge(_ context.Context, pod *corev1.Pod, _ time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nudged = append(c.nudged, pod.Name)
+	return nil
 }
 
 func (c *manyPods) Stop(_ context.Context, pod *corev1.Pod) error {
@@ -438,12 +446,23 @@ func TestOtherNodesWaitForTheMainNodesAddress(t *testing.T) {
 	s.settle(t)
 	s.clock.Step(time.Hour)
 	s.cluster.address = true
-	s.settle(t)
+	if again := s.settle(t); again != nudgeAgain {
+		t.Errorf("looks again after %v, want %v", again, nudgeAgain)
+	}
+	s.clock.Step(nudgeAgain / 2)
 	s.settle(t)
 	s.want(t, isStarting, "", isStarting, isStarting)
 	s.wantStopped(t)
 	if diff := cmp.Diff([]string{"p1"}, s.cluster.announced); diff != "" {
 		t.Errorf("announced mismatch (-want +got):\n%s", diff)
+	}
+	// Its kubelet is nudged, and again if that was too soon.
+	for want := 1; want <= 2; want++ {
+		if diff := cmp.Diff(slices.Repeat([]string{"p0"}, want), s.cluster.nudged); diff != "" {
+			t.Errorf("nudged mismatch (-want +got):\n%s", diff)
+		}
+		s.clock.Step(nudgeAgain / 2)
+		s.settle(t)
 	}
 	// Anything else that is missing is a failure.
 	s.be(podIn(corev1.PodPending, "n", waiting("CreateContainerConfigError", `secret "s" not found`)), "p0")

@@ -34,6 +34,8 @@ type Pods interface {
 	// Announce tells the address of a multi-node job's main node to the other nodes, whose containers wait for it. It
 	// returns false while the address is not known.
 	Announce(ctx context.Context, main *corev1.Pod) (bool, error)
+	// Nudge has the pod's kubelet look at it again at once.
+	Nudge(ctx context.Context, pod *corev1.Pod, now time.Time) error
 	// Stop deletes the pod with its grace period.
 	Stop(ctx context.Context, pod *corev1.Pod) error
 	// Release removes the tracking finalizer.
@@ -101,7 +103,12 @@ func (w *Watcher) advance(ctx context.Context, job batch.Job, members []member) 
 	if err := w.announce(ctx, job, current(job, members)); err != nil {
 		return job, 0, err
 	}
-	job, next, err := w.takeBack(ctx, job, current(job, members))
+	next, err := w.hasten(ctx, job, current(job, members))
+	if err != nil {
+		return job, 0, err
+	}
+	again = sooner(again, next)
+	job, next, err = w.takeBack(ctx, job, current(job, members))
 	return job, sooner(again, next), err
 }
 

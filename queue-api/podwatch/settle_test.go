@@ -44,6 +44,7 @@ func (c *onePod) InstanceID(_ context.Context, node string) string {
 	return "i-1"
 }
 func (c *onePod) Announce(context.Context, *corev1.Pod) (bool, error) { return true, nil }
+func (c *onePod) Nudge(context.Context, *corev1.Pod, time.Time) error { return nil }
 func (c *onePod) Stop(context.Context, *corev1.Pod) error             { c.stopped++; return nil }
 func (c *onePod) Release(_ context.Context, pod *corev1.Pod) error {
 	if slices.Contains(pod.Finalizers, batchmeta.Tracking) {
