@@ -39,9 +39,15 @@ func (e *apiError) Error() string { return e.Code + ": " + e.Message }
 // drivers start the clients.
 var drivers = map[string]func(*testing.T) driver{
 	"awscli": func(*testing.T) driver { return commandLine{} },
-	"boto3":  func(t *testing.T) driver { return startProcess(t, "/usr/bin/python3", "testdata/boto3_driver.py") },
-	"go":     func(*testing.T) driver { return newGoSDK() },
-	"js":     func(t *testing.T) driver { return startProcess(t, "node", jsDriver) },
+	"boto3": func(t *testing.T) driver {
+		t.Helper()
+		return startProcess(t, "/usr/bin/python3", "testdata/boto3_driver.py")
+	},
+	"go": func(*testing.T) driver { return newGoSDK() },
+	"js": func(t *testing.T) driver {
+		t.Helper()
+		return startProcess(t, "node", jsDriver)
+	},
 }
 
 func environment() []string {

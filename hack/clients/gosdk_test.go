@@ -40,7 +40,7 @@ func (g goSDK) call(ctx context.Context, operation string, input []byte) (any, *
 		return nil, nil, err
 	}
 	results := method.Call([]reflect.Value{reflect.ValueOf(ctx), in})
-	if err, _ := results[1].Interface().(error); err != nil {
+	if err, ok := reflect.TypeAssert[error](results[1]); ok && err != nil {
 		if refused, ok := errors.AsType[smithy.APIError](err); ok {
 			return nil, &apiError{Code: refused.ErrorCode(), Message: refused.ErrorMessage()}, nil
 		}
@@ -51,10 +51,10 @@ func (g goSDK) call(ctx context.Context, operation string, input []byte) (any, *
 
 // plain turns the SDK's output into what JSON would have given, members without a value left out.
 func plain(v reflect.Value) any {
-	switch v.Kind() {
-	case reflect.Pointer:
+	switch kind := v.Kind(); {
+	case kind == reflect.Pointer:
 		return plain(v.Elem())
-	case reflect.Struct:
+	case kind == reflect.Struct:
 		out := map[string]any{}
 		for i := range v.NumField() {
 			field := v.Type().Field(i)
@@ -64,28 +64,28 @@ func plain(v reflect.Value) any {
 			out[lowerFirst(field.Name)] = plain(v.Field(i))
 		}
 		return out
-	case reflect.Slice:
+	case kind == reflect.Slice:
 		out := make([]any, v.Len())
 		for i := range out {
 			out[i] = plain(v.Index(i))
 		}
 		return out
-	case reflect.Map:
+	case kind == reflect.Map:
 		out := map[string]any{}
 		for _, k := range v.MapKeys() {
 			out[k.String()] = plain(v.MapIndex(k))
 		}
 		return out
-	case reflect.String:
+	case kind == reflect.String:
 		return v.String()
-	case reflect.Bool:
+	case kind == reflect.Bool:
 		return v.Bool()
-	case reflect.Float32, reflect.Float64:
+	case v.CanFloat():
 		return v.Float()
-	case reflect.Int, reflect.Int32, reflect.Int64:
+	case v.CanInt():
 		return float64(v.Int())
 	default:
-		panic("the SDK has a member of kind " + v.Kind().String())
+		panic("the SDK has a member of kind " + kind.String())
 	}
 }
 

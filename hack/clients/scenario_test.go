@@ -38,14 +38,18 @@ var site = []step{
 			"securityGroupIds": []any{"sg-0123456789abcdef0"}, "instanceRole": "ecsInstanceRole",
 		},
 	}},
-	{Call: "DescribeComputeEnvironments", Input: map[string]any{"computeEnvironments": []any{"$name"}},
-		Until: map[string]any{"computeEnvironments": []any{map[string]any{"status": "VALID"}}}},
+	{
+		Call: "DescribeComputeEnvironments", Input: map[string]any{"computeEnvironments": []any{"$name"}},
+		Until: map[string]any{"computeEnvironments": []any{map[string]any{"status": "VALID"}}},
+	},
 	{Call: "CreateJobQueue", Input: map[string]any{
 		"jobQueueName": "$name", "priority": 1,
 		"computeEnvironmentOrder": []any{map[string]any{"order": 1, "computeEnvironment": "$name"}},
 	}},
-	{Call: "DescribeJobQueues", Input: map[string]any{"jobQueues": []any{"$name"}},
-		Until: map[string]any{"jobQueues": []any{map[string]any{"status": "VALID", "state": "ENABLED"}}}},
+	{
+		Call: "DescribeJobQueues", Input: map[string]any{"jobQueues": []any{"$name"}},
+		Until: map[string]any{"jobQueues": []any{map[string]any{"status": "VALID", "state": "ENABLED"}}},
+	},
 }
 
 // step is one call. In strings of Input, Want, Error and Until, $name is the scenario's own name on this client, $region the
@@ -92,6 +96,7 @@ func loadScenarios(t *testing.T) map[string]scenario {
 
 // TestScenarios plays every scenario through every client that can.
 func TestScenarios(t *testing.T) {
+	t.Parallel()
 	scenarios := loadScenarios(t)
 	played, steps := map[string]int{}, 0
 	for name, s := range scenarios {

@@ -202,7 +202,8 @@ func frames(t *testing.T, body io.Reader, n int) (ids, statuses []string) {
 	return ids, statuses
 }
 
-func openStream(t *testing.T, url, lastEventID string) *http.Response {
+// openStream opens a stream that ends with the test. Its header says how it was answered.
+func openStream(t *testing.T, url, lastEventID string) (int, http.Header, io.Reader) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -216,7 +217,7 @@ func openStream(t *testing.T, url, lastEventID string) *http.Response {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { reply.Body.Close() })
-	return reply
+	return reply.StatusCode, reply.Header, reply.Body
 }
 
 func TestStreamGoesOnWhereTheClientLeftOff(t *testing.T) {
@@ -225,17 +226,18 @@ func TestStreamGoesOnWhereTheClientLeftOff(t *testing.T) {
 	server := httptest.NewServer(NewStream(f.store, f.composer(), StreamConfig{Poll: 5 * time.Millisecond}))
 	t.Cleanup(server.Close)
 	f.submit(t) // before the stream: not told
-	reply := openStream(t, server.URL, "")
-	if got := reply.Header.Get("Content-Type"); got != "text/event-stream" {
+	_, header, body := openStream(t, server.URL, "")
+	if got := header.Get("Content-Type"); got != "text/event-stream" {
 		t.Fatalf("content type %q", got)
 	}
 	id := f.submit(t)
 	f.step(t, id, lifecycle.Cancelled{Reason: "r"})
-	ids, statuses := frames(t, reply.Body, 2)
+	ids, statuses := frames(t, body, 2)
 	if diff := cmp.Diff([]string{"RUNNABLE", "FAILED"}, statuses); diff != "" {
 		t.Fatalf("statuses (-want +got):\n%s", diff)
 	}
-	_, again := frames(t, openStream(t, server.URL, ids[0]).Body, 1)
+	_, _, rest := openStream(t, server.URL, ids[0])
+	_, again := frames(t, rest, 1)
 	if diff := cmp.Diff([]string{"FAILED"}, again); diff != "" {
 		t.Errorf("after the first event (-want +got):\n%s", diff)
 	}
@@ -247,10 +249,10 @@ func TestStreamOfOneJob(t *testing.T) {
 	server := httptest.NewServer(NewStream(f.store, f.composer(), StreamConfig{Poll: 5 * time.Millisecond}))
 	t.Cleanup(server.Close)
 	mine := f.submit(t)
-	reply := openStream(t, server.URL+"?jobQueue=q&jobId="+mine, "")
+	_, _, body := openStream(t, server.URL+"?jobQueue=q&jobId="+mine, "")
 	f.step(t, f.submit(t), lifecycle.Cancelled{Reason: "other"})
 	f.step(t, mine, lifecycle.Terminated{Reason: "mine"})
-	if _, statuses := frames(t, reply.Body, 1); len(statuses) != 1 || statuses[0] != "FAILED" {
+	if _, statuses := frames(t, body, 1); len(statuses) != 1 || statuses[0] != "FAILED" {
 		t.Errorf("got %v", statuses)
 	}
 }
@@ -274,9 +276,9 @@ func TestStreamRefusals(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(tc.stream)
 			t.Cleanup(server.Close)
-			reply := openStream(t, server.URL+tc.query, tc.last)
-			if reply.StatusCode != tc.status || reply.Header.Get("X-Amzn-Errortype") != tc.code {
-				t.Errorf("got %d %s", reply.StatusCode, reply.Header.Get("X-Amzn-Errortype"))
+			status, header, _ := openStream(t, server.URL+tc.query, tc.last)
+			if status != tc.status || header.Get("X-Amzn-Errortype") != tc.code {
+				t.Errorf("got %d %s", status, header.Get("X-Amzn-Errortype"))
 			}
 		})
 	}
