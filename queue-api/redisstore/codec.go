@@ -47,16 +47,16 @@ func parseRecord(fields []any) (r record, ok bool) {
 }
 
 // job joins a record and its spec.
-func (r record) job(id shortID, s *spec) (batch.Job, error) {
+func (r record) job(at address, s *spec) (batch.Job, error) {
 	created, err := strconv.ParseInt(r.created, 10, 64)
 	if err != nil {
-		return batch.Job{}, fmt.Errorf("decode job %s: %w", id, err)
+		return batch.Job{}, fmt.Errorf("decode job %s: %w", at, err)
 	}
 	job := s.job()
-	job.ID, job.Name, job.CreatedAt = id.String(), r.name, fromMillis(created)
+	job.ID, job.Name, job.CreatedAt = at.String(), r.name, fromMillis(created)
 	if r.dependsOn != "" {
 		if err := json.Unmarshal([]byte(r.dependsOn), &job.DependsOn); err != nil {
-			return batch.Job{}, fmt.Errorf("decode job %s: %w", id, err)
+			return batch.Job{}, fmt.Errorf("decode job %s: %w", at, err)
 		}
 	}
 	if err := r.change(&job); err != nil {

@@ -232,8 +232,8 @@ func TestLocate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if at.slot != slotOf(7) || at.id.String() != id {
-			t.Errorf("%s is at %q as %s", id, at.slot, at.id)
+		if at.slot != slotOf(7) || at.String() != id {
+			t.Errorf("%s is at %q as %s", id, at.slot, at)
 		}
 	}
 	for _, id := range []string{"", "x", batch.NodeID(job, 1), job + ":9999999999", strings.ToUpper(job) + "x"} {

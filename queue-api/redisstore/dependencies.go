@@ -82,14 +82,15 @@ func (s *Store) RemoveDependent(ctx context.Context, on string, dependent batch.
 
 // Settled implements storetest.Store.
 func (s *Store) Settled(ctx context.Context, queueNumber int, after int64, limit int) ([]batch.Settled, error) {
-	marks, err := s.client.ZRangeByScoreWithScores(ctx, slotOf(queueNumber).settled(),
+	q := slotOf(queueNumber)
+	marks, err := s.client.ZRangeByScoreWithScores(ctx, q.settled(),
 		&redis.ZRangeBy{Min: "(" + strconv.FormatInt(after, 10), Max: "+inf", Count: int64(limit)}).Result()
 	if err != nil {
 		return nil, wrap(err)
 	}
 	out := make([]batch.Settled, len(marks))
 	for i, z := range marks {
-		out[i] = batch.Settled{ID: shortID(fmt.Sprint(z.Member)).String(), Mark: int64(z.Score)}
+		out[i] = batch.Settled{ID: q.full(shortID(fmt.Sprint(z.Member))), Mark: int64(z.Score)}
 	}
 	return out, nil
 }

@@ -43,7 +43,7 @@
 //	muster:{N}:epoch                    string  the newest leader that wrote here                  for ever
 //	muster:{N}:closed                   string  the queue is being deleted: no submissions         for ever
 //
-// ID is the 16 bytes of a UUID, and four more for the index of a child. What jobs have in common is kept once: the spec. A
+// ID is 13 bytes of a UUID, and four more for the index of a child. What jobs have in common is kept once: the spec. A
 // plain waiting job costs its record, small enough for Redis to keep it in one piece, and an entry in two indexes. An array
 // costs one record and, from its first child's admission on, a letter for each child; a child gets a record of its own with its first
 // transition. What is forgotten is forgotten by Prune; nothing expires.

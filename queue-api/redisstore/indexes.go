@@ -52,9 +52,10 @@ func (s *Store) latestFirst(ctx context.Context, q slot, key, after string, limi
 
 // Live implements storetest.Store.
 func (s *Store) Live(ctx context.Context, queueNumber int) ([]string, error) {
-	ids, err := s.client.SMembers(ctx, slotOf(queueNumber).live()).Result()
+	q := slotOf(queueNumber)
+	ids, err := s.client.SMembers(ctx, q.live()).Result()
 	for i, id := range ids {
-		ids[i] = shortID(id).String()
+		ids[i] = q.full(shortID(id))
 	}
 	return ids, wrap(err)
 }

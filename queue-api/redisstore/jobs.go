@@ -209,9 +209,9 @@ func (r *reads) decode(a address, specs map[string]*spec) (batch.Job, error) {
 	}
 	shared := specs[rec.digest]
 	if shared == nil {
-		return batch.Job{}, fmt.Errorf("job %s: %w", a.id, errNoSpec)
+		return batch.Job{}, fmt.Errorf("job %s: %w", a, errNoSpec)
 	}
-	job, err := rec.job(a.id.job(), shared)
+	job, err := rec.job(address{slot: a.slot, id: a.id.job()}, shared)
 	if err != nil || !a.id.isChild() {
 		return job, err
 	}

@@ -25,13 +25,14 @@ func (s *Store) StatusChanges(ctx context.Context, queueNumber int, after string
 		}
 		from = "(" + after
 	}
-	entries, err := s.client.XRangeN(ctx, slotOf(queueNumber).events(), from, "+", int64(limit)).Result()
+	q := slotOf(queueNumber)
+	entries, err := s.client.XRangeN(ctx, q.events(), from, "+", int64(limit)).Result()
 	if err != nil {
 		return nil, wrap(err)
 	}
 	out := make([]batch.StatusChange, 0, len(entries))
 	for _, e := range entries {
-		c, err := decodeChange(e)
+		c, err := decodeChange(q, e)
 		if err != nil {
 			return nil, err
 		}
@@ -40,7 +41,7 @@ func (s *Store) StatusChanges(ctx context.Context, queueNumber int, after string
 	return out, nil
 }
 
-func decodeChange(e redis.XMessage) (batch.StatusChange, error) {
+func decodeChange(q slot, e redis.XMessage) (batch.StatusChange, error) {
 	var fields [5]string
 	for i, name := range [...]string{"j", "f", "t", "a", "r"} {
 		fields[i], _ = e.Values[name].(string)
@@ -50,7 +51,7 @@ func decodeChange(e redis.XMessage) (batch.StatusChange, error) {
 		return batch.StatusChange{}, fmt.Errorf("decode entry %s of the outbox: %w", e.ID, errors.Join(errUnknownLetter, err))
 	}
 	c := batch.StatusChange{
-		Cursor: e.ID, JobID: shortID(fields[0]).String(), To: statusOf[fields[2][0]], At: fromMillis(at), Reason: fields[4],
+		Cursor: e.ID, JobID: q.full(shortID(fields[0])), To: statusOf[fields[2][0]], At: fromMillis(at), Reason: fields[4],
 	}
 	if fields[1] != "" {
 		c.From = statusOf[fields[1][0]]

@@ -61,7 +61,7 @@ func (s *Store) retire(ctx context.Context, q slot, ids []string) error {
 			a.record(), a.status(batch.StatusFailed), a.ended(), a.children(a.id), a.dependents(a.id), a.specs(),
 			a.specReferences(), a.settled(),
 		}
-		if job := known[a.id.String()]; job != nil {
+		if job := known[a.String()]; job != nil {
 			keys[1] = a.status(job.Status)
 			for _, c := range job.Consumables {
 				keys = append(keys, a.consumers(c.Name))

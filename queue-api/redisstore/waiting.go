@@ -177,7 +177,7 @@ func (s *Store) pages(ctx context.Context, q slot, readings []*reading) ([]batch
 		if n == len(jobs) {
 			break
 		}
-		if jobs[n].ID != a.id.String() { // gone since
+		if jobs[n].ID != a.String() { // gone since
 			continue
 		}
 		if jobs[n].IsWaiting() {

@@ -11,7 +11,7 @@ import (
 
 // reads measures DescribeJobs of 100 jobs and pages of ListJobs, with all jobs stored.
 func (b *bench) reads(context.Context) error {
-	const page, requests, clients = 100, 2000, 4
+	const page, requests, clients = 100, 2000, 2
 	c, err := dial(b.api.address)
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -131,19 +130,19 @@ func (b *bench) submitCommand(ctx context.Context) ([]string, error) {
 	if _, err := redisstore.New(spy, redisstore.Config{}).Submit(ctx, batch.MaxQueueNumber, job); err != nil {
 		return nil, err
 	}
-	id, err := hex.DecodeString(strings.ReplaceAll(job.ID, "-", ""))
-	if err != nil {
-		return nil, err
-	}
 	for _, args := range heard.commands {
 		if fmt.Sprint(args[0]) != "evalsha" {
 			continue
 		}
+		keys, err := strconv.Atoi(fmt.Sprint(args[2]))
+		if err != nil {
+			return nil, err
+		}
+		id := text(args[3+keys])
+		filler := "__rand_int__" + strings.Repeat("x", len(id)-len("__rand_int__"))
 		out := make([]string, len(args))
 		for i, arg := range args {
-			text := text(arg)
-			text = strings.ReplaceAll(text, string(id), "__rand_int__abcd")
-			out[i] = strings.Map(printable, text)
+			out[i] = strings.Map(printable, strings.ReplaceAll(text(arg), id, filler))
 		}
 		return out, nil
 	}
