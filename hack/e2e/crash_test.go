@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/batch"
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	"github.com/google/go-cmp/cmp"
 )
@@ -188,6 +190,28 @@ func TestCrashInTheMiddleOfAnArray(t *testing.T) {
 	if diff := cmp.Diff([]string{"ran"}, w.lines(t, "last")); diff != "" {
 		t.Errorf("the last job ran (-want +got):\n%s", diff)
 	}
+}
+
+// Whoever makes the main node's address known, and sees what its end means, is away when that is due.
+func TestCrashWhileAGangStartsAndEnds(t *testing.T) {
+	s, w := newSite(t, "crash-gang", siteConfig{}), newWitness(t)
+	id := s.start(t, &sdk.SubmitJobInput{JobDefinition: aws.String(s.registerPodNetwork(t, w))})
+	local.awaitLaunch(t, s.name)
+	local.kill(t, "queue-api")
+	w.awaitMark(t, "own")
+	local.start(t, "queue-api")
+	w.awaitMark(t, "told")
+	local.kill(t, "queue-api")
+	w.release(t)
+	w.awaitMark(t, "ends")
+	local.start(t, "queue-api")
+	wantEnd(t, s.awaitStatus(t, id, long, types.JobStatusSucceeded), "Essential container in task exited", 0)
+	for name, want := range map[string][]string{"ends": {"ended"}, "told": w.lines(t, "own")} {
+		if diff := cmp.Diff(want, w.lines(t, name)); diff != "" {
+			t.Errorf("what the containers wrote to %s (-want +got):\n%s", name, diff)
+		}
+	}
+	s.awaitNothingOf(t, id)
 }
 
 func atLeast(want, got int) error {
