@@ -31,7 +31,7 @@ func (c *cluster) terminate(t *testing.T, id string) {
 	}
 }
 
-// Neither the job nor its exit code tells of it: nobody is left who knew the code.
+// Its exit code is unknown, not made up: nobody is left who could tell.
 func TestReclaimedInstanceIsAFailureOfTheHost(t *testing.T) {
 	t.Parallel()
 	s, w := newSite(t, "reclaim", siteConfig{}), newWitness(t)
