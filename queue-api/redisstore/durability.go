@@ -46,7 +46,27 @@ func (s *Store) Check(ctx context.Context) error {
 	if err != nil {
 		return wrap(err)
 	}
-	info := parseInfo(text)
+	if err := checkInfo(parseInfo(text)); err != nil {
+		return err
+	}
+	switch s.durability {
+	case Fsync:
+		return s.checkSetting(ctx, "appendfsync", "always", "durability fsync")
+	case Replicated:
+		return s.checkSetting(ctx, "min-replicas-to-write", "1", "durability replicated")
+	case Relaxed, Volatile:
+	}
+	return nil
+}
+
+// errLoading says that Redis was started lately. It claims meanwhile to have no append-only file, the one that it reads.
+var errLoading = errors.New("redis is loading its append-only file")
+
+// checkInfo checks what every durability needs.
+func checkInfo(info map[string]string) error {
+	if info["loading"] == "1" {
+		return errLoading
+	}
 	if policy := info["maxmemory_policy"]; policy != "noeviction" {
 		return fmt.Errorf("maxmemory-policy is %s, must be noeviction: other policies drop jobs when memory is short: %w", policy, ErrUnsafe)
 	}
@@ -58,13 +78,6 @@ func (s *Store) Check(ctx context.Context) error {
 	}
 	if status := info["aof_last_write_status"]; status != "ok" {
 		return fmt.Errorf("aof_last_write_status is %s: Redis cannot write its append-only file: %w", status, ErrUnsafe)
-	}
-	switch s.durability {
-	case Fsync:
-		return s.checkSetting(ctx, "appendfsync", "always", "durability fsync")
-	case Replicated:
-		return s.checkSetting(ctx, "min-replicas-to-write", "1", "durability replicated")
-	case Relaxed, Volatile:
 	}
 	return nil
 }

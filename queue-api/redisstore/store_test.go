@@ -120,6 +120,15 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// While Redis loads its append-only file it says that it has none.
+func TestCheckWaitsForLoading(t *testing.T) {
+	t.Parallel()
+	err := checkInfo(parseInfo("# Persistence\r\nloading:1\r\naof_enabled:0\r\n# Memory\r\nmaxmemory_policy:noeviction\r\n"))
+	if err == nil || errors.Is(err, ErrUnsafe) {
+		t.Errorf("got %v, want an error that passes", err)
+	}
+}
+
 func TestReplicatedWriteWithoutReplicaFails(t *testing.T) {
 	t.Parallel()
 	s := New(startRedis(t, safeSettings()...), Config{Durability: Replicated})

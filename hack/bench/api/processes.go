@@ -29,10 +29,7 @@ type redisServer struct {
 
 func startRedis(ctx context.Context, dir string) (*redisServer, error) {
 	r := &redisServer{port: freePort()}
-	var err error
-	r.cmd, err = start(ctx, dir, "redis-server", "--port", r.port, "--bind", "127.0.0.1", "--dir", dir, "--save", "",
-		"--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction")
-	if err != nil {
+	if err := r.start(ctx, dir); err != nil {
 		return nil, err
 	}
 	options, err := redisstore.Options("redis://127.0.0.1:" + r.port)
@@ -41,6 +38,18 @@ func startRedis(ctx context.Context, dir string) (*redisServer, error) {
 	}
 	r.client = redis.NewClient(options)
 	return r, nil
+}
+
+func (r *redisServer) start(ctx context.Context, dir string) (err error) {
+	r.cmd, err = start(ctx, dir, "redis-server", "--port", r.port, "--bind", "127.0.0.1", "--dir", dir, "--save", "",
+		"--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction")
+	return err
+}
+
+// restart kills the server and starts it again with what it has on disk. It returns at once: the server loads meanwhile.
+func (r *redisServer) restart(ctx context.Context, dir string) error {
+	kill(r.cmd)
+	return r.start(ctx, dir)
 }
 
 func (r *redisServer) stop() {
