@@ -135,8 +135,10 @@ func (s *Store) read(ctx context.Context, at []address) ([]batch.Job, error) {
 
 func (s *Store) readOnce(ctx context.Context, at []address) ([]batch.Job, error) {
 	r := s.newReads(at)
-	if _, err := r.pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return nil, wrap(err)
+	for _, pipe := range r.pipes {
+		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+			return nil, wrap(err)
+		}
 	}
 	specs, err := s.loadSpecs(ctx, r.digests(at))
 	if err != nil {
@@ -156,38 +158,48 @@ func (s *Store) readOnce(ctx context.Context, at []address) ([]batch.Job, error)
 	return out, nil
 }
 
-// reads are what a pipeline fetches to make jobs of their addresses.
+// reads are what is fetched to make jobs of their addresses.
 type reads struct {
-	pipe    redis.Pipeliner
 	records map[address]*redis.SliceCmd  // of jobs, arrays and children
 	letters map[address]*redis.StringCmd // of children, in their array's string
+	pipes   []redis.Pipeliner            // one for all jobs, and one for each queue of which children are asked for
 }
 
 func (s *Store) newReads(at []address) *reads {
-	r := &reads{records: make(map[address]*redis.SliceCmd, len(at)), letters: map[address]*redis.StringCmd{}, pipe: s.client.Pipeline()}
+	r := &reads{records: make(map[address]*redis.SliceCmd, len(at)), letters: map[address]*redis.StringCmd{}}
+	pipes := map[slot]redis.Pipeliner{}
 	for _, a := range at {
-		if a.id.isChild() {
-			// A child, its letter and its array must be of one moment.
-			r.pipe = s.client.TxPipeline()
-			break
+		if a.id.isChild() && pipes[a.slot] == nil {
+			pipes[a.slot] = s.client.TxPipeline() // a child, its letter and its array must be of one moment
+			r.pipes = append(r.pipes, pipes[a.slot])
 		}
 	}
-	ctx := context.Background() // commands are only collected here
+	plain := s.client.Pipeline()
 	for _, a := range at {
-		if _, ok := r.records[a]; ok {
-			continue
+		pipe := pipes[a.slot]
+		if pipe == nil {
+			pipe = plain
 		}
-		r.records[a] = r.pipe.HMGet(ctx, a.record(), jobFields...)
-		if !a.id.isChild() {
-			continue
-		}
-		array := address{slot: a.slot, id: a.id.job()}
-		r.letters[a] = r.pipe.GetRange(ctx, a.children(array.id), int64(a.id.index()), int64(a.id.index()))
-		if _, ok := r.records[array]; !ok {
-			r.records[array] = r.pipe.HMGet(ctx, array.record(), jobFields...)
-		}
+		r.add(pipe, a)
+	}
+	if plain.Len() > 0 {
+		r.pipes = append(r.pipes, plain)
 	}
 	return r
+}
+
+func (r *reads) add(pipe redis.Pipeliner, a address) {
+	if _, ok := r.records[a]; ok {
+		return
+	}
+	ctx := context.Background() // commands are only collected here
+	r.records[a] = pipe.HMGet(ctx, a.record(), jobFields...)
+	if a.id.isChild() {
+		array := address{slot: a.slot, id: a.id.job()}
+		index := int64(a.id.index())
+		r.letters[a] = pipe.GetRange(ctx, a.children(array.id), index, index)
+		r.add(pipe, array)
+	}
 }
 
 // digests are those of the specs that decode needs.

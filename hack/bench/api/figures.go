@@ -27,15 +27,23 @@ func (b *bench) below(name string, measured, bound float64, form, note string) {
 	b.figures = append(b.figures, figure{name, fmt.Sprintf(form, measured), "below " + fmt.Sprintf(form, bound), measured >= bound, note})
 }
 
+// info is a figure without a bound.
+func (b *bench) info(name string, measured float64, form, note string) {
+	b.figures = append(b.figures, figure{name, fmt.Sprintf(form, measured), "", false, note})
+}
+
 // report prints every figure and fails if one is missed.
 func (b *bench) report() error {
 	missed := 0
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	for _, f := range b.figures {
 		verdict := "ok"
-		if f.missed {
+		switch {
+		case f.missed:
 			verdict = "MISSED"
 			missed++
+		case f.bound == "":
+			verdict = ""
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", f.name, f.measured, f.bound, verdict, f.note)
 	}
