@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
+	"github.com/google/go-cmp/cmp"
 )
 
 // The bounds are generous: the numbers are for the log.
@@ -45,4 +47,28 @@ func TestNodesComeFromZeroAndGoBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("SUCCEEDED to no pod, node, instance or process left: %v", time.Since(succeeded).Round(time.Millisecond))
+}
+
+// Its exit code is unknown, not made up: nobody is left who could tell. Kubernetes gives a lost node's pods up after a minute
+// and more, so this begins before the tests that run one by one and ends after them.
+func TestReclaimedInstanceIsAFailureOfTheHost(t *testing.T) {
+	s, w := newSite(t, "reclaim", siteConfig{}), newWitness(t)
+	id := s.submit(t, shell{script: `echo "$AWS_BATCH_JOB_ATTEMPT" >>/host/runs; [ "$AWS_BATCH_JOB_ATTEMPT" -eq 2 ] || sleep 600`, folder: w.folder, attempts: 2})
+	s.awaitStatus(t, id, long, types.JobStatusRunning)
+	instances, err := local.instances(t.Context(), s.name)
+	if err != nil || len(instances) != 1 {
+		t.Fatalf("%d instances, want 1 (%v)", len(instances), err)
+	}
+	lost, terminated := instances[0].InstanceID, time.Now()
+	local.terminate(t, lost)
+	t.Parallel()
+
+	job := s.awaitStatus(t, id, long+time.Minute, types.JobStatusSucceeded)
+	wantEnd(t, job, "Essential container in task exited", -1, 0)
+	t.Logf("the end of the instance to the job's start on another: %v",
+		time.UnixMilli(aws.ToInt64(job.StartedAt)).Sub(terminated).Round(time.Second))
+	if diff := cmp.Diff([]string{"1", "2"}, w.lines(t, "runs")); diff != "" {
+		t.Errorf("attempts that ran (-want +got):\n%s", diff)
+	}
+	wantText(t, "eksAttempts[0].statusReason", aws.ToString(job.EksAttempts[0].StatusReason), "Host EC2 (instance "+lost+") terminated.")
 }

@@ -128,3 +128,40 @@ func TestImageThatCannotBePulled(t *testing.T) {
 		t.Errorf("the attempt started at %d, although nothing ran", *attempt.StartedAt)
 	}
 }
+
+func TestKernelKillsAContainer(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "killed", siteConfig{})
+	run := func(t *testing.T, script string) string {
+		t.Helper()
+		definition := s.register(t, &sdk.RegisterJobDefinitionInput{
+			Type: types.JobDefinitionTypeContainer, ContainerProperties: container(script, "0.25", t.TempDir()),
+		})
+		return s.start(t, &sdk.SubmitJobInput{JobDefinition: &definition})
+	}
+	want := func(t *testing.T, job types.JobDetail, statusReason, reason string) {
+		t.Helper()
+		wantText(t, "statusReason", aws.ToString(job.StatusReason), statusReason)
+		if c := job.Container; c == nil || c.ExitCode == nil || *c.ExitCode != 137 || aws.ToString(c.Reason) != reason {
+			t.Errorf("container = %s, want exit code 137 and reason %q", show(c), reason)
+		}
+	}
+	t.Run("that takes more memory than it may", func(t *testing.T) {
+		t.Parallel()
+		job := s.awaitStatus(t, run(t, "head -c 300000000 /dev/zero | tail -n 1 >/dev/null"), long, types.JobStatusFailed)
+		want(t, job, "Essential container in task exited", "OutOfMemoryError: Container killed due to memory usage")
+	})
+	t.Run("that does not end when it is told to", func(t *testing.T) {
+		t.Parallel()
+		id := run(t, "trap '' TERM; sleep 600")
+		s.awaitStatus(t, id, long, types.JobStatusRunning)
+		told := time.Now()
+		if _, err := s.api.TerminateJob(t.Context(), &sdk.TerminateJobInput{JobId: &id, Reason: aws.String("stop")}); err != nil {
+			t.Fatalf("terminate job: %v", err)
+		}
+		want(t, s.awaitStatus(t, id, long, types.JobStatusFailed), "stop", "")
+		if after := time.Since(told); after < 30*time.Second {
+			t.Errorf("it was killed after %v, less than 30 s", after)
+		}
+	})
+}

@@ -6,12 +6,14 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -120,4 +122,18 @@ func (c *cluster) launched(t *testing.T, environment string) int {
 		tokens[call.Token] = true
 	}
 	return len(tokens)
+}
+
+// terminate ends an instance as its owner would: behind the autoscaler's back.
+func (c *cluster) terminate(t *testing.T, id string) {
+	t.Helper()
+	request, err := json.Marshal(map[string]any{"instanceIds": []string{id}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(c.dir, "bin", "fleet"), "terminate")
+	cmd.Stdin = bytes.NewReader(request)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("terminate %s: %v: %s", id, err, output)
+	}
 }
