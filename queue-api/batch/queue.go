@@ -21,6 +21,13 @@ type JobQueue struct {
 	JobStateTimeLimitActions json.RawMessage `json:",omitempty"`
 }
 
+// Target is what a submission goes to, as it was lately.
+type Target struct {
+	Queue      JobQueue
+	Definition JobDefinition
+	View       string // of the store; it changes with whatever could make another target of the same request
+}
+
 // EnvironmentOrder ranks a compute environment in a queue; lower Order is tried first.
 type EnvironmentOrder struct {
 	Order int

@@ -69,6 +69,10 @@ func (downQueues) Queue(context.Context, string) (batch.JobQueue, error) {
 	return batch.JobQueue{}, errDown
 }
 
+func (downTargets) Remembered(string, batch.DefinitionRef) (batch.Target, bool) {
+	return batch.Target{}, false
+}
+
 func (downTargets) Target(context.Context, string, batch.DefinitionRef) (batch.JobQueue, batch.JobDefinition, error) {
 	return batch.JobQueue{}, batch.JobDefinition{}, errDown
 }

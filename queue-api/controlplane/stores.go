@@ -62,6 +62,12 @@ type DefinitionStore interface {
 
 // TargetStore finds what a submission names.
 type TargetStore interface {
+	// Remembered gives what Target gave lately, and asks nobody; ok is false if there is nothing. It may not be so any more:
+	// whoever refuses a job for it must ask Target first.
+	Remembered(queueName string, ref batch.DefinitionRef) (t batch.Target, ok bool)
+	// SubmitSeen is Submit for a job of a remembered target. It fails with batch.ErrConflict, and stores nothing, if anything
+	// that Target would give has changed.
+	SubmitSeen(ctx context.Context, t batch.Target, job batch.Job) (batch.Job, error)
 	// Target gives a queue and a definition as they are now, of the latest ACTIVE revision if ref names none; a named one may
 	// be INACTIVE. It fails with batch.ErrQueueNotFound, or with batch.ErrNotFound if there is no such definition. The caller
 	// must not change what either points to.

@@ -21,15 +21,46 @@ func (s *Service) SubmitJob(ctx context.Context, call batch.Call, in *awsapi.Sub
 	if err := s.checkSubmission(in); err != nil {
 		return nil, err
 	}
+	if t, ok := s.remembered(in); ok {
+		out, err := s.submit(ctx, call, in, t)
+		if err == nil || !isRefusal(err) {
+			return out, err
+		}
+		// What was remembered may be why: look at what is so now.
+	}
 	queue, def, err := s.target(ctx, value(in.JobQueue), value(in.JobDefinition))
 	if err != nil {
 		return nil, err
 	}
-	job, err := s.newJob(call, in, &queue, &def)
+	return s.submit(ctx, call, in, batch.Target{Queue: queue, Definition: def})
+}
+
+// isRefusal reports whether a submission failed for what it is, before anything was stored.
+func isRefusal(err error) bool {
+	refusal, ok := errors.AsType[*batch.Error](err)
+	return ok && refusal.Code == batch.CodeClient || errors.Is(err, batch.ErrConflict)
+}
+
+// remembered gives the target of a submission without asking anybody, if it was asked for lately.
+func (s *Service) remembered(in *awsapi.SubmitJobRequest) (batch.Target, bool) {
+	name, ok := batch.NameFromARN(batch.ARNJobQueue, value(in.JobQueue))
+	if !ok {
+		return batch.Target{}, false
+	}
+	ref, err := definitionRef(value(in.JobDefinition))
+	if err != nil {
+		return batch.Target{}, false
+	}
+	return s.targets.Remembered(name, ref)
+}
+
+// submit checks a submission to a target as a whole and stores it.
+func (s *Service) submit(ctx context.Context, call batch.Call, in *awsapi.SubmitJobRequest, t batch.Target) (*awsapi.SubmitJobResponse, error) {
+	job, err := s.newJob(call, in, &t.Queue, &t.Definition)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.admit(ctx, call, "SubmitJob", environmentNames(&queue), &def, job); err != nil {
+	if err := s.admit(ctx, call, "SubmitJob", environmentNames(&t.Queue), &t.Definition, job); err != nil {
 		return nil, err
 	}
 	if err := s.checkConsumables(ctx, job.Consumables); err != nil {
@@ -38,7 +69,7 @@ func (s *Service) SubmitJob(ctx context.Context, call batch.Call, in *awsapi.Sub
 	if err := s.checkDependencies(ctx, &job); err != nil {
 		return nil, err
 	}
-	if job, err = s.store(ctx, &queue, job); err != nil {
+	if job, err = s.store(ctx, t, job); err != nil {
 		return nil, err
 	}
 	return &awsapi.SubmitJobResponse{
@@ -49,7 +80,7 @@ func (s *Service) SubmitJob(ctx context.Context, call batch.Call, in *awsapi.Sub
 }
 
 // store keeps a job that passed every check.
-func (s *Service) store(ctx context.Context, queue *batch.JobQueue, job batch.Job) (batch.Job, error) {
+func (s *Service) store(ctx context.Context, t batch.Target, job batch.Job) (batch.Job, error) {
 	ended, err := s.register(ctx, &job)
 	if err != nil {
 		return job, err
@@ -57,12 +88,16 @@ func (s *Service) store(ctx context.Context, queue *batch.JobQueue, job batch.Jo
 	if job.IsArray() || len(job.Unmet) > 0 {
 		job.Status = batch.StatusPending
 	}
-	job, err = s.jobs.Submit(ctx, queue.Number, job)
+	if t.View != "" {
+		job, err = s.targets.SubmitSeen(ctx, t, job)
+	} else {
+		job, err = s.jobs.Submit(ctx, t.Queue.Number, job)
+	}
 	switch {
 	case errors.Is(err, batch.ErrNotFound): // deleted since it was looked up
-		return job, noQueue(queue.Name)
+		return job, noQueue(t.Queue.Name)
 	case errors.Is(err, batch.ErrLimit):
-		return job, batch.Invalidf("shareIdentifier: JobQueue %s has as many active shares as there may be, which is 500", queue.Name)
+		return job, batch.Invalidf("shareIdentifier: JobQueue %s has as many active shares as there may be, which is 500", t.Queue.Name)
 	case err != nil:
 		return job, err
 	}

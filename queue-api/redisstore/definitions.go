@@ -32,7 +32,7 @@ func (s *Store) RegisterDefinition(ctx context.Context, d batch.JobDefinition) (
 		return batch.JobDefinition{}, fmt.Errorf("redis: register gave %v", v)
 	}
 	d.Revision, d.Status = int(revision), batch.DefinitionActive
-	return d, nil
+	return d, s.changeViews(ctx)
 }
 
 // Definition implements storetest.Store.
@@ -115,7 +115,10 @@ func (s *Store) DeregisterDefinition(ctx context.Context, ref batch.DefinitionRe
 	if err == nil && v != int64(1) {
 		return batch.ErrNotFound
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.changeViews(ctx)
 }
 
 // UpdateDefinition implements storetest.Store.
@@ -141,7 +144,7 @@ func (s *Store) UpdateDefinition(ctx context.Context, ref batch.DefinitionRef, c
 		ok, err := s.compareAndSet(ctx, definitionKey(ref.Name), strconv.Itoa(ref.Revision), stored, string(encoded))
 		if err != nil || ok {
 			s.targets.definitions.Remove(ref)
-			return now, err
+			return now, errors.Join(err, s.changeViews(ctx))
 		}
 	}
 	return batch.JobDefinition{}, batch.ErrConflict

@@ -41,6 +41,7 @@
 //	muster:{N}:events                   stream  the outbox: j id, f from, t to, a at, r reason     the last 10,000
 //	muster:{N}:cursors                  hash    sink → how far it got in the outbox                for ever
 //	muster:{N}:epoch                    string  the newest leader that wrote here                  for ever
+//	muster:{N}:view                     string  counts changes of the queue and of definitions     for ever
 //	muster:{N}:closed                   string  the queue is being deleted: no submissions         for ever
 //
 // ID is 13 bytes of a UUID, and four more for the index of a child. What jobs have in common is kept once: the spec. A

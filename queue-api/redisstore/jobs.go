@@ -15,6 +15,16 @@ import (
 
 // Submit implements storetest.Store.
 func (s *Store) Submit(ctx context.Context, queueNumber int, job batch.Job) (batch.Job, error) {
+	return s.submit(ctx, queueNumber, job, "")
+}
+
+// SubmitSeen implements storetest.Store.
+func (s *Store) SubmitSeen(ctx context.Context, t batch.Target, job batch.Job) (batch.Job, error) {
+	return s.submit(ctx, t.Queue.Number, job, t.View)
+}
+
+// submit stores a job if view, unless it is empty, is that of the queue.
+func (s *Store) submit(ctx context.Context, queueNumber int, job batch.Job, view string) (batch.Job, error) {
 	at, err := locate(job.ID)
 	if err != nil {
 		return batch.Job{}, err
@@ -36,7 +46,7 @@ func (s *Store) Submit(ctx context.Context, queueNumber int, job batch.Job) (bat
 	}
 	keys := []string{
 		at.record(), at.status(job.Status), at.waiting(job.ShareIdentifier), at.waitingShares(), at.activeShares(), at.order(),
-		at.events(), at.closed(), at.specs(), at.specReferences(), at.settled(), at.marks(),
+		at.events(), at.closed(), at.specs(), at.specReferences(), at.settled(), at.marks(), at.view(),
 	}
 	for _, c := range job.Consumables {
 		keys = append(keys, at.consumers(c.Name))
@@ -44,7 +54,7 @@ func (s *Store) Submit(ctx context.Context, queueNumber int, job batch.Job) (bat
 	args := append([]any{
 		string(at.id), letterOf(job.Status), where, string(entry), job.ShareIdentifier, digest, encoded,
 		flag(job.IsArray() && job.HasOwnDependencies()), s.clock.Now().UnixMilli(), s.maxShares, s.eventsKept,
-		changes, Change{Queue: queueNumber}.String(),
+		changes, Change{Queue: queueNumber}.String(), view,
 	}, fields...)
 	outcome, err := s.run(ctx, s.scripts.submit, keys, args...)
 	if err != nil {
@@ -61,6 +71,8 @@ func (s *Store) Submit(ctx context.Context, queueNumber int, job batch.Job) (bat
 		return s.Job(ctx, job.ID)
 	case "limit":
 		return batch.Job{}, batch.ErrLimit
+	case "changed":
+		return batch.Job{}, batch.ErrConflict
 	default:
 		return batch.Job{}, batch.ErrNotFound
 	}

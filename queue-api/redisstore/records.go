@@ -71,7 +71,11 @@ func (s *Store) Queues(ctx context.Context) ([]batch.JobQueue, error) {
 
 // UpdateQueue implements storetest.Store.
 func (s *Store) UpdateQueue(ctx context.Context, name string, change func(*batch.JobQueue) error) (batch.JobQueue, error) {
-	return update(ctx, s, queues, name, change)
+	q, err := update(ctx, s, queues, name, change)
+	if err != nil {
+		return q, err
+	}
+	return q, s.changeView(ctx, q.Number)
 }
 
 // CloseQueue implements storetest.Store.
@@ -91,7 +95,10 @@ func (s *Store) DeleteQueue(ctx context.Context, name string) error {
 	if err := s.client.SAdd(ctx, deleted, q.Number).Err(); err != nil {
 		return wrap(err)
 	}
-	return remove(ctx, s, queues, name)
+	if err := remove(ctx, s, queues, name); err != nil {
+		return err
+	}
+	return s.changeView(ctx, q.Number)
 }
 
 // create stores a record that must not exist.

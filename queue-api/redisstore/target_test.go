@@ -3,10 +3,13 @@
 package redisstore
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 )
@@ -72,5 +75,91 @@ func TestTargetNotFound(t *testing.T) {
 		if _, _, err := s.Target(t.Context(), "q", ref); !errors.Is(err, batch.ErrNotFound) || errors.Is(err, batch.ErrQueueNotFound) {
 			t.Errorf("an unknown definition: got %v", err)
 		}
+	}
+}
+
+// TestRememberedTargetIsCheckedAgain holds what one process remembers against what another one changes.
+func TestRememberedTargetIsCheckedAgain(t *testing.T) {
+	t.Parallel()
+	changes := map[string]struct {
+		change func(ctx context.Context, other *Store) error
+		want   error
+	}{
+		"nothing":                  {func(context.Context, *Store) error { return nil }, nil},
+		"another queue is updated": {func(ctx context.Context, other *Store) error { return touch(ctx, other, "r") }, nil},
+		"the queue is updated":     {func(ctx context.Context, other *Store) error { return touch(ctx, other, "q") }, batch.ErrConflict},
+		"the queue is deleted":     {func(ctx context.Context, other *Store) error { return other.DeleteQueue(ctx, "q") }, batch.ErrConflict},
+		"a revision is registered": {func(ctx context.Context, other *Store) error {
+			_, err := other.RegisterDefinition(ctx, batch.JobDefinition{Name: "d"})
+			return err
+		}, batch.ErrConflict},
+		"the revision is deregistered": {func(ctx context.Context, other *Store) error {
+			return other.DeregisterDefinition(ctx, batch.DefinitionRef{Name: "d", Revision: 1})
+		}, batch.ErrConflict},
+	}
+	for name, tc := range changes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := startMiniredis(t)
+			s, ref := New(client, Config{}), batch.DefinitionRef{Name: "d"}
+			for _, queue := range []string{"q", "r"} {
+				if _, err := s.CreateQueue(t.Context(), batch.JobQueue{Name: queue, State: batch.Enabled}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := s.RegisterDefinition(t.Context(), batch.JobDefinition{Name: "d"}); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the first one learns the queue's number
+				if _, _, err := s.Target(t.Context(), "q", ref); err != nil {
+					t.Fatal(err)
+				}
+			}
+			target, ok := s.Remembered("q", ref)
+			if !ok || target.Definition.Revision != 1 {
+				t.Fatalf("remembered %v %v", target, ok)
+			}
+			if err := tc.change(t.Context(), New(client, Config{})); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.SubmitSeen(t.Context(), target, makeJob(t, target.Queue.Number, nil)); !errors.Is(err, tc.want) {
+				t.Errorf("got %v, want %v", err, tc.want)
+			}
+		})
+	}
+}
+
+func touch(ctx context.Context, s *Store, queue string) error {
+	_, err := s.UpdateQueue(ctx, queue, func(q *batch.JobQueue) error { q.Priority++; return nil })
+	return err
+}
+
+func TestWhatTakesNoJobsIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	clock := clocktesting.NewFakeClock(time.UnixMilli(1_700_000_000_000))
+	s := New(startMiniredis(t), Config{Clock: clock})
+	for name, state := range map[string]batch.State{"on": batch.Enabled, "off": batch.Disabled} {
+		if _, err := s.CreateQueue(t.Context(), batch.JobQueue{Name: name, State: state}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.RegisterDefinition(t.Context(), batch.JobDefinition{Name: "d"}); err != nil {
+		t.Fatal(err)
+	}
+	remembers := func(queue string) bool {
+		for range 2 {
+			if _, _, err := s.Target(t.Context(), queue, batch.DefinitionRef{Name: "d"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, ok := s.Remembered(queue, batch.DefinitionRef{Name: "d"})
+		return ok
+	}
+	if remembers("off") || !remembers("on") {
+		t.Error("want what is ENABLED remembered, what is DISABLED not")
+	}
+	clock.Step(2 * rememberFor)
+	if _, ok := s.Remembered("on", batch.DefinitionRef{Name: "d"}); ok {
+		t.Error("remembered for too long")
 	}
 }

@@ -205,6 +205,16 @@ func (m *Memory) Definition(_ context.Context, ref batch.DefinitionRef) (batch.J
 	return batch.JobDefinition{}, batch.ErrNotFound
 }
 
+// Remembered implements Store: nothing is.
+func (m *Memory) Remembered(string, batch.DefinitionRef) (batch.Target, bool) {
+	return batch.Target{}, false
+}
+
+// SubmitSeen implements Store.
+func (m *Memory) SubmitSeen(ctx context.Context, t batch.Target, job batch.Job) (batch.Job, error) {
+	return m.Submit(ctx, t.Queue.Number, job)
+}
+
 // Target implements Store.
 func (m *Memory) Target(ctx context.Context, queueName string, ref batch.DefinitionRef) (batch.JobQueue, batch.JobDefinition, error) {
 	queue, err := m.Queue(ctx, queueName)

@@ -131,8 +131,15 @@ type TagStore interface {
 }
 
 // TargetStore answers all that a submission asks before it stores its job, at once: package controlplane's SubmitJob needs no
-// other round trip than Target and Submit.
+// other round trip than Target and Submit, and where the same was asked lately only SubmitSeen.
 type TargetStore interface {
+	// Remembered gives what Target gave lately, and asks nobody: a queue that takes jobs and an ACTIVE revision. Only
+	// SubmitSeen can tell whether that is so still; whoever refuses a job for what was remembered must ask Target first. ok is
+	// false if there is nothing to remember.
+	Remembered(queueName string, ref batch.DefinitionRef) (t batch.Target, ok bool)
+	// SubmitSeen is Submit for a job of a remembered target. It fails with batch.ErrConflict, and stores nothing, if anything
+	// that Target would give has changed.
+	SubmitSeen(ctx context.Context, t batch.Target, job batch.Job) (batch.Job, error)
 	// Target gives the queue and the definition that a submission names, of the latest ACTIVE revision if ref names none. It
 	// fails with batch.ErrQueueNotFound, or with batch.ErrNotFound if there is no such definition; a named revision may be
 	// INACTIVE. The definition's Tags may be older than Definition's. The caller must not change what either points to.
