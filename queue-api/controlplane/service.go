@@ -63,6 +63,7 @@ type Service struct {
 	consumers    ConsumerStore
 	revisions    RevisionStore
 	front        FrontStore
+	shapes       shapes
 	clock        clock.PassiveClock
 	cfg          Config
 }
@@ -75,7 +76,8 @@ func New(store Store, clk clock.PassiveClock, cfg Config) (*Service, error) {
 	}
 	return &Service{
 		environments: store, queues: store, definitions: store, targets: store, jobs: store, arrays: store, dependencies: store,
-		waiting: store, policies: store, consumables: store, consumers: store, revisions: store, front: store, clock: clk, cfg: cfg,
+		waiting: store, policies: store, consumables: store, consumers: store, revisions: store, front: store,
+		shapes: newShapes(), clock: clk, cfg: cfg,
 	}, nil
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
-	"github.com/muster-batch/muster/queue-api/podspec"
 )
 
 // SubmitJob stores a job: RUNNABLE, or PENDING if it waits for others. AWS Batch: an array is PENDING until its children
@@ -223,29 +222,27 @@ func (s *Service) complete(call batch.Call, job *batch.Job, in *awsapi.SubmitJob
 	if job.DependsOn, err = dependenciesOf(in, job.ArraySize); err != nil {
 		return err
 	}
-	spec, err := podspec.Merge(*def, *job)
+	found, err := s.shapes.of(def, job)
 	if err != nil {
 		return err
 	}
-	if err := s.setNodes(job, spec); err != nil {
+	if err := s.setNodes(job, found); err != nil {
 		return err
 	}
-	if job.Requests, err = spec.Requests(); err != nil {
-		return err
-	}
+	job.Requests = found.requests
 	job.Consumables, err = consumablesOf(in, def, job)
 	return err
 }
 
 // setNodes says of a multi-node job that it is one. AWS Batch: it cannot be an array, too.
-func (s *Service) setNodes(job *batch.Job, spec podspec.Spec) error {
-	if spec.Nodes == nil {
+func (s *Service) setNodes(job *batch.Job, found shape) error {
+	if !found.isMultiNode {
 		return nil
 	}
 	if job.ArraySize > 0 {
 		return batch.Invalidf("arrayProperties is not applicable to job definition %s, which is of type multinode", job.Definition)
 	}
-	job.NumNodes, job.MainNode = spec.NumNodes(), value(spec.Nodes.MainNode)
+	job.NumNodes, job.MainNode = found.numNodes, found.mainNode
 	return checkRange("nodeOverrides.numNodes", &job.NumNodes, 1, s.cfg.MaxNodes)
 }
 

@@ -32,7 +32,7 @@ func main() {
 	flag.IntVar(&b.jobs, "jobs", 1_000_000, "Jobs queued when the large figures are taken.")
 	flag.IntVar(&b.clients, "clients", 32, "Clients that submit at once.")
 	flag.IntVar(&b.rounds, "rounds", 5, "Rounds of SubmitJob, in turn with redis-benchmark.")
-	flag.IntVar(&b.perRound, "per-round", 10_000, "Submissions in a round.")
+	flag.IntVar(&b.perRound, "per-round", 25_000, "Submissions in a round.")
 	flag.Parse()
 	if err := b.run(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench api:", err)

@@ -62,6 +62,9 @@ func (b *bench) submitJob(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, _, err := b.submitRound(); err != nil { // warms up
+		return err
+	}
 	var ratios, rates, references, slow []float64
 	for range b.rounds {
 		rate, p99, err := b.submitRound()
