@@ -94,23 +94,7 @@ func startSite(t *testing.T) *site {
 	if err := o.validate(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- run(ctx, o) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("run: %v", err)
-		}
-	})
-	eventually(t, "the program is ready", func() bool {
-		resp, err := http.Get("http://" + o.healthAddress + "/readyz")
-		if err != nil {
-			return false
-		}
-		defer resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	})
+	runProgram(t, o)
 	return &site{ControlPlane: cluster, t: t, endpoint: "http://" + o.listen}
 }
 

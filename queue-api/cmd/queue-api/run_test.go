@@ -39,23 +39,7 @@ func startProgram(t *testing.T, args ...string) *awsbatch.Client {
 	if err := fs.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- run(ctx, o) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("run: %v", err)
-		}
-	})
-	eventually(t, "the program is ready", func() bool {
-		resp, err := http.Get("http://" + o.healthAddress + "/readyz")
-		if err != nil {
-			return false
-		}
-		defer resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	})
+	runProgram(t, o)
 	return awsbatch.New(awsbatch.Options{
 		BaseEndpoint: aws.String("http://" + o.listen), Region: "eu-west-1", RetryMaxAttempts: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
@@ -196,4 +180,26 @@ func TestWithoutRedisAndWithoutDevIsRefused(t *testing.T) {
 	if _, _, err := openRedis(t.Context(), nil, o); err == nil || !strings.Contains(err.Error(), "apt-get install redis-server") {
 		t.Errorf("got %v, want what to install", err)
 	}
+}
+
+// runProgram runs the program until the test ends and returns once it is ready.
+func runProgram(t *testing.T, o options) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, o) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	eventually(t, "the program is ready", func() bool {
+		resp, err := http.Get("http://" + o.healthAddress + "/readyz")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
 }
