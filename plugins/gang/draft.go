@@ -10,6 +10,7 @@ import (
 // Draft is a plan to be made.
 type Draft struct {
 	Key     Key
+	Spec    Spec                 // what the members agree on
 	Members []*corev1.Pod        // to be seated, in this order
 	Left    map[types.UID]string // the nodes where members may still be assumed from a plan that was withdrawn
 
@@ -44,7 +45,7 @@ func (d *Draft) Fill(seat Seat) (seats map[types.UID]string, reason string, err 
 }
 
 func (r *record) draft() *Draft {
-	d := &Draft{Key: r.key, Members: r.pendingPods(), Left: map[types.UID]string{}, need: r.need()}
+	d := &Draft{Key: r.key, Spec: r.claim().spec, Members: r.pendingPods(), Left: map[types.UID]string{}, need: r.need()}
 	for _, pod := range d.Members {
 		if m := r.members[pod.UID]; m.left != "" {
 			d.Left[pod.UID] = m.left

@@ -32,6 +32,10 @@ func KeyOf(pod *corev1.Pod) (Key, bool) {
 type Spec struct {
 	Size int // how many members the gang has
 	Min  int // how many of them must start together. Invariant: 1 <= Min <= Size.
+
+	RequiredTopology  string // the node label under one value of which all members must be; empty for none
+	PreferredTopology string // the node label of which the gang is to span as few values as can be; empty for none
+	Replace           bool   // a lost member is replaced alone; else the gang is restarted as a whole
 }
 
 // SpecOf reads the spec from a member's annotations. The error says in a user's words which one is wrong.
@@ -56,7 +60,20 @@ func SpecOf(pod *corev1.Pod) (Spec, error) {
 	if least > size {
 		return Spec{}, fmt.Errorf("annotation %s: %d is more than the size, %d", batchmeta.GangMin, least, size)
 	}
-	return Spec{Size: size, Min: least}, nil
+	spec := Spec{
+		Size: size, Min: least,
+		RequiredTopology:  pod.Annotations[batchmeta.GangTopologyRequired],
+		PreferredTopology: pod.Annotations[batchmeta.GangTopologyPreferred],
+	}
+	switch onLoss := pod.Annotations[batchmeta.GangOnMemberLoss]; onLoss {
+	case "", batchmeta.MemberLossRestart:
+	case batchmeta.MemberLossReplace:
+		spec.Replace = true
+	default:
+		return Spec{}, fmt.Errorf("annotation %s: %.20q is neither %s nor %s",
+			batchmeta.GangOnMemberLoss, onLoss, batchmeta.MemberLossRestart, batchmeta.MemberLossReplace)
+	}
+	return spec, nil
 }
 
 // count reads a whole number above 0 from an annotation; false when there is no such annotation.

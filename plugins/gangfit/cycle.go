@@ -60,14 +60,10 @@ func (g *GangFit) pin(ctx context.Context, pod *corev1.Pod) (*gang.Pin, *framewo
 
 // plan places the whole gang on the snapshot.
 func (g *GangFit) plan(ctx context.Context, pod *corev1.Pod, draft *gang.Draft) (*gang.Pin, *framework.Status) {
-	sim, err := newSimulation(g)
-	if err != nil {
-		return nil, framework.AsStatus(err)
-	}
-	if sim.hasAny(draft.Left) {
+	if g.hasAny(draft.Left) {
 		return nil, unschedulable(g.ledger.Postpone(draft))
 	}
-	seats, reason, err := draft.Fill(sim.seat(ctx))
+	seats, reason, err := g.fill(ctx, draft)
 	if err != nil {
 		return nil, framework.AsStatus(fmt.Errorf("plan gang %s: %w", draft.Key, err))
 	}
@@ -103,13 +99,9 @@ func (g *GangFit) confirm(ctx context.Context, pod *corev1.Pod, pin *gang.Pin) (
 	if why == "" {
 		return pin, nil
 	}
-	sim, err := newSimulation(g)
-	if err != nil {
-		return nil, framework.AsStatus(err)
-	}
 	reason := pin.Plan.Key().Reason("the planned node of %s was taken: %s", pod.Name, why)
 	if draft := g.ledger.Replan(pin.Plan); draft != nil {
-		seats, shortage, err := draft.Fill(sim.seat(ctx))
+		seats, shortage, err := g.fill(ctx, draft)
 		switch {
 		case err != nil:
 			return nil, framework.AsStatus(fmt.Errorf("replan gang %s: %w", draft.Key, err))

@@ -14,6 +14,7 @@ import (
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 	"k8s.io/utils/clock"
 
+	"github.com/muster-batch/muster/plugins/config"
 	"github.com/muster-batch/muster/plugins/gang"
 )
 
@@ -34,6 +35,7 @@ type GangFit struct {
 	nodes      corelisters.NodeLister
 	namespaces corelisters.NamespaceLister
 	clock      clock.WithDelayedExecution
+	args       config.GangFitArgs
 }
 
 var (
@@ -48,13 +50,19 @@ var (
 
 // Factory returns the plugin's factory. The ledger is the one that sorts the queue.
 func Factory(ledger *gang.Ledger) frameworkruntime.PluginFactory {
-	return func(ctx context.Context, _ runtime.Object, handle framework.Handle) (framework.Plugin, error) {
-		return New(ctx, ledger, handle, clock.RealClock{})
+	return func(ctx context.Context, obj runtime.Object, handle framework.Handle) (framework.Plugin, error) {
+		args, err := config.DecodeGangFit(obj)
+		if err != nil {
+			return nil, err
+		}
+		return New(ctx, ledger, handle, clock.RealClock{}, args)
 	}
 }
 
 // New returns the plugin and starts to feed the ledger from the pods of the handle's profile.
-func New(ctx context.Context, ledger *gang.Ledger, handle framework.Handle, clk clock.WithDelayedExecution) (*GangFit, error) {
+func New(
+	ctx context.Context, ledger *gang.Ledger, handle framework.Handle, clk clock.WithDelayedExecution, args config.GangFitArgs,
+) (*GangFit, error) {
 	fwk, ok := handle.(framework.Framework) // for RunPreFilterPlugins, which a plan needs and Handle does not offer
 	if !ok {
 		return nil, fmt.Errorf("start %s: the handle is a %T, not a framework", Name, handle)
@@ -71,6 +79,7 @@ func New(ctx context.Context, ledger *gang.Ledger, handle framework.Handle, clk 
 		nodes:      core.Nodes().Lister(),
 		namespaces: core.Namespaces().Lister(),
 		clock:      clk,
+		args:       args,
 	}
 	if err := g.watch(ctx, core.Pods().Informer()); err != nil {
 		return nil, fmt.Errorf("start %s: %w", Name, err)

@@ -60,10 +60,20 @@ func isSimulated(state *framework.CycleState) bool {
 	return err == nil
 }
 
+// fill seats the members of a draft on the current snapshot: the one seam between a gang's plan and how it is found. It
+// returns the seats, or the reason why the gang does not fit.
+func (g *GangFit) fill(ctx context.Context, draft *gang.Draft) (seats map[types.UID]string, reason string, err error) {
+	sim, err := newSimulation(g)
+	if err != nil {
+		return nil, "", err
+	}
+	return draft.Fill(sim.seat(ctx))
+}
+
 // hasAny reports whether the snapshot still has one of the pods on the node that it left.
-func (s *simulation) hasAny(left map[types.UID]string) bool {
+func (g *GangFit) hasAny(left map[types.UID]string) bool {
 	for uid, node := range left {
-		info, err := s.g.fwk.SnapshotSharedLister().NodeInfos().Get(node)
+		info, err := g.fwk.SnapshotSharedLister().NodeInfos().Get(node)
 		if err != nil {
 			continue
 		}

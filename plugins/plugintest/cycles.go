@@ -22,6 +22,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/metrics"
 	testingclock "k8s.io/utils/clock/testing"
 
+	"github.com/muster-batch/muster/plugins/config"
 	"github.com/muster-batch/muster/plugins/gang"
 	"github.com/muster-batch/muster/plugins/gangfit"
 )
@@ -91,8 +92,12 @@ func (c *Cycles) build(ctx context.Context, informers informers.SharedInformerFa
 	}
 	registry := plugins.NewInTreeRegistry()
 	ours := registryOf(c.Ledger)
-	ours[gangfit.Name] = func(ctx context.Context, _ runtime.Object, h framework.Handle) (framework.Plugin, error) {
-		return gangfit.New(ctx, c.Ledger, h, c.Clock)
+	ours[gangfit.Name] = func(ctx context.Context, obj runtime.Object, h framework.Handle) (framework.Plugin, error) {
+		args, err := config.DecodeGangFit(obj)
+		if err != nil {
+			return nil, err
+		}
+		return gangfit.New(ctx, c.Ledger, h, c.Clock, args)
 	}
 	if err := registry.Merge(ours); err != nil {
 		c.tb.Fatal(err)

@@ -36,6 +36,21 @@ const (
 	GangSize = "muster.sh/gang-size"
 	// GangMin is a pod annotation (writer: podspec or a user): how many members must start together; absent means GangSize.
 	GangMin = "muster.sh/gang-min"
+	// GangTopologyRequired is a pod annotation (writer: a user; reader: GangFit): the node label under one value of which
+	// all members of the gang must be, for example topology.kubernetes.io/zone.
+	GangTopologyRequired = "muster.sh/gang-topology-required"
+	// GangTopologyPreferred is a pod annotation (writer: a user; reader: GangFit): the node label whose values the gang is
+	// to span as few of as can be.
+	GangTopologyPreferred = "muster.sh/gang-topology-preferred"
+	// GangOnMemberLoss is a pod annotation (writer: podspec or a user; readers: podwatch, GangFit): what becomes of a gang
+	// that lost a member after it started, MemberLossRestart (also when absent) or MemberLossReplace.
+	GangOnMemberLoss = "muster.sh/gang-on-member-loss"
+	// Preemption is a pod annotation (writer: podspec) and one of a PriorityClass (writer: the admin); reader: GangFit.
+	// PreemptionEnabled lets the pod, or its gang, take the room of lower-ranked work.
+	Preemption = "muster.sh/preemption"
+	// AttemptDuration is a pod annotation (writer: podspec; reader: GangFit): after how many seconds at most the job's
+	// timeout ends the attempt.
+	AttemptDuration = "muster.sh/attempt-duration-seconds"
 	// Nudged is a pod annotation (writer: podwatch; reader: none): when the pod was last changed for no other reason than that
 	// its kubelet look at it again.
 	Nudged = "muster.sh/nudged"
@@ -72,6 +87,13 @@ const (
 const (
 	CapacityOnDemand = "on-demand"
 	CapacitySpot     = "spot"
+)
+
+// Values of GangOnMemberLoss and Preemption.
+const (
+	MemberLossRestart = "restart"
+	MemberLossReplace = "replace"
+	PreemptionEnabled = "enabled"
 )
 
 // ReasonScaleUpFailed is the reason of the Event that the autoscaler puts on a pending pod when capacity for it could not
