@@ -26,7 +26,9 @@ func (g *GangFit) Reserve(_ context.Context, state *framework.CycleState, pod *c
 func (g *GangFit) Unreserve(_ context.Context, state *framework.CycleState, pod *corev1.Pod, _ string) {
 	if pin := pinOf(state); pin != nil {
 		reason := pin.Plan.Key().Reason("%s lost its place", pod.Name)
-		g.reject(g.ledger.Unreserve(pin.Plan, pod.UID, reason), reason)
+		uids := g.ledger.Unreserve(pin.Plan, pod.UID, reason)
+		g.metrics.returned(causeLost, len(uids))
+		g.reject(uids, reason)
 	}
 }
 

@@ -63,7 +63,9 @@ func (g *GangFit) plan(ctx context.Context, pod *corev1.Pod, draft *gang.Draft) 
 	if g.hasAny(draft.Left) {
 		return nil, unschedulable(g.ledger.Postpone(draft))
 	}
+	began := g.clock.Now()
 	seats, reason, err := g.fill(ctx, draft)
+	g.metrics.planned(outcomeOf(reason, err), g.clock.Since(began))
 	if err != nil {
 		return nil, framework.AsStatus(fmt.Errorf("plan gang %s: %w", draft.Key, err))
 	}
@@ -80,7 +82,7 @@ func (g *GangFit) plan(ctx context.Context, pod *corev1.Pod, draft *gang.Draft) 
 	logger.V(2).Info("Planned gang", "gang", draft.Key, "members", len(seats))
 	limit := patience(len(seats))
 	g.clock.AfterFunc(limit, func() {
-		g.giveUp(plan, draft.Key.Reason("not all members reached their nodes within %v", limit))
+		g.giveUp(plan, causeTimeout, draft.Key.Reason("not all members reached their nodes within %v", limit))
 	})
 	node, ok := seats[pod.UID]
 	if !ok { // an elastic gang starts without this member
@@ -101,6 +103,7 @@ func (g *GangFit) confirm(ctx context.Context, pod *corev1.Pod, pin *gang.Pin) (
 	}
 	reason := pin.Plan.Key().Reason("the planned node of %s was taken: %s", pod.Name, why)
 	if draft := g.ledger.Replan(pin.Plan); draft != nil {
+		g.metrics.replans.Inc()
 		seats, shortage, err := g.fill(ctx, draft)
 		switch {
 		case err != nil:
@@ -111,12 +114,14 @@ func (g *GangFit) confirm(ctx context.Context, pod *corev1.Pod, pin *gang.Pin) (
 			return &gang.Pin{Plan: pin.Plan, Node: seats[pod.UID]}, nil
 		}
 	}
-	return nil, g.giveUp(pin.Plan, reason)
+	return nil, g.giveUp(pin.Plan, causeTaken, reason)
 }
 
 // giveUp withdraws the plan, sends its waiting members back and returns the status for the member that asked.
-func (g *GangFit) giveUp(plan *gang.Plan, reason string) *framework.Status {
-	g.reject(g.ledger.Withdraw(plan, reason), reason)
+func (g *GangFit) giveUp(plan *gang.Plan, cause, reason string) *framework.Status {
+	uids := g.ledger.Withdraw(plan, reason)
+	g.metrics.returned(cause, len(uids))
+	g.reject(uids, reason)
 	return unschedulable(reason)
 }
 
@@ -131,7 +136,7 @@ func (g *GangFit) Filter(_ context.Context, state *framework.CycleState, _ *core
 // PostFilter gives the plan up when a pinned member's cycle failed, so that the members that wait for it do not wait on.
 func (g *GangFit) PostFilter(_ context.Context, state *framework.CycleState, pod *corev1.Pod, _ framework.NodeToStatusReader) (*framework.PostFilterResult, *framework.Status) {
 	if pin := pinOf(state); pin != nil {
-		g.giveUp(pin.Plan, pin.Plan.Key().Reason("%s did not get its planned node", pod.Name))
+		g.giveUp(pin.Plan, causeLost, pin.Plan.Key().Reason("%s did not get its planned node", pod.Name))
 	}
 	return nil, framework.NewStatus(framework.Unschedulable)
 }

@@ -36,6 +36,7 @@ type GangFit struct {
 	namespaces corelisters.NamespaceLister
 	clock      clock.WithDelayedExecution
 	args       config.GangFitArgs
+	metrics    *Metrics
 }
 
 var (
@@ -49,19 +50,20 @@ var (
 )
 
 // Factory returns the plugin's factory. The ledger is the one that sorts the queue.
-func Factory(ledger *gang.Ledger) frameworkruntime.PluginFactory {
+func Factory(ledger *gang.Ledger, metrics *Metrics) frameworkruntime.PluginFactory {
 	return func(ctx context.Context, obj runtime.Object, handle framework.Handle) (framework.Plugin, error) {
 		args, err := config.DecodeGangFit(obj)
 		if err != nil {
 			return nil, err
 		}
-		return New(ctx, ledger, handle, clock.RealClock{}, args)
+		return New(ctx, ledger, handle, clock.RealClock{}, args, metrics)
 	}
 }
 
 // New returns the plugin and starts to feed the ledger from the pods of the handle's profile.
 func New(
-	ctx context.Context, ledger *gang.Ledger, handle framework.Handle, clk clock.WithDelayedExecution, args config.GangFitArgs,
+	ctx context.Context, ledger *gang.Ledger, handle framework.Handle, clk clock.WithDelayedExecution,
+	args config.GangFitArgs, metrics *Metrics,
 ) (*GangFit, error) {
 	fwk, ok := handle.(framework.Framework) // for RunPreFilterPlugins, which a plan needs and Handle does not offer
 	if !ok {
@@ -80,6 +82,7 @@ func New(
 		namespaces: core.Namespaces().Lister(),
 		clock:      clk,
 		args:       args,
+		metrics:    metrics,
 	}
 	if err := g.watch(ctx, core.Pods().Informer()); err != nil {
 		return nil, fmt.Errorf("start %s: %w", Name, err)

@@ -53,6 +53,7 @@ func podOf(obj any) *corev1.Pod {
 
 // follow carries out what an observation entails.
 func (g *GangFit) follow(logger klog.Logger, change gang.Change) {
+	g.metrics.returned(causeDeleted, len(change.Reject))
 	g.reject(change.Reject, change.Reason)
 	if len(change.Wake) == 0 {
 		return

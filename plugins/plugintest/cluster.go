@@ -100,7 +100,7 @@ func Registry() frameworkruntime.Registry { return registryOf(gang.NewLedger()) 
 func registryOf(ledger *gang.Ledger) frameworkruntime.Registry {
 	return frameworkruntime.Registry{
 		gangsort.Name: gangsort.Factory(ledger),
-		gangfit.Name:  gangfit.Factory(ledger),
+		gangfit.Name:  gangfit.Factory(ledger, gangfit.NewMetrics(ledger)),
 		gangpack.Name: gangpack.New,
 	}
 }

@@ -97,7 +97,7 @@ func (c *Cycles) build(ctx context.Context, informers informers.SharedInformerFa
 		if err != nil {
 			return nil, err
 		}
-		return gangfit.New(ctx, c.Ledger, h, c.Clock, args)
+		return gangfit.New(ctx, c.Ledger, h, c.Clock, args, gangfit.NewMetrics(c.Ledger))
 	}
 	if err := registry.Merge(ours); err != nil {
 		c.tb.Fatal(err)

@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"          // --logging-format=json
 	_ "k8s.io/component-base/metrics/prometheus/clientgo" // client and workqueue metrics
@@ -19,9 +20,11 @@ import (
 
 func main() {
 	ledger := gang.NewLedger()
+	metrics := gangfit.NewMetrics(ledger)
+	utilruntime.Must(metrics.Register())
 	cmd := app.NewSchedulerCommand(
 		app.WithPlugin(gangsort.Name, gangsort.Factory(ledger)),
-		app.WithPlugin(gangfit.Name, gangfit.Factory(ledger)),
+		app.WithPlugin(gangfit.Name, gangfit.Factory(ledger, metrics)),
 		app.WithPlugin(gangpack.Name, gangpack.New),
 	)
 	adapt(cmd)

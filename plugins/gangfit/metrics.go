@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gangfit
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/component-base/metrics"
+	"k8s.io/component-base/metrics/legacyregistry"
+
+	"github.com/muster-batch/muster/plugins/gang"
+)
+
+// Metrics counts what the plugin does with gangs. Until they are registered they count nothing and cost nothing.
+type Metrics struct {
+	plans   *metrics.HistogramVec
+	replans *metrics.Counter
+	returns *metrics.CounterVec
+	waiting *waiting
+}
+
+// Values of the label outcome of a plan.
+const (
+	outcomePlanned = "planned"
+	outcomeRefused = "refused"
+	outcomeFailed  = "error"
+)
+
+// Values of the label cause of a gang that goes back whole after it was planned.
+const (
+	causeTaken   = "node_taken"
+	causeDeleted = "member_deleted"
+	causeLost    = "member_lost_its_place"
+	causeTimeout = "timeout"
+)
+
+// NewMetrics returns the metrics of the gangs in the ledger.
+func NewMetrics(ledger *gang.Ledger) *Metrics {
+	const subsystem = "muster_gang"
+	return &Metrics{
+		plans: metrics.NewHistogramVec(&metrics.HistogramOpts{
+			Subsystem: subsystem, Name: "plan_duration_seconds", StabilityLevel: metrics.ALPHA,
+			Help:    "How long it took to look for room for a whole gang, by outcome (planned, refused, error).",
+			Buckets: metrics.ExponentialBuckets(0.0001, 2, 15), // 0.1 ms to 1.6 s
+		}, []string{"outcome"}),
+		replans: metrics.NewCounter(&metrics.CounterOpts{
+			Subsystem: subsystem, Name: "replans_total", StabilityLevel: metrics.ALPHA,
+			Help: "Plans whose open seats were planned once more because a planned node was taken.",
+		}),
+		returns: metrics.NewCounterVec(&metrics.CounterOpts{
+			Subsystem: subsystem, Name: "returns_total", StabilityLevel: metrics.ALPHA,
+			Help: "Plans that were given up while members held seats of them, by cause (node_taken, member_deleted, member_lost_its_place, timeout).",
+		}, []string{"cause"}),
+		waiting: &waiting{
+			ledger: ledger,
+			gangs: metrics.NewDesc(subsystem+"_waiting", "Gangs that wait, by why (incomplete, malformed, refused, ready).",
+				[]string{"why"}, nil, metrics.ALPHA, ""),
+			members: metrics.NewDesc(subsystem+"_members_waiting", "Members of gangs that wait, by why (incomplete, malformed, refused, ready).",
+				[]string{"why"}, nil, metrics.ALPHA, ""),
+		},
+	}
+}
+
+// Register adds the metrics to what the program serves.
+func (m *Metrics) Register() error {
+	for _, c := range []metrics.Registerable{m.plans, m.replans, m.returns} {
+		if err := legacyregistry.Register(c); err != nil {
+			return fmt.Errorf("register the metrics of gangs: %w", err)
+		}
+	}
+	if err := legacyregistry.CustomRegister(m.waiting); err != nil {
+		return fmt.Errorf("register the metrics of waiting gangs: %w", err)
+	}
+	return nil
+}
+
+func (m *Metrics) planned(outcome string, took time.Duration) {
+	m.plans.WithLabelValues(outcome).Observe(took.Seconds())
+}
+
+// returned counts a plan that was given up for the cause, if members held seats of it.
+func (m *Metrics) returned(cause string, members int) {
+	if members > 0 {
+		m.returns.WithLabelValues(cause).Inc()
+	}
+}
+
+// waiting reads from the ledger, when it is asked, how many gangs and members wait.
+type waiting struct {
+	metrics.BaseStableCollector
+	ledger         *gang.Ledger
+	gangs, members *metrics.Desc
+}
+
+// DescribeWithStability names the two gauges.
+func (w *waiting) DescribeWithStability(ch chan<- *metrics.Desc) {
+	ch <- w.gangs
+	ch <- w.members
+}
+
+// CollectWithStability counts, in the time of one look at each gang.
+func (w *waiting) CollectWithStability(ch chan<- metrics.Metric) {
+	for why, n := range w.ledger.Waiting() {
+		ch <- metrics.NewLazyConstMetric(w.gangs, metrics.GaugeValue, float64(n.Gangs), string(why))
+		ch <- metrics.NewLazyConstMetric(w.members, metrics.GaugeValue, float64(n.Members), string(why))
+	}
+}
+
+func outcomeOf(reason string, err error) string {
+	switch {
+	case err != nil:
+		return outcomeFailed
+	case reason != "":
+		return outcomeRefused
+	}
+	return outcomePlanned
+}
