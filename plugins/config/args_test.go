@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/muster-batch/muster/plugins/config"
+	"github.com/muster-batch/muster/plugins/plugintest"
 )
 
 func TestGangFitArgsHaveDefaults(t *testing.T) {
@@ -51,4 +53,30 @@ func TestGangFitArgsRefuse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestBuiltInArgumentsAreTheDefaults holds what scheduler.yaml shows to what applies when it says nothing.
+func TestBuiltInArgumentsAreTheDefaults(t *testing.T) {
+	cfg, err := plugintest.Configuration()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, plugin := range cfg.Profiles[0].PluginConfig {
+		if plugin.Name != "GangFit" {
+			continue
+		}
+		got, err := config.DecodeGangFit(plugin.Args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := config.DecodeGangFit(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("arguments (-defaults +scheduler.yaml):\n%s", diff)
+		}
+		return
+	}
+	t.Error("scheduler.yaml has no arguments of GangFit")
 }

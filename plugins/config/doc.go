@@ -6,3 +6,5 @@
 // The plugins' own arguments are typed here, too: [GangFitArgs]. The package knows the published types of the
 // configuration only, nothing of kube-scheduler's code.
 package config
+
+//go:generate cp scheduler.yaml ../../manifests/base/scheduler/scheduler.yaml
