@@ -59,7 +59,8 @@ const (
 	// decide; absent means that every container must end, and all count.
 	NonEssential = "muster.sh/non-essential"
 	// Rank is a pod annotation (writer: dispatch): the order in which the queue admitted the pod, a decimal number of
-	// fixed width, so that lexical and numeric order agree. The QueueSort plugin's key; lower goes first.
+	// fixed width, so that lexical and numeric order agree. The QueueSort plugin's key; lower goes first. Its first
+	// RankClassDigits are the class of the queue's priority.
 	Rank = "muster.sh/rank"
 	// Shape is a pod label (writer: podspec): a hash of what matters to placement. The autoscaler counts demand by it.
 	Shape = "muster.sh/shape"
@@ -82,6 +83,10 @@ const (
 	// LaunchToken is a node annotation: the launch that made a simulated node, by which a repeated launch finds it.
 	LaunchToken = "muster.sh/launch-token"
 )
+
+// RankClassDigits is how many leading digits of a Rank are its class: those of two jobs are the same if their queues have
+// the same priority, and smaller for the queue of higher priority.
+const RankClassDigits = 4
 
 // Values of CapacityType.
 const (

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // ranks gives pods their place in the scheduler's queue: by queue priority, then by admission.
@@ -24,5 +26,5 @@ func (r *ranks) next(priority int) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last = max(r.last+1, r.clock.Now().UnixNano())
-	return fmt.Sprintf("%04d%019d", maxPriority-min(max(priority, 0), maxPriority), r.last)
+	return fmt.Sprintf("%0*d%019d", batchmeta.RankClassDigits, maxPriority-min(max(priority, 0), maxPriority), r.last)
 }
