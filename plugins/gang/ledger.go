@@ -13,13 +13,14 @@ import (
 type Ledger struct {
 	mu     sync.RWMutex // guards all below, and every Plan
 	gangs  map[Key]*record
+	groups map[Key]*group        // the PodGroups, with members or without
 	owner  map[types.UID]*record // by member
 	orders orders
 }
 
 // NewLedger returns an empty ledger.
 func NewLedger() *Ledger {
-	return &Ledger{gangs: map[Key]*record{}, owner: map[types.UID]*record{}, orders: newOrders()}
+	return &Ledger{gangs: map[Key]*record{}, groups: map[Key]*group{}, owner: map[types.UID]*record{}, orders: newOrders()}
 }
 
 // Change is what follows from an observation, for the caller to carry out.
@@ -49,7 +50,7 @@ func (l *Ledger) Observe(pod *corev1.Pod) Change {
 func (l *Ledger) observe(key Key, pod *corev1.Pod) Change {
 	r := l.gangs[key]
 	if r == nil {
-		r = newRecord(key)
+		r = newRecord(key, l.groups[key])
 		l.gangs[key] = r
 	}
 	before := r.standing()
@@ -140,6 +141,9 @@ func (l *Ledger) obstacle(key Key, uid types.UID) string {
 	if r == nil || r.key != key {
 		// The scheduler heard of the pod before the ledger did; Observe will wake it.
 		return key.Reason("this member is not known yet")
+	}
+	if r.isGroupless() {
+		return r.key.Reason("it does not exist; its members wait for it")
 	}
 	if !r.isReady() {
 		return r.key.Reason("%d of %d members exist", len(r.members), r.claim().spec.Size)

@@ -56,7 +56,19 @@ func (o Order) compare(p Order) int {
 	return cmp.Or(c,
 		strings.Compare(o.gang.Namespace, p.gang.Namespace),
 		strings.Compare(o.gang.Name, p.gang.Name),
+		compareBool(o.gang.PodGroup, p.gang.PodGroup),
 		strings.Compare(o.member, p.member))
+}
+
+// compareBool puts false first.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // join widens o to be the order of a gang that p's pod is a member of too: the best rank and priority, the earliest

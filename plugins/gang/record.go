@@ -13,6 +13,7 @@ import (
 // record is what the ledger knows of one gang. It exists while the gang has a live member.
 type record struct {
 	key     Key
+	group   *group // what the PodGroup says; nil when there is none or key names none
 	members map[types.UID]*member
 	claims  map[claim]int // how many members make each claim
 	held    int           // members that have a node: bound, or placed by a released plan
@@ -47,8 +48,8 @@ type refusal struct {
 	told   map[types.UID]bool
 }
 
-func newRecord(key Key) *record {
-	return &record{key: key, members: map[types.UID]*member{}, claims: map[claim]int{}}
+func newRecord(key Key, g *group) *record {
+	return &record{key: key, group: g, members: map[types.UID]*member{}, claims: map[claim]int{}}
 }
 
 func (m *member) isBound() bool { return m.pod.Spec.NodeName != "" }
@@ -63,6 +64,9 @@ func isLive(pod *corev1.Pod) bool {
 }
 
 func claimOf(pod *corev1.Pod) claim {
+	if key, _ := KeyOf(pod); key.PodGroup {
+		return claim{} // the PodGroup speaks for it
+	}
 	spec, err := SpecOf(pod)
 	if err != nil {
 		return claim{fault: err.Error()}
@@ -109,8 +113,14 @@ func (r *record) count(m *member, by int) {
 	}
 }
 
-// claim returns what the members agree on; a fault when they do not.
+// isGroupless reports whether the PodGroup that is to say what the gang is does not exist.
+func (r *record) isGroupless() bool { return r.key.PodGroup && r.group == nil }
+
+// claim returns what the PodGroup says, or what the members agree on; a fault when they do not.
 func (r *record) claim() claim {
+	if r.group != nil {
+		return r.group.claim
+	}
 	if len(r.claims) > 1 {
 		return claim{fault: "its members differ in size or min, or one of them is malformed"}
 	}
@@ -122,7 +132,7 @@ func (r *record) claim() claim {
 
 // standing is what decides whether a gang is worth an attempt; when it changes, the gang's pods are woken.
 type standing struct {
-	claim claim
+	claim claim // the zero claim while a PodGroup does not exist
 	ready bool
 	need  int
 }
@@ -135,7 +145,7 @@ func (r *record) standing() standing {
 // what is wrong. So may the rest of a gang that has started, however many members have ended since.
 func (r *record) isReady() bool {
 	c := r.claim()
-	return c.fault != "" || r.started || len(r.members) >= c.spec.Size
+	return !r.isGroupless() && (c.fault != "" || r.started || len(r.members) >= c.spec.Size)
 }
 
 // need is how many of the pending members must be placed together, at least 1.
@@ -159,7 +169,7 @@ func (r *record) pendingPods() []*corev1.Pod {
 	return pods
 }
 
-// joined returns the order that all members share.
+// joined returns the order that all members share. A PodGroup's age is its gang's.
 func (r *record) joined() Order {
 	var order *Order
 	for _, m := range r.members {
@@ -168,6 +178,9 @@ func (r *record) joined() Order {
 			o = o.join(*order)
 		}
 		order = &o
+	}
+	if r.group != nil {
+		order.created = r.group.created
 	}
 	return *order
 }

@@ -36,6 +36,9 @@ const (
 	GangSize = "muster.sh/gang-size"
 	// GangMin is a pod annotation (writer: podspec or a user): how many members must start together; absent means GangSize.
 	GangMin = "muster.sh/gang-min"
+	// PodGroup is a pod label of scheduler-plugins (writer: a user; reader: GangFit): the PodGroup that the pod is a member
+	// of. GangTopologyRequired, GangTopologyPreferred and GangOnMemberLoss of such a gang are annotations of the PodGroup.
+	PodGroup = "scheduling.x-k8s.io/pod-group"
 	// GangTopologyRequired is a pod annotation (writer: a user; reader: GangFit): the node label under one value of which
 	// all members of the gang must be, for example topology.kubernetes.io/zone.
 	GangTopologyRequired = "muster.sh/gang-topology-required"
@@ -43,7 +46,8 @@ const (
 	// to span as few of as can be.
 	GangTopologyPreferred = "muster.sh/gang-topology-preferred"
 	// GangOnMemberLoss is a pod annotation (writer: podspec or a user; readers: podwatch, GangFit): what becomes of a gang
-	// that lost a member after it started, MemberLossRestart (also when absent) or MemberLossReplace.
+	// that lost a member after it started, MemberLossRestart or MemberLossReplace. Absent, podwatch does as AWS Batch does,
+	// and GangFit deletes no pod.
 	GangOnMemberLoss = "muster.sh/gang-on-member-loss"
 	// Preemption is a pod annotation (writer: podspec) and one of a PriorityClass (writer: the admin); reader: GangFit.
 	// PreemptionEnabled lets the pod, or its gang, take the room of lower-ranked work.
