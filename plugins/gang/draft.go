@@ -17,6 +17,8 @@ type Draft struct {
 	size int // members of the whole gang
 	held int // members that have their node already
 	need int // how many more must be seated. Invariant: 1 <= need.
+
+	short Shortfall // why it was refused
 }
 
 // Seat looks for a node for one member, the earlier ones being seated. It returns the node, or why there is none.
@@ -41,7 +43,7 @@ func (d *Draft) Fill(seat Seat) (seats map[types.UID]string, reason string, err 
 	if len(seats) >= d.need {
 		return seats, "", nil
 	}
-	return nil, d.Key.Reason("%d of %d members fit; %s", d.held+len(seats), d.size, misfit), nil
+	return nil, d.Refuse(Shortfall{Fit: len(seats), Words: misfit}), nil
 }
 
 func (r *record) draft() *Draft {
