@@ -30,11 +30,9 @@ require (
 	k8s.io/pod-security-admission v0.33.13
 	k8s.io/utils v0.0.0-20241104100929-3ea5e8cea738
 	pgregory.net/rapid v1.2.0
+	sigs.k8s.io/scheduler-plugins v0.33.5
 	sigs.k8s.io/yaml v1.4.0
 )
-
-// The project builds on it: its PodGroups are what the gang plugins honour next. Nothing imports it yet, so tidying drops it.
-require sigs.k8s.io/scheduler-plugins v0.33.5
 
 require (
 	cel.dev/expr v0.19.1 // indirect

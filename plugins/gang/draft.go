@@ -14,6 +14,9 @@ type Draft struct {
 	Members []*corev1.Pod        // to be seated, in this order
 	Left    map[types.UID]string // the nodes where members may still be assumed from a plan that was withdrawn
 
+	// Needs is what must be free for the gang to start, by the word of its PodGroup; nil if there is none or it has started.
+	Needs corev1.ResourceList
+
 	size int // members of the whole gang
 	held int // members that have their node already
 	need int // how many more must be seated. Invariant: 1 <= need.
@@ -54,6 +57,9 @@ func (r *record) draft() *Draft {
 		}
 	}
 	d.held = r.held
+	if r.group != nil && r.held == 0 {
+		d.Needs = r.group.needs
+	}
 	d.size = max(r.claim().spec.Size, len(r.members))
 	return d
 }

@@ -3,6 +3,8 @@
 package gang
 
 import (
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -11,6 +13,7 @@ import (
 // withdrawn. Its pointer is its identity; the ledger's lock guards what is in it.
 type Plan struct {
 	key       Key
+	patience  time.Duration
 	seats     map[types.UID]*seat
 	reserved  int
 	replanned bool
@@ -26,6 +29,9 @@ type seat struct {
 
 // Key returns the gang that is planned.
 func (p *Plan) Key() Key { return p.key }
+
+// Patience is what the gang says of how long its members may take to reach their nodes; 0 if it says nothing.
+func (p *Plan) Patience() time.Duration { return p.patience }
 
 // LeftOut is the reason for a member of an elastic gang that has no seat.
 func (p *Plan) LeftOut() string {
@@ -79,7 +85,7 @@ func (l *Ledger) Adopt(d *Draft, seats map[types.UID]string) *Plan {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := l.gangs[d.Key]
-	p := &Plan{key: d.Key, seats: make(map[types.UID]*seat, len(seats)), open: true}
+	p := &Plan{key: d.Key, patience: d.Spec.Patience, seats: make(map[types.UID]*seat, len(seats)), open: true}
 	for uid, node := range seats {
 		if r == nil || r.members[uid] == nil || !r.members[uid].isPending() {
 			return nil

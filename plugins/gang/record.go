@@ -132,13 +132,14 @@ func (r *record) claim() claim {
 
 // standing is what decides whether a gang is worth an attempt; when it changes, the gang's pods are woken.
 type standing struct {
-	claim claim // the zero claim while a PodGroup does not exist
+	claim claim
+	group *group // another one for each change of the PodGroup
 	ready bool
 	need  int
 }
 
 func (r *record) standing() standing {
-	return standing{claim: r.claim(), ready: r.isReady(), need: r.need()}
+	return standing{claim: r.claim(), group: r.group, ready: r.isReady(), need: r.need()}
 }
 
 // isReady reports whether the members may enter the scheduling queue. A malformed gang may: its members are told there

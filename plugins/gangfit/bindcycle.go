@@ -45,7 +45,7 @@ func (g *GangFit) Permit(ctx context.Context, state *framework.CycleState, pod *
 		return withdrawn(pin.Plan), 0
 	case len(arrival.Release) == 0:
 		activate(state, arrival.Missing)
-		return framework.NewStatus(framework.Wait), 2 * patience(arrival.Seats) // the plan's own timeout comes first
+		return framework.NewStatus(framework.Wait), 2 * patience(pin.Plan.Patience(), arrival.Seats) // the plan's own timeout comes first
 	}
 	klog.FromContext(ctx).V(4).Info("Releasing gang", "pod", klog.KObj(pod), "members", len(arrival.Release))
 	for _, uid := range arrival.Release {

@@ -80,7 +80,7 @@ func (g *GangFit) plan(ctx context.Context, pod *corev1.Pod, draft *gang.Draft) 
 		return nil, unschedulable(draft.Key.Reason("its members changed while it was planned"))
 	}
 	logger.V(2).Info("Planned gang", "gang", draft.Key, "members", len(seats))
-	limit := patience(len(seats))
+	limit := patience(draft.Spec.Patience, len(seats))
 	g.clock.AfterFunc(limit, func() {
 		g.giveUp(plan, causeTimeout, draft.Key.Reason("not all members reached their nodes within %v", limit))
 	})

@@ -3,6 +3,7 @@
 package gangfit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -23,8 +24,8 @@ const Name = "GangFit"
 
 // patience is how long a plan of so many seats may stay open. Its members come one cycle after another; only a member that
 // fails again and again makes the others wait as long as this.
-func patience(seats int) time.Duration {
-	return 30*time.Second + time.Duration(seats)*10*time.Millisecond
+func patience(own time.Duration, seats int) time.Duration {
+	return cmp.Or(own, 30*time.Second) + time.Duration(seats)*10*time.Millisecond
 }
 
 // GangFit places gangs.
@@ -85,6 +86,9 @@ func New(
 		metrics:    metrics,
 	}
 	if err := g.watch(ctx, core.Pods().Informer()); err != nil {
+		return nil, fmt.Errorf("start %s: %w", Name, err)
+	}
+	if err := g.watchPodGroups(ctx, handle.KubeConfig()); err != nil {
 		return nil, fmt.Errorf("start %s: %w", Name, err)
 	}
 	return g, nil

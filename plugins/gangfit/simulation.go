@@ -67,6 +67,9 @@ func (g *GangFit) fill(ctx context.Context, draft *gang.Draft) (seats map[types.
 	if err != nil {
 		return nil, "", err
 	}
+	if want := lacking(draft.Needs, sim.infos); want != "" {
+		return nil, draft.Key.Reason("its minResources ask for %s", want), nil
+	}
 	return draft.Fill(sim.seat(ctx))
 }
 
