@@ -27,6 +27,8 @@ import (
 	"github.com/muster-batch/muster/plugins/gang"
 )
 
+//go:generate sh -c "(sed -n '/^#/p' ../../manifests/components/podgroups/kustomization.yaml; cat $(go list -m -f '{{.Dir}}' sigs.k8s.io/scheduler-plugins)/config/crd/bases/scheduling.x-k8s.io_podgroups.yaml) >../../manifests/components/podgroups/crd.yaml"
+
 // podGroupsAgain is how often a cluster that has no PodGroups is asked whether it has them now.
 const podGroupsAgain = 10 * time.Second
 
