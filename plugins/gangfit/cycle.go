@@ -33,7 +33,10 @@ func pinOf(state *framework.CycleState) *gang.Pin {
 // PreFilter pins a gang's member to its node in the gang's plan, which it makes first if there is none.
 func (g *GangFit) PreFilter(ctx context.Context, state *framework.CycleState, pod *corev1.Pod) (*framework.PreFilterResult, *framework.Status) {
 	if _, ok := gang.KeyOf(pod); !ok || isSimulated(state) {
-		return nil, framework.NewStatus(framework.Skip)
+		if !g.respect(state, pod) {
+			return nil, framework.NewStatus(framework.Skip)
+		}
+		return nil, nil
 	}
 	pin, status := g.pin(ctx, pod)
 	if pin == nil {
@@ -73,6 +76,7 @@ func (g *GangFit) plan(ctx context.Context, pod *corev1.Pod, draft *gang.Draft) 
 	if reason != "" {
 		logger.V(4).Info("Gang does not fit", "gang", draft.Key, "reason", reason)
 		g.ledger.Refuse(draft, pod.UID, reason)
+		g.turnAway(logger, pod, g.holds.against(pod, g.ledger.Order))
 		return nil, unschedulable(reason)
 	}
 	plan := g.ledger.Adopt(draft, seats)
@@ -125,18 +129,28 @@ func (g *GangFit) giveUp(plan *gang.Plan, cause, reason string) *framework.Statu
 	return unschedulable(reason)
 }
 
-// Filter keeps a pinned pod to its node. The scheduler tries a pod's nominated node without regard to PreFilter's result.
+// Filter keeps a pinned pod to its node: the scheduler tries a pod's nominated node without regard to PreFilter's result.
+// It keeps other pods off the room that is held for somebody before them.
 func (g *GangFit) Filter(_ context.Context, state *framework.CycleState, _ *corev1.Pod, node *framework.NodeInfo) *framework.Status {
-	if pin := pinOf(state); pin != nil && pin.Node != node.Node().Name {
-		return unschedulable("the gang's plan has another node for this member")
+	if pin := pinOf(state); pin != nil {
+		if pin.Node != node.Node().Name {
+			return unschedulable("the gang's plan has another node for this member")
+		}
+		return nil
+	}
+	if keeps := keepsOf(state); keeps != nil {
+		return keeps.filter(node)
 	}
 	return nil
 }
 
 // PostFilter gives the plan up when a pinned member's cycle failed, so that the members that wait for it do not wait on.
-func (g *GangFit) PostFilter(_ context.Context, state *framework.CycleState, pod *corev1.Pod, _ framework.NodeToStatusReader) (*framework.PostFilterResult, *framework.Status) {
+func (g *GangFit) PostFilter(ctx context.Context, state *framework.CycleState, pod *corev1.Pod, _ framework.NodeToStatusReader) (*framework.PostFilterResult, *framework.Status) {
 	if pin := pinOf(state); pin != nil {
 		g.giveUp(pin.Plan, causeLost, pin.Plan.Key().Reason("%s did not get its planned node", pod.Name))
+	}
+	if keeps := keepsOf(state); keeps != nil && keeps.hit.Load() {
+		g.turnAway(klog.FromContext(ctx), pod, keeps.against)
 	}
 	return nil, framework.NewStatus(framework.Unschedulable)
 }

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 	"k8s.io/utils/clock"
@@ -33,6 +34,7 @@ type GangFit struct {
 	fwk        framework.Framework
 	ledger     *gang.Ledger
 	nodeless   *nodeless
+	holds      *holds
 	nodes      corelisters.NodeLister
 	namespaces corelisters.NamespaceLister
 	clock      clock.WithDelayedExecution
@@ -79,6 +81,7 @@ func New(
 		fwk:        fwk,
 		ledger:     ledger,
 		nodeless:   nodeless,
+		holds:      newHolds(clk, func(pods map[string]*corev1.Pod) { fwk.Activate(klog.FromContext(ctx), pods) }),
 		nodes:      core.Nodes().Lister(),
 		namespaces: core.Namespaces().Lister(),
 		clock:      clk,
