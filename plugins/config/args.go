@@ -28,6 +28,9 @@ type GangFitArgs struct {
 	RoomTimeout *metav1.Duration `json:"roomTimeout,omitempty"`
 }
 
+// maxTopologyKeys leaves room for the two keys that a gang may name itself, of the levels that a plan can tell apart.
+const maxTopologyKeys = 7
+
 // DecodeGangFit reads the arguments as kube-scheduler hands them to a plugin; nil for none. A field that is not known is
 // an error, and so is a value out of range.
 func DecodeGangFit(obj runtime.Object) (GangFitArgs, error) {
@@ -71,6 +74,9 @@ func (a *GangFitArgs) setDefaults() {
 
 func (a *GangFitArgs) validate() error {
 	var errs []error
+	if len(a.TopologyKeys) > maxTopologyKeys {
+		errs = append(errs, fmt.Errorf("topologyKeys: %d keys; at most %d are allowed", len(a.TopologyKeys), maxTopologyKeys))
+	}
 	seen := map[string]bool{}
 	for i, key := range a.TopologyKeys {
 		for _, msg := range validation.IsQualifiedName(key) {

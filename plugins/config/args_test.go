@@ -38,11 +38,12 @@ func TestGangFitArgsAreRead(t *testing.T) {
 
 func TestGangFitArgsRefuse(t *testing.T) {
 	cases := map[string]struct{ raw, want string }{
-		"a field that is not known": {`{"topology":[]}`, "topology"},
-		"a key that is no label":    {`{"topologyKeys":["a b"]}`, `topologyKeys[0]: "a b"`},
-		"a key that is there twice": {`{"topologyKeys":["a","a"]}`, "twice"},
-		"a negative timeout":        {`{"memberLossTimeout":"-1s"}`, "memberLossTimeout"},
-		"a negative room timeout":   {`{"roomTimeout":"-1s"}`, "roomTimeout"},
+		"a field that is not known":            {`{"topology":[]}`, "topology"},
+		"a key that is no label":               {`{"topologyKeys":["a b"]}`, `topologyKeys[0]: "a b"`},
+		"a key that is there twice":            {`{"topologyKeys":["a","a"]}`, "twice"},
+		"more keys than a plan can tell apart": {`{"topologyKeys":["a","b","c","d","e","f","g","h"]}`, "at most 7"},
+		"a negative timeout":                   {`{"memberLossTimeout":"-1s"}`, "memberLossTimeout"},
+		"a negative room timeout":              {`{"roomTimeout":"-1s"}`, "roomTimeout"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -13,6 +13,7 @@ type Draft struct {
 	Spec    Spec                 // what the members agree on
 	Members []*corev1.Pod        // to be seated, in this order
 	Left    map[types.UID]string // the nodes where members may still be assumed from a plan that was withdrawn
+	Placed  []string             // the nodes of the members that have theirs already
 
 	// Needs is what must be free for the gang to start, by the word of its PodGroup; nil if there is none or it has started.
 	Needs corev1.ResourceList
@@ -69,7 +70,11 @@ func (r *record) redraft(p *Plan) *Draft {
 	d := r.draft()
 	open := d.Members[:0]
 	for _, pod := range d.Members {
-		if s := p.seats[pod.UID]; s != nil && !s.reserved {
+		switch s := p.seats[pod.UID]; {
+		case s == nil:
+		case s.reserved:
+			d.Placed = append(d.Placed, s.node)
+		default:
 			open = append(open, pod)
 		}
 	}

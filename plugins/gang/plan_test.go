@@ -4,6 +4,7 @@ package gang_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -241,5 +242,23 @@ func TestMalformedGangIsRefused(t *testing.T) {
 	observe(l, m...)
 	if got := l.Turn(m[0]).Refusal; got != "gang g: its members differ in size or min, or one of them is malformed" {
 		t.Errorf("refusal %q", got)
+	}
+}
+
+func TestDraftKnowsTheNodesOfTheOthers(t *testing.T) {
+	l := gang.NewLedger()
+	pods := members(4, 4)
+	observe(l, pods...)
+	observe(l, on(pods[0], "a"))
+	draft := l.Turn(pods[1]).Draft
+	if diff := cmp.Diff([]string{"a"}, draft.Placed); diff != "" {
+		t.Errorf("nodes of the draft (-want +got):\n%s", diff)
+	}
+	plan := l.Adopt(draft, map[types.UID]string{pods[1].UID: "b", pods[2].UID: "c", pods[3].UID: "d"})
+	l.Reserve(plan, pods[1].UID)
+	redraft := l.Replan(plan)
+	slices.Sort(redraft.Placed)
+	if diff := cmp.Diff([]string{"a", "b"}, redraft.Placed); diff != "" {
+		t.Errorf("nodes of the draft for the open seats (-want +got):\n%s", diff)
 	}
 }

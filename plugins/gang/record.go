@@ -3,6 +3,7 @@
 package gang
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -53,6 +54,9 @@ func newRecord(key Key, g *group) *record {
 }
 
 func (m *member) isBound() bool { return m.pod.Spec.NodeName != "" }
+
+// node returns the member's node; empty while it is pending.
+func (m *member) node() string { return cmp.Or(m.pod.Spec.NodeName, m.placed) }
 
 // isPending reports whether the member still has to be given a node.
 func (m *member) isPending() bool { return !m.isBound() && m.placed == "" }

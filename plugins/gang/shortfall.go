@@ -17,6 +17,8 @@ type Shortfall struct {
 	Fit   int    // how many of the draft's members found a seat
 	Lacks []Lack // the resources that the others are short of, the worst first; empty when something else is in the way
 	Words string // what is in the way in the scheduler's own words, for when Lacks is empty
+	// Within is the node label under one value of which the members must be, for when they would fit elsewhere together.
+	Within string
 	// Alike is set when the members are alike and no other seating holds more of them, so that Fit is all that there is room
 	// for.
 	Alike bool
@@ -47,6 +49,9 @@ func (s *Shortfall) words(environment string) string {
 		parts[i] = fmt.Sprintf("%d × %s %s", lack.Members, lack.Each.String(), lack.Resource)
 	}
 	words := "short of " + strings.Join(parts, ", ")
+	if s.Within != "" {
+		words += " under one value of " + s.Within
+	}
 	if environment != "" {
 		words += " in environment " + environment
 	}

@@ -42,6 +42,10 @@ func TestReasonOfARefusal(t *testing.T) {
 			short: gang.Shortfall{Fit: 1, Lacks: []gang.Lack{lack(6, "8Gi", "memory"), lack(1, "1", "nvidia.com/gpu")}},
 			want:  "gang g: 1 of 8 members fit; short of 6 × 8Gi memory, 1 × 1 nvidia.com/gpu",
 		},
+		"within one domain": {
+			environments: []string{"ce-a"}, short: gang.Shortfall{Fit: 5, Lacks: []gang.Lack{lack(3, "4", "cpu")}, Within: "rack"},
+			want: "gang g: 5 of 8 members fit; short of 3 × 4 cpu under one value of rack in environment ce-a",
+		},
 		"something else": {
 			short: gang.Shortfall{Fit: 2, Words: "m2: 3 node(s) had untolerated taint {k: }"},
 			want:  "gang g: 2 of 8 members fit; m2: 3 node(s) had untolerated taint {k: }",
