@@ -57,6 +57,11 @@ func (r *record) draft() *Draft {
 			d.Left[pod.UID] = m.left
 		}
 	}
+	for _, m := range r.members {
+		if node := m.node(); node != "" {
+			d.Placed = append(d.Placed, node)
+		}
+	}
 	d.held = r.held
 	if r.group != nil && r.held == 0 {
 		d.Needs = r.group.needs
