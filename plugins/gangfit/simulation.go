@@ -23,8 +23,9 @@ const enoughNodes = 100
 // seated before it in place.
 type simulation struct {
 	g      *GangFit
-	infos  []*framework.NodeInfo // the snapshot's, except that a node with a seat is a copy
+	infos  []*framework.NodeInfo // the snapshot's, except that a node with a seat, or that was vacated, is a copy
 	seated []seated
+	gone   []seated   // pods of the snapshot that are taken to have ended
 	misfit *footprint // of the latest member that fits nowhere
 	repels bool       // some pod has a required anti-affinity, so where a pod fits depends on its labels
 }
@@ -67,10 +68,15 @@ func (g *GangFit) fill(ctx context.Context, draft *gang.Draft) (seats map[types.
 	if err != nil {
 		return nil, "", err
 	}
-	if want := lacking(draft.Needs, sim.infos); want != "" {
+	return sim.fill(ctx, draft)
+}
+
+// fill seats the members of a draft as the simulation stands.
+func (s *simulation) fill(ctx context.Context, draft *gang.Draft) (seats map[types.UID]string, reason string, err error) {
+	if want := lacking(draft.Needs, s.infos); want != "" {
 		return nil, draft.Key.Reason("its minResources ask for %s", want), nil
 	}
-	return draft.Fill(sim.seat(ctx))
+	return draft.Fill(s.seat(ctx))
 }
 
 // hasAny reports whether the snapshot still has one of the pods on the node that it left.
@@ -178,11 +184,14 @@ func (g *GangFit) misfit(ctx context.Context, pod *corev1.Pod, node string) (str
 	return status.Message(), rejectionOf(status)
 }
 
-// prepare runs the PreFilter plugins for pod and tells them of the members seated before it.
+// prepare runs the PreFilter plugins for pod and tells them of the pods that are gone and the members seated before it.
 func (s *simulation) prepare(ctx context.Context, pod *corev1.Pod) (*framework.CycleState, *framework.PreFilterResult, *framework.Status) {
 	state := framework.NewCycleState()
 	state.Write(simulatedKey, mark{})
 	only, status, _ := s.g.fwk.RunPreFilterPlugins(ctx, state, pod)
+	if status.IsSuccess() && (s.repels || footprintOf(pod) == nil) { // else no plugin cares who else is on a node
+		status = s.forgetGone(ctx, state, pod)
+	}
 	for _, other := range s.seated {
 		if !status.IsSuccess() {
 			break
