@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
@@ -228,6 +229,9 @@ func finishMeta(meta *metav1.ObjectMeta, spec *corev1.PodSpec, in Input, m membe
 	}
 	metav1.SetMetaDataAnnotation(meta, batchmeta.Rank, in.Rank)
 	metav1.SetMetaDataAnnotation(meta, batchmeta.Job, record)
+	if in.Job.Timeout > 0 {
+		metav1.SetMetaDataAnnotation(meta, batchmeta.AttemptDuration, strconv.FormatInt(int64(in.Job.Timeout/time.Second), 10))
+	}
 	metav1.SetMetaDataLabel(meta, batchmeta.ComputeEnvironmentUUID, in.Environment.UUID)
 	metav1.SetMetaDataLabel(meta, batchmeta.JobID, parentID(in.Job.ID))
 	metav1.SetMetaDataLabel(meta, batchmeta.JobQueue, QueueLabel(in.Job.Queue))

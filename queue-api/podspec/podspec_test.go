@@ -183,6 +183,23 @@ func TestRecordSurvives(t *testing.T) {
 	}
 }
 
+func TestPodSaysHowLongItsAttemptMayTake(t *testing.T) {
+	t.Parallel()
+	in := readDocument(t, "testdata/nodes-eks/input.json").input()
+	for timeout, want := range map[time.Duration]string{0: "", time.Minute: "60", 90*time.Minute + 500*time.Millisecond: "5400"} {
+		in.Job.Timeout = timeout
+		pods, err := Pods(in, testOptions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range pods {
+			if got := p.Annotations[batchmeta.AttemptDuration]; got != want {
+				t.Errorf("timeout %v: node %d says %q, want %q", timeout, i, got, want)
+			}
+		}
+	}
+}
+
 func TestTheMainNodeKeepsTheRecord(t *testing.T) {
 	t.Parallel()
 	in := readDocument(t, "testdata/nodes-eks/input.json").input()
