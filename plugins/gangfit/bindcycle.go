@@ -27,6 +27,7 @@ func (g *GangFit) Unreserve(_ context.Context, state *framework.CycleState, pod 
 	if pin := pinOf(state); pin != nil {
 		reason := pin.Plan.Key().Reason("%s lost its place", pod.Name)
 		uids := g.ledger.Unreserve(pin.Plan, pod.UID, reason)
+		g.endSeats(pin.Plan)
 		g.metrics.returned(causeLost, len(uids))
 		g.reject(uids, reason)
 	}
@@ -47,6 +48,7 @@ func (g *GangFit) Permit(ctx context.Context, state *framework.CycleState, pod *
 		activate(state, arrival.Missing)
 		return framework.NewStatus(framework.Wait), 2 * patience(pin.Plan.Patience(), arrival.Seats) // the plan's own timeout comes first
 	}
+	g.endSeats(pin.Plan)
 	klog.FromContext(ctx).V(4).Info("Releasing gang", "pod", klog.KObj(pod), "members", len(arrival.Release))
 	for _, uid := range arrival.Release {
 		if waiting := g.fwk.GetWaitingPod(uid); waiting != nil { // all but this pod, whose Permit this is

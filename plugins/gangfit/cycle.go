@@ -83,6 +83,7 @@ func (g *GangFit) plan(ctx context.Context, pod *corev1.Pod, draft *gang.Draft) 
 	if plan == nil {
 		return nil, unschedulable(draft.Key.Reason("its members changed while it was planned"))
 	}
+	g.holdSeats(plan, draft.Members, seats)
 	logger.V(2).Info("Planned gang", "gang", draft.Key, "members", len(seats))
 	limit := patience(draft.Spec.Patience, len(seats))
 	g.clock.AfterFunc(limit, func() {
@@ -115,6 +116,7 @@ func (g *GangFit) confirm(ctx context.Context, pod *corev1.Pod, pin *gang.Pin) (
 		case shortage != "":
 			reason = shortage
 		case g.ledger.Reseat(pin.Plan, seats):
+			g.holdSeats(pin.Plan, draft.Members, seats)
 			return &gang.Pin{Plan: pin.Plan, Node: seats[pod.UID]}, nil
 		}
 	}
@@ -124,6 +126,7 @@ func (g *GangFit) confirm(ctx context.Context, pod *corev1.Pod, pin *gang.Pin) (
 // giveUp withdraws the plan, sends its waiting members back and returns the status for the member that asked.
 func (g *GangFit) giveUp(plan *gang.Plan, cause, reason string) *framework.Status {
 	uids := g.ledger.Withdraw(plan, reason)
+	g.endSeats(plan)
 	g.metrics.returned(cause, len(uids))
 	g.reject(uids, reason)
 	return unschedulable(reason)

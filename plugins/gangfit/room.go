@@ -26,6 +26,7 @@ type hold struct {
 	rooms  map[string]*room // by node
 	until  time.Time        // work that is over by then may use the room meanwhile; zero: none may
 	expiry time.Time        // the room is given up then; zero: when it is released
+	isOver func() bool      // or when this says so; may be nil
 }
 
 // holdID names a hold: a holder has at most one of each purpose.
@@ -204,14 +205,17 @@ func (h *holds) against(pod *corev1.Pod, sorts func(*corev1.Pod) gang.Order) []*
 	over := overBy(pod, now)
 	var against []*hold
 	for _, hold := range *all {
-		if hold.id.holder != mine && hold.order.Before(order) && !hold.isExpired(now) && !hold.lets(over) {
+		if hold.id.holder != mine && hold.order.Before(order) && !hold.lets(over) && hold.isInForce(now) {
 			against = append(against, hold)
 		}
 	}
 	return against
 }
 
-func (h *hold) isExpired(now time.Time) bool { return !h.expiry.IsZero() && !now.Before(h.expiry) }
+// isInForce reports whether the room still is to be left alone.
+func (h *hold) isInForce(now time.Time) bool {
+	return (h.expiry.IsZero() || now.Before(h.expiry)) && (h.isOver == nil || !h.isOver())
+}
 
 // lets reports whether work that is over by then, if that is known, may use the room.
 func (h *hold) lets(over time.Time) bool {
