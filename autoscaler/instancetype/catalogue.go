@@ -2,7 +2,10 @@
 
 package instancetype
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Catalogue resolves the names that compute environments use. It is immutable and safe for concurrent use.
 type Catalogue struct {
@@ -20,14 +23,21 @@ var aliases = map[string][]string{
 // Builtin is the catalogue of common types. Its prices are list prices of one region on one day: good for comparing types,
 // not for bills.
 func Builtin() *Catalogue {
-	c := &Catalogue{types: map[string]Type{}, families: map[string][]string{}}
+	var all []Type
 	for _, f := range families {
-		for _, t := range f.types() {
-			c.add(f.name, t)
-		}
+		all = append(all, f.types()...)
 	}
-	for _, r := range rows {
-		c.add(r.family(), r.Type)
+	return New(append(all, rows...))
+}
+
+// New is the catalogue of given types.
+func New(all []Type) *Catalogue {
+	c := &Catalogue{types: make(map[string]Type, len(all)), families: map[string][]string{}}
+	for _, t := range all {
+		c.types[t.Name] = t
+		if family := t.Family(); !strings.HasPrefix(t.Name, family+".metal") {
+			c.families[family] = append(c.families[family], t.Name)
+		}
 	}
 	for name := range c.families {
 		slices.SortStableFunc(c.families[name], func(a, b string) int {
@@ -35,11 +45,6 @@ func Builtin() *Catalogue {
 		})
 	}
 	return c
-}
-
-func (c *Catalogue) add(family string, t Type) {
-	c.types[t.Name] = t
-	c.families[family] = append(c.families[family], t.Name)
 }
 
 // Lookup finds a type by its exact name.

@@ -54,7 +54,7 @@ func TestOptimalIsFourFamiliesOfOneArchitecture(t *testing.T) {
 	}
 	families := map[string]int{}
 	for _, ty := range types {
-		families[row{ty}.family()]++
+		families[ty.Family()]++
 		if ty.Architecture != AMD64 {
 			t.Errorf("%s is %s", ty.Name, ty.Architecture)
 		}
@@ -90,5 +90,17 @@ func TestCostOfUnpricedTypesGrowsWithSize(t *testing.T) {
 	small, large, gpu := Type{VCPUs: 2, MemoryMiB: 4096}, Type{VCPUs: 4, MemoryMiB: 8192}, Type{VCPUs: 4, MemoryMiB: 8192, GPUs: 1}
 	if !(small.Cost() < large.Cost() && large.Cost() < gpu.Cost()) {
 		t.Errorf("costs %v, %v, %v do not grow", small.Cost(), large.Cost(), gpu.Cost())
+	}
+}
+
+func TestFamiliesAreWithoutMetal(t *testing.T) {
+	t.Parallel()
+	c := New([]Type{{Name: "z9.metal-24xl", VCPUs: 96}, {Name: "z9.xlarge", VCPUs: 4}, {Name: "z9.large", VCPUs: 2}})
+	family, err := c.Resolve([]string{"z9"})
+	if err != nil || len(family) != 2 || family[0].Name != "z9.large" {
+		t.Errorf("z9 is %+v, %v", family, err)
+	}
+	if metal, err := c.Resolve([]string{"z9.metal-24xl"}); err != nil || len(metal) != 1 {
+		t.Errorf("a metal size asked for by name is %+v, %v", metal, err)
 	}
 }

@@ -33,6 +33,12 @@ type Allocatable struct {
 	MemoryMiB int64
 }
 
+// Family is the part of the name before the full stop: c5 of c5.large.
+func (t *Type) Family() string {
+	family, _, _ := strings.Cut(t.Name, ".")
+	return family
+}
+
 // Cost is PricePerHour, or a stand-in for it that grows with the machine: types of unknown price compare by their size.
 func (t *Type) Cost() float64 {
 	if t.PricePerHour > 0 {

@@ -95,22 +95,15 @@ func maxPods(vcpus int) int {
 	}
 }
 
-// row is a type that follows no family's ratio.
-type row struct{ Type }
-
-func (r row) family() string {
-	name, _, _ := strings.Cut(r.Name, ".")
-	return name
-}
-
-func irregular(name string, vcpus int, memoryGiB float64, gpus int, price float64) row {
-	return row{Type{
+// irregular is a type that follows no family's ratio.
+func irregular(name string, vcpus int, memoryGiB float64, gpus int, price float64) Type {
+	return Type{
 		Name: name, VCPUs: vcpus, MemoryMiB: int64(memoryGiB * gib), GPUs: gpus,
 		Architecture: AMD64, MaxPods: maxPods(vcpus), PricePerHour: price,
-	}}
+	}
 }
 
-var rows = []row{
+var rows = []Type{
 	irregular("t3.nano", 2, 0.5, 0, 0.0052),
 	irregular("t3.micro", 2, 1, 0, 0.0104),
 	irregular("t3.small", 2, 2, 0, 0.0208),
