@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	testingclock "k8s.io/utils/clock/testing"
 
+	"github.com/muster-batch/muster/autoscaler/fleet"
 	"github.com/muster-batch/muster/autoscaler/fleet/fake"
 	"github.com/muster-batch/muster/autoscaler/pack"
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -92,6 +93,7 @@ func TestReadMakesASnapshotOfAllPages(t *testing.T) {
 	want := Environment{
 		Name: "ce", UUID: "u-1", State: batch.Enabled, Status: batch.ResourceValid, MinvCPUs: 2, MaxvCPUs: 64,
 		Strategy: "SPOT_CAPACITY_OPTIMIZED", CapacityType: "spot", InstanceTypes: []string{"c5.large"}, ScaleDownDelay: 20 * time.Minute,
+		Resources: fleet.Resources{Strategy: "SPOT_CAPACITY_OPTIMIZED", Subnets: []string{"s"}},
 	}
 	if diff := cmp.Diff(want, ce); diff != "" {
 		t.Errorf("environment mismatch (-want +got):\n%s", diff)
@@ -101,6 +103,32 @@ func TestReadMakesASnapshotOfAllPages(t *testing.T) {
 	}
 	if got[2].CapacityType != "on-demand" || len(got[2].Types) == 0 {
 		t.Errorf("an environment of Fargate's kind has no nodes: %+v", got[2])
+	}
+}
+
+func TestResourcesAreTakenOver(t *testing.T) {
+	t.Parallel()
+	s := &server{pages: []string{`{"computeEnvironmentName":"ce","uuid":"u-1","type":"MANAGED","computeResources":{"type":"EC2","maxvCpus":4,
+		"allocationStrategy":"BEST_FIT_PROGRESSIVE","instanceTypes":["c5"],"subnets":["a","b"],"securityGroupIds":["sg"],"instanceRole":"role",
+		"ec2KeyPair":"key","placementGroup":"pg","bidPercentage":60,"tags":{"k":"v"},"imageId":"ami-0",
+		"ec2Configuration":[{"imageType":"EKS_AL2023","imageIdOverride":"ami-1","imageKubernetesVersion":"1.33"}],
+		"launchTemplate":{"launchTemplateName":"lt","version":"3","userdataType":"EKS_NODEADM",
+			"overrides":[{"launchTemplateId":"lt-1","targetInstanceTypes":["c5.large"]}]}}}`}}
+	r := newReader(t, s, fake.New(fake.Config{}), Config{})
+	if err := r.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := fleet.Resources{
+		Strategy: "BEST_FIT_PROGRESSIVE", Subnets: []string{"a", "b"}, SecurityGroups: []string{"sg"}, InstanceRole: "role",
+		KeyPair: "key", PlacementGroup: "pg", BidPercentage: 60, Tags: map[string]string{"k": "v"}, ImageID: "ami-0",
+		Images: []fleet.Image{{Type: "EKS_AL2023", ID: "ami-1", KubernetesVersion: "1.33"}},
+		Templates: []fleet.LaunchTemplate{
+			{ID: "lt-1", InstanceTypes: []string{"c5.large"}},
+			{Name: "lt", Version: "3", UserdataType: "EKS_NODEADM"},
+		},
+	}
+	if diff := cmp.Diff(want, r.Snapshot().Environment("u-1").Resources); diff != "" {
+		t.Errorf("resources mismatch (-want +got):\n%s", diff)
 	}
 }
 

@@ -40,6 +40,7 @@ func environmentOf(d *types.ComputeEnvironmentDetail) *Environment {
 	if isFargate(r.Type) {
 		e.InstanceTypes = []string{"optimal"} // such an environment names none
 	}
+	e.Resources = resourcesOf(r, e.Strategy)
 	if p := r.ScalingPolicy; p != nil {
 		e.ScaleDownDelay = time.Duration(aws.ToInt32(p.MinScaleDownDelayMinutes)) * time.Minute
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/muster-batch/muster/autoscaler/fleet"
 	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/autoscaler/pack"
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -30,6 +31,8 @@ type Environment struct {
 	Strategy      string
 	CapacityType  string // batchmeta.CapacityOnDemand or batchmeta.CapacitySpot
 	InstanceTypes []string
+	// Resources are what a cloud's fleet wants to know beyond that.
+	Resources fleet.Resources
 	// ScaleDownDelay is scalingPolicy.minScaleDownDelayMinutes: how long a node is kept after its last job. 0 is unset.
 	ScaleDownDelay time.Duration
 	// Types are what InstanceTypes stand for, in their order. TypesError says why there are none.

@@ -21,3 +21,36 @@ func IsOutOfCapacity(err error) bool {
 	e := (*CapacityError)(nil)
 	return errors.As(err, &e)
 }
+
+// Class is why a fleet refused, as far as its callers care.
+type Class string
+
+// The classes. NoCapacity and Quota are those of a CapacityError.
+const (
+	NoCapacity Class = "OUT_OF_CAPACITY" // passes with time, or with another instance type
+	Quota      Class = "QUOTA_EXCEEDED"  // passes when machines end or the quota is raised
+	BadRequest Class = "BAD_REQUEST"     // the environment asks for what there is not
+	Throttled  Class = "THROTTLED"       // passes soon
+	Denied     Class = "ACCESS_DENIED"   // we may not
+	Unknown    Class = "LAUNCH_FAILED"   // all else
+)
+
+// RefusedError is an answer of a fleet that did not do what it was asked for.
+type RefusedError struct {
+	Class   Class
+	Code    string // the fleet's own
+	Message string
+}
+
+func (e *RefusedError) Error() string { return e.Code + ": " + e.Message }
+
+// ClassOf is the class of an error of a fleet.
+func ClassOf(err error) Class {
+	if e := (*RefusedError)(nil); errors.As(err, &e) {
+		return e.Class
+	}
+	if IsOutOfCapacity(err) {
+		return NoCapacity
+	}
+	return Unknown
+}

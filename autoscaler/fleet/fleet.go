@@ -44,13 +44,6 @@ type LaunchRequest struct {
 	Taints []corev1.Taint
 }
 
-// Environment is the compute environment that instances are launched for. What only a cloud needs to know about it
-// (subnets, images, roles) is added here by that cloud's fleet.
-type Environment struct {
-	Name string
-	UUID string
-}
-
 // State of an instance.
 type State string
 

@@ -16,12 +16,6 @@ import (
 	"github.com/muster-batch/muster/autoscaler/nodetemplate"
 )
 
-// Codes of failed launches, as core's metrics and back-off see them.
-const (
-	CodeOutOfCapacity = "OUT_OF_CAPACITY"
-	CodeLaunchFailed  = "LAUNCH_FAILED"
-)
-
 var errTooFew = errors.New("the fleet launched fewer instances than asked for")
 
 // launch is a launch under way.
@@ -66,10 +60,18 @@ func (g *Group) request(token string, n int, whole bool) fleet.LaunchRequest {
 	spec := g.spec()
 	return fleet.LaunchRequest{
 		Token: token, Count: n, Whole: whole, NodeGroup: g.id,
-		Environment: fleet.Environment{Name: g.environmentName(), UUID: g.key.environmentUUID},
+		Environment: g.environment(),
 		Type:        g.typ, CapacityType: g.key.capacityType,
 		Labels: spec.Labels(), Taints: nodetemplate.Taints(g.key.environmentUUID),
 	}
+}
+
+func (g *Group) environment() fleet.Environment {
+	e := fleet.Environment{Name: g.environmentName(), UUID: g.key.environmentUUID}
+	if g.env != nil {
+		e.Resources = g.env.Resources
+	}
+	return e
 }
 
 // begin puts placeholders into the books for instances that are not known yet, and launches. It is called with mu held.
@@ -123,7 +125,7 @@ func (p *Provider) settle(l launch, instances []fleet.Instance, err error) int {
 	environment, instanceType := l.request.Environment.Name, l.request.Type.Name
 	m.launched(environment, instanceType, l.request.Count-missing)
 	if missing > 0 {
-		m.failed(environment, instanceType, codeOf(err), missing)
+		m.failed(environment, instanceType, string(fleet.ClassOf(err)), missing)
 		p.cfg.LaunchFailed(FailedLaunch{
 			NodeGroup: l.request.NodeGroup, ComputeEnvironment: environment, InstanceType: instanceType,
 			Demands: l.demands, Missing: missing, Err: err,
@@ -155,14 +157,7 @@ func errorInfo(err error) *cloudprovider.InstanceErrorInfo {
 	if fleet.IsOutOfCapacity(err) {
 		class = cloudprovider.OutOfResourcesErrorClass
 	}
-	return &cloudprovider.InstanceErrorInfo{ErrorClass: class, ErrorCode: codeOf(err), ErrorMessage: err.Error()}
-}
-
-func codeOf(err error) string {
-	if fleet.IsOutOfCapacity(err) {
-		return CodeOutOfCapacity
-	}
-	return CodeLaunchFailed
+	return &cloudprovider.InstanceErrorInfo{ErrorClass: class, ErrorCode: string(fleet.ClassOf(err)), ErrorMessage: err.Error()}
 }
 
 // forget strikes a launch from the ledger. If it cannot, the launch is repeated at the next start, which changes nothing.

@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
+
+	"github.com/muster-batch/muster/autoscaler/fleet"
 )
 
 func TestLaunchGoesThroughPlaceholders(t *testing.T) {
@@ -47,7 +49,7 @@ func TestFailedLaunch(t *testing.T) {
 			continue
 		}
 		failures++
-		if info.ErrorClass != cloudprovider.OutOfResourcesErrorClass || info.ErrorCode != CodeOutOfCapacity || i.Status.State != cloudprovider.InstanceCreating {
+		if info.ErrorClass != cloudprovider.OutOfResourcesErrorClass || info.ErrorCode != string(fleet.NoCapacity) || i.Status.State != cloudprovider.InstanceCreating {
 			t.Errorf("failed instance %+v", i)
 		}
 		if err := w.group(large).DeleteNodes([]*corev1.Node{{Spec: corev1.NodeSpec{ProviderID: i.Id}}}); err != nil {

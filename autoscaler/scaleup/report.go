@@ -3,6 +3,8 @@
 package scaleup
 
 import (
+	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
+
 	"github.com/muster-batch/muster/autoscaler/demand"
 	"github.com/muster-batch/muster/autoscaler/pack"
 	"github.com/muster-batch/muster/autoscaler/provider"
@@ -58,7 +60,8 @@ func (o *Orchestrator) backedOff(b *board, part *demand.Part, m *provider.Market
 			continue
 		}
 		if s := o.registry.BackoffStatusForNodeGroup(offer.Group, o.cfg.Clock.Now()); s.IsBackedOff {
-			return explain(offer.Type.Name, s.ErrorInfo.ErrorCode == provider.CodeOutOfCapacity, s.ErrorInfo.ErrorMessage)
+			short := s.ErrorInfo.ErrorClass == cloudprovider.OutOfResourcesErrorClass
+			return explain(offer.Type.Name, short, s.ErrorInfo.ErrorMessage)
 		}
 	}
 	return ""

@@ -19,6 +19,8 @@ import (
 type Harness struct {
 	Fleet fleet.Fleet
 	Types []string // at least two exact names that it knows
+	// Resources are of the environment that instances are launched for.
+	Resources fleet.Resources
 	// Exhaust lets n more instances of a type be launched and no more; nil for a fleet that never runs out.
 	Exhaust func(instanceType string, n int)
 }
@@ -64,7 +66,7 @@ func Request(t *testing.T, h Harness, token string, count int) fleet.LaunchReque
 	}
 	return fleet.LaunchRequest{
 		Token: token, Count: count, NodeGroup: spec.Group,
-		Environment: fleet.Environment{Name: "env", UUID: spec.EnvironmentUUID},
+		Environment: fleet.Environment{Name: "env", UUID: spec.EnvironmentUUID, Resources: h.Resources},
 		Type:        types[0], CapacityType: spec.CapacityType,
 		Labels: spec.Labels(), Taints: nodetemplate.Taints(spec.EnvironmentUUID),
 	}
