@@ -20,7 +20,7 @@ func resourcesOf(r *types.ComputeResource, strategy string) fleet.Resources {
 		PlacementGroup: aws.ToString(r.PlacementGroup),
 		BidPercentage:  int(aws.ToInt32(r.BidPercentage)),
 		Tags:           r.Tags,
-		ImageID:        aws.ToString(r.ImageId),
+		ImageID:        aws.ToString(r.ImageId), //nolint:staticcheck // deprecated, and still honoured by AWS Batch
 		Templates:      templatesOf(r.LaunchTemplate),
 	}
 	for _, c := range r.Ec2Configuration {

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ec2
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
+)
+
+// ClientConfig says which AWS to speak to.
+type ClientConfig struct {
+	Region string
+	// Endpoint is the URL of a stand-in for EC2, EKS and Systems Manager; empty for AWS itself.
+	Endpoint string
+	// Credentials are the pod's or the machine's own if nil; see NewCredentials.
+	Credentials aws.CredentialsProvider
+	// MaxAttempts is how often a call is tried that is throttled or finds EC2 out of order; 6 if zero.
+	MaxAttempts int
+	MaxBackoff  time.Duration // between two attempts; 20 s if zero
+}
+
+// Client speaks to EC2 and is the Platform, too.
+type Client struct {
+	*awsec2.Client
+	*platform
+}
+
+// NewClient makes a client. Throttled calls are repeated, and further ones slowed down until EC2 keeps up.
+func NewClient(c ClientConfig) (*Client, error) {
+	if c.Region == "" {
+		return nil, errors.New("make client of AWS: no region is named")
+	}
+	if c.Credentials == nil {
+		c.Credentials = NewCredentials(c.Region, "")
+	}
+	credentials := aws.NewCredentialsCache(c.Credentials, func(o *aws.CredentialsCacheOptions) {
+		o.ExpiryWindow = time.Minute
+	})
+	options := awsec2.Options{
+		Region: c.Region, Credentials: credentials, AppID: "batch-autoscaler",
+		Retryer: retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+			o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
+				o.MaxAttempts, o.MaxBackoff = cmp.Or(c.MaxAttempts, 6), cmp.Or(c.MaxBackoff, 20*time.Second)
+			})
+		}),
+	}
+	if c.Endpoint != "" {
+		options.BaseEndpoint = aws.String(c.Endpoint)
+	}
+	return &Client{
+		Client:   awsec2.New(options),
+		platform: &platform{region: c.Region, endpoint: c.Endpoint, credentials: credentials, http: http.DefaultClient},
+	}, nil
+}
+
+// Verify makes sure that there are credentials, so that want of them shows at the start.
+func (c *Client) Verify(ctx context.Context) error {
+	_, err := c.credentials.Retrieve(ctx)
+	return err
+}

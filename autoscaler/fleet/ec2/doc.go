@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package ec2 is the fleet of Amazon EC2: instances that join a cluster of Amazon EKS. Start with Fleet, and launch.go.
+//
+// A launch is one CreateFleet call of type instant, over one instance type and a subnet in each zone. Its client token is
+// the launch's own, and every instance is tagged with it, so that neither a lost reply nor a crash loses or doubles one:
+//
+//	Launch ──► template (made once, named by a digest of what is in it)
+//	       ──► CreateFleet(token) ──► instances, and an error for each pool that gave none
+//	List   ──► DescribeInstances(tag: cluster), and what was launched a moment ago and EC2 does not show yet
+//	Terminate ► TerminateInstances in batches; what EC2 does not know is gone
+//
+// Nothing is remembered that could not be asked again: a Fleet made anew finds everything by tags and names. It speaks to
+// EC2 with the SDK's client, and signs the one request that it needs of each of Systems Manager (which image) and EKS
+// (which cluster) itself.
+package ec2
