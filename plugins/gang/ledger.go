@@ -16,11 +16,17 @@ type Ledger struct {
 	groups map[Key]*group        // the PodGroups, with members or without
 	owner  map[types.UID]*record // by member
 	orders orders
+
+	finished   map[Key]finished
+	finishedIn map[types.UID]Key // by finished pod
 }
 
 // NewLedger returns an empty ledger.
 func NewLedger() *Ledger {
-	return &Ledger{gangs: map[Key]*record{}, groups: map[Key]*group{}, owner: map[types.UID]*record{}, orders: newOrders()}
+	return &Ledger{
+		gangs: map[Key]*record{}, groups: map[Key]*group{}, owner: map[types.UID]*record{}, orders: newOrders(),
+		finished: map[Key]finished{}, finishedIn: map[types.UID]Key{},
+	}
 }
 
 // Change is what follows from an observation, for the caller to carry out.
@@ -30,27 +36,38 @@ type Change struct {
 	Reason string        // why they are rejected
 }
 
+// and returns what follows from c and d together, of which only one rejects anybody.
+func (c Change) and(d Change) Change {
+	if len(d.Reject) > 0 {
+		c.Reject, c.Reason = d.Reject, d.Reason
+	}
+	c.Wake = append(c.Wake, d.Wake...)
+	return c
+}
+
 // Observe takes note of a pod as the API server has it now.
 func (l *Ledger) Observe(pod *corev1.Pod) Change {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key, ok := KeyOf(pod)
-	if !ok || !isLive(pod) {
-		return l.forget(pod.UID)
-	}
 	var change Change
+	if ok && pod.Status.Phase == corev1.PodSucceeded {
+		change = l.finish(key, pod)
+	}
+	if !ok || !isLive(pod) {
+		return change.and(l.forget(pod.UID))
+	}
 	if r := l.owner[pod.UID]; r != nil && r.key != key {
 		change = l.forget(pod.UID) // it changed gangs
 	}
-	more := l.observe(key, pod)
-	change.Wake = append(change.Wake, more.Wake...)
-	return change
+	return change.and(l.observe(key, pod))
 }
 
 func (l *Ledger) observe(key Key, pod *corev1.Pod) Change {
 	r := l.gangs[key]
 	if r == nil {
 		r = newRecord(key, l.groups[key])
+		r.finished = l.finished[key]
 		l.gangs[key] = r
 	}
 	before := r.standing()
@@ -64,6 +81,7 @@ func (l *Ledger) observe(key Key, pod *corev1.Pod) Change {
 func (l *Ledger) Forget(uid types.UID) Change {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.bury(uid)
 	return l.forget(uid)
 }
 
@@ -78,6 +96,9 @@ func (l *Ledger) forget(uid types.UID) Change {
 		change.Reject = l.withdraw(r.plan, change.Reason)
 	}
 	before := r.standing()
+	if _, ok := l.finishedIn[uid]; !ok {
+		r.lose(r.members[uid])
+	}
 	r.remove(uid)
 	delete(l.owner, uid)
 	l.orders.retire(uid)
@@ -95,6 +116,7 @@ func (l *Ledger) settle(r *record, before standing, membership bool, pod *corev1
 	if membership {
 		r.refusal = nil
 	}
+	r.recover()
 	now := r.standing()
 	if !now.ready {
 		return Change{}
@@ -144,6 +166,9 @@ func (l *Ledger) obstacle(key Key, uid types.UID) string {
 	}
 	if r.isGroupless() {
 		return r.key.Reason("it does not exist; its members wait for it")
+	}
+	if r.isBroken() {
+		return r.key.Reason("it lost a member and begins anew; its other members are being ended")
 	}
 	if !r.isReady() {
 		return r.key.Reason("%d of %d members exist", len(r.members), r.claim().spec.Size)

@@ -18,11 +18,16 @@ type record struct {
 	members map[types.UID]*member
 	claims  map[claim]int // how many members make each claim
 	held    int           // members that have a node: bound, or placed by a released plan
-	started bool          // a member was seen bound
+	bound   int           // members that are bound. Invariant: bound <= held.
+	lost    bool          // a member that had a node is gone since the gang last was whole
 	order   *Order        // set once, when the gang is first ready; it never changes afterwards
 
 	plan    *Plan    // open, or nil
 	refusal *refusal // the outcome of the latest attempt when that failed
+
+	controllers map[types.UID]int // how many members each controller made
+	finished    finished          // the gang's pods that succeeded; shared with the ledger
+	gone        int               // members that succeeded and are deleted since
 
 	conflicts int  // plans withdrawn since the gang last was placed or refused by a whole plan
 	retry     bool // room that the gang itself gives back is worth another attempt
@@ -50,7 +55,7 @@ type refusal struct {
 }
 
 func newRecord(key Key, g *group) *record {
-	return &record{key: key, group: g, members: map[types.UID]*member{}, claims: map[claim]int{}}
+	return &record{key: key, group: g, members: map[types.UID]*member{}, claims: map[claim]int{}, controllers: map[types.UID]int{}}
 }
 
 func (m *member) isBound() bool { return m.pod.Spec.NodeName != "" }
@@ -86,11 +91,11 @@ func (r *record) set(pod *corev1.Pod) {
 		r.remove(pod.UID)
 	}
 	if m.isBound() {
-		r.started = true
 		m.placed, m.left = "", ""
 	}
 	r.members[pod.UID] = m
 	r.claims[m.claim]++
+	r.controllers[controllerOf(pod)]++
 	r.count(m, 1)
 }
 
@@ -99,6 +104,11 @@ func (r *record) remove(uid types.UID) {
 	delete(r.members, uid)
 	if r.claims[m.claim]--; r.claims[m.claim] == 0 {
 		delete(r.claims, m.claim)
+	}
+	if c := controllerOf(m.pod); r.controllers[c] == 1 {
+		delete(r.controllers, c)
+	} else {
+		r.controllers[c]--
 	}
 	r.count(m, -1)
 }
@@ -114,6 +124,9 @@ func (r *record) place(uid types.UID, node string) {
 func (r *record) count(m *member, by int) {
 	if !m.isPending() {
 		r.held += by
+	}
+	if m.isBound() {
+		r.bound += by
 	}
 }
 
@@ -147,17 +160,25 @@ func (r *record) standing() standing {
 }
 
 // isReady reports whether the members may enter the scheduling queue. A malformed gang may: its members are told there
-// what is wrong. So may the rest of a gang that has started, however many members have ended since.
+// what is wrong. So may the rest of a gang that has started, unless it is to begin anew.
 func (r *record) isReady() bool {
 	c := r.claim()
-	return !r.isGroupless() && (c.fault != "" || r.started || len(r.members) >= c.spec.Size)
+	if r.isGroupless() || r.isBroken() {
+		return false
+	}
+	return c.fault != "" || r.isStarted() || len(r.members) >= c.spec.Size || len(r.members)+r.done() >= c.spec.Size
 }
 
 // need is how many of the pending members must be placed together, at least 1.
 func (r *record) need() int {
+	pending := len(r.members) - r.held
 	need := r.claim().spec.Min - r.held
-	if r.started {
-		need = min(need, len(r.members)-r.held)
+	if pending == 0 || need <= 1 {
+		return 1
+	}
+	need -= r.done()
+	if r.isStarted() {
+		need = min(need, pending)
 	}
 	return max(need, 1)
 }

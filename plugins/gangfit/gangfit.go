@@ -94,6 +94,7 @@ func New(
 	if err := g.watchPodGroups(ctx, handle.KubeConfig()); err != nil {
 		return nil, fmt.Errorf("start %s: %w", Name, err)
 	}
+	go g.guard(ctx)
 	return g, nil
 }
 

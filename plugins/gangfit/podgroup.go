@@ -177,14 +177,14 @@ func lacking(needs corev1.ResourceList, infos []*framework.NodeInfo) string {
 func freeOf(info *framework.NodeInfo, name corev1.ResourceName) resource.Quantity {
 	has, used := info.Allocatable, info.Requested
 	free := has.ScalarResources[name] - used.ScalarResources[name]
-	switch {
-	case name == corev1.ResourceCPU:
+	switch name { //nolint:exhaustive // all others are scalar resources
+	case corev1.ResourceCPU:
 		return *resource.NewMilliQuantity(max(0, has.MilliCPU-used.MilliCPU), resource.DecimalSI)
-	case name == corev1.ResourceMemory:
+	case corev1.ResourceMemory:
 		free = has.Memory - used.Memory
-	case name == corev1.ResourceEphemeralStorage:
+	case corev1.ResourceEphemeralStorage:
 		free = has.EphemeralStorage - used.EphemeralStorage
-	case name == corev1.ResourcePods:
+	case corev1.ResourcePods:
 		free = int64(has.AllowedPodNumber - len(info.Pods))
 	}
 	return *resource.NewQuantity(max(0, free), resource.DecimalSI)

@@ -105,6 +105,10 @@ const (
 	PreemptionEnabled = "enabled"
 )
 
+// ReasonMemberLost is the reason of the condition DisruptionTarget, and of an Event, of the pods that GangFit ends because
+// their gang lost other members.
+const ReasonMemberLost = "GangMemberLost"
+
 // ReasonScaleUpFailed is the reason of the Event that the autoscaler puts on a pending pod when capacity for it could not
 // be launched. Its message begins with AWS Batch's code, for example
 // "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - …"; podwatch makes it the waiting job's statusReason.
