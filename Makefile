@@ -90,6 +90,15 @@ bench-api: ## Measure the API with 1,000,000 jobs stored against what it must re
 	go build -tags $(GOTAGS) -o bin/ ./queue-api/cmd/queue-api ./hack/bench/api
 	bin/api --queue-api=bin/queue-api $(if $(SHORT),--jobs=100000)
 
+.PHONY: bench-scheduler
+bench-scheduler: hack-build ## Measure the scheduler beside kube-scheduler and coscheduling against what it must reach; SHORT=1 in five minutes.
+	$(LOCALCLUSTER) build
+	go build -tags $(GOTAGS) -o bin/ ./plugins/cmd/batch-scheduler
+	go build -o bin/bench/ ./hack/bench/scheduler
+	go build -C hack/bench/scheduler/perf -o $(CURDIR)/bin/bench/ ./peers
+	go test -C hack/bench/scheduler/perf -c -o $(CURDIR)/bin/bench/referee ./referee
+	bin/bench/scheduler $(if $(SHORT),-short) -podgroups=$$(go list -m -f '{{.Dir}}' sigs.k8s.io/scheduler-plugins)/manifests/coscheduling/crd.yaml
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME (default 30s).
 	hack/fuzz $(GOTAGS)
