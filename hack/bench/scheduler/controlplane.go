@@ -137,7 +137,7 @@ func (c *controlPlane) definePodGroups(ctx context.Context, path string) error {
 		return fmt.Errorf("create the definition of PodGroup: %w", err)
 	}
 	return await(ctx, "PodGroups are served", time.Minute, func() bool {
-		return r.Get().AbsPath(podGroupsPath + "/podgroups").Do(ctx).Error() == nil
+		return r.Get().AbsPath(podGroupsPath+"/podgroups").Do(ctx).Error() == nil
 	})
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 )
 
 // On a cluster that is full but for three nodes, gangs of four members of three CPUs each cannot fit: there is room for
@@ -78,7 +77,7 @@ func (c *controlPlane) fill(ctx context.Context, count int) error {
 
 // unfill deletes one of the pods that fill the nodes.
 func (c *controlPlane) unfill(ctx context.Context, index int) error {
-	return c.client.CoreV1().Pods("fill").Delete(ctx, fmt.Sprintf("fill-%d", index), metav1.DeleteOptions{GracePeriodSeconds: ptr.To(int64(0))})
+	return c.client.CoreV1().Pods("fill").Delete(ctx, fmt.Sprintf("fill-%d", index), metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))})
 }
 
 // placeSmall creates a small gang right after an event and returns how long it took until so many pods were bound in all.

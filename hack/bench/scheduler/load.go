@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
@@ -129,7 +128,7 @@ func (c *controlPlane) createPods(ctx context.Context, namespace string, s side,
 
 // deletePods deletes all pods at once, as when their nodes had let them go.
 func (c *controlPlane) deletePods(ctx context.Context, namespace string) error {
-	return c.client.CoreV1().Pods(namespace).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: ptr.To(int64(0))}, metav1.ListOptions{})
+	return c.client.CoreV1().Pods(namespace).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}, metav1.ListOptions{})
 }
 
 // pod is a member of a gang, in the side's own words. It is scheduler_perf's pod by default.

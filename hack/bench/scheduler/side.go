@@ -13,7 +13,6 @@ import (
 	"time"
 
 	schedulerv1 "k8s.io/kube-scheduler/config/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
 	"github.com/muster-batch/muster/plugins/config"
@@ -61,7 +60,7 @@ func (s side) configure(kubeconfig string) ([]byte, error) {
 	if err := yaml.UnmarshalStrict(s.configuration, &cfg); err != nil {
 		return nil, fmt.Errorf("read the configuration of %s: %w", s.name, err)
 	}
-	cfg.LeaderElection.LeaderElect = ptr.To(false)
+	cfg.LeaderElection.LeaderElect = new(false)
 	cfg.ClientConnection.Kubeconfig = kubeconfig
 	cfg.ClientConnection.QPS, cfg.ClientConnection.Burst = 5000, 5000 // scheduler_perf's
 	return yaml.Marshal(&cfg)
