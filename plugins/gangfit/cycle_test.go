@@ -88,7 +88,7 @@ func TestGangGoesBackWholeWhenItsRoomIsTaken(t *testing.T) {
 	}
 	c.Set(threeNodes, running...)
 	_, status := c.Cycle(members[1]).PreFilter()
-	const want = "gang g: 1 of 2 members fit; g-1: 3 Insufficient cpu"
+	const want = "gang g: 1 of 2 members fit; short of 1 × 1 cpu"
 	wantReason(t, status, want)
 	wantReason(t, first.Outcome(), want)
 }

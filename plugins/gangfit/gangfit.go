@@ -34,6 +34,7 @@ type GangFit struct {
 	fwk        framework.Framework
 	ledger     *gang.Ledger
 	nodeless   *nodeless
+	memory     *memory
 	holds      *holds
 	nodes      corelisters.NodeLister
 	namespaces corelisters.NamespaceLister
@@ -81,6 +82,7 @@ func New(
 		fwk:        fwk,
 		ledger:     ledger,
 		nodeless:   nodeless,
+		memory:     newMemory(),
 		holds:      newHolds(clk, func(pods map[string]*corev1.Pod) { fwk.Activate(klog.FromContext(ctx), pods) }),
 		nodes:      core.Nodes().Lister(),
 		namespaces: core.Namespaces().Lister(),

@@ -34,7 +34,7 @@ func TestGangThatDoesNotFitHoldsNothing(t *testing.T) {
 	c := plugintest.Start(t, plugintest.Node("a", 2))
 	members := plugintest.Gang("g", 2, 2)
 	c.CreatePods(members...)
-	c.AwaitUnschedulable("gang g: 1 of 2 members fit; g-1: 1 Insufficient cpu", plugintest.Names(members)...)
+	c.AwaitUnschedulable("gang g: 1 of 2 members fit; short of 1 × 2 cpu", plugintest.Names(members)...)
 	if got := c.Reserved(); len(got) > 0 {
 		t.Errorf("reserved: %v", got)
 	}

@@ -48,6 +48,15 @@ type Answer struct {
 // Fits reports whether every member has a place.
 func (a *Answer) Fits() bool { return a.missing() == 0 }
 
+// Seated returns how many members have a place.
+func (a *Answer) Seated() int {
+	sum := 0
+	for _, t := range a.Takes {
+		sum += t.Count
+	}
+	return sum
+}
+
 func (a *Answer) missing() int {
 	sum := 0
 	for _, n := range a.Missing {
