@@ -18,6 +18,8 @@ import (
 func (g *GangFit) Reserve(_ context.Context, state *framework.CycleState, pod *corev1.Pod, _ string) *framework.Status {
 	if pin := pinOf(state); pin != nil && !g.ledger.Reserve(pin.Plan, pod.UID) {
 		return withdrawn(pin.Plan)
+	} else if pin == nil {
+		g.holds.Release(vacated(pod))
 	}
 	return nil
 }
@@ -49,6 +51,7 @@ func (g *GangFit) Permit(ctx context.Context, state *framework.CycleState, pod *
 		return framework.NewStatus(framework.Wait), 2 * patience(pin.Plan.Patience(), arrival.Seats) // the plan's own timeout comes first
 	}
 	g.endSeats(pin.Plan)
+	g.holds.Release(vacated(pod))
 	klog.FromContext(ctx).V(4).Info("Releasing gang", "pod", klog.KObj(pod), "members", len(arrival.Release))
 	for _, uid := range arrival.Release {
 		if waiting := g.fwk.GetWaitingPod(uid); waiting != nil { // all but this pod, whose Permit this is

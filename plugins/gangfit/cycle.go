@@ -74,6 +74,11 @@ func (g *GangFit) plan(ctx context.Context, pod *corev1.Pod, draft *gang.Draft) 
 	}
 	logger := klog.FromContext(ctx)
 	if reason != "" {
+		if _, note, err := g.makeRoom(ctx, pod, draft); err != nil {
+			return nil, framework.AsStatus(fmt.Errorf("make room for gang %s: %w", draft.Key, err))
+		} else if note != "" {
+			reason += "; " + note
+		}
 		logger.V(4).Info("Gang does not fit", "gang", draft.Key, "reason", reason)
 		g.ledger.Refuse(draft, pod.UID, reason)
 		g.turnAway(logger, pod, g.holds.against(pod, g.ledger.Order))
@@ -147,13 +152,17 @@ func (g *GangFit) Filter(_ context.Context, state *framework.CycleState, _ *core
 	return nil
 }
 
-// PostFilter gives the plan up when a pinned member's cycle failed, so that the members that wait for it do not wait on.
+// PostFilter gives the plan up when a pinned member's cycle failed, so that the members that wait for it do not wait on. For
+// a pod of no gang it makes room if it may; for a gang its plan does.
 func (g *GangFit) PostFilter(ctx context.Context, state *framework.CycleState, pod *corev1.Pod, _ framework.NodeToStatusReader) (*framework.PostFilterResult, *framework.Status) {
 	if pin := pinOf(state); pin != nil {
 		g.giveUp(pin.Plan, causeLost, pin.Plan.Key().Reason("%s did not get its planned node", pod.Name))
 	}
 	if keeps := keepsOf(state); keeps != nil && keeps.hit.Load() {
 		g.turnAway(klog.FromContext(ctx), pod, keeps.against)
+	}
+	if _, ok := gang.KeyOf(pod); !ok {
+		return g.roomForPod(ctx, pod)
 	}
 	return nil, framework.NewStatus(framework.Unschedulable)
 }

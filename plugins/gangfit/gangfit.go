@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	corelisters "k8s.io/client-go/listers/core/v1"
+	policylisters "k8s.io/client-go/listers/policy/v1"
+	schedulinglisters "k8s.io/client-go/listers/scheduling/v1"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
@@ -36,8 +38,11 @@ type GangFit struct {
 	nodeless   *nodeless
 	memory     *memory
 	holds      *holds
+	evictions  *evictions
 	nodes      corelisters.NodeLister
 	namespaces corelisters.NamespaceLister
+	classes    schedulinglisters.PriorityClassLister
+	budgets    policylisters.PodDisruptionBudgetLister
 	clock      clock.WithDelayedExecution
 	args       config.GangFitArgs
 	metrics    *Metrics
@@ -73,7 +78,8 @@ func New(
 	if !ok {
 		return nil, fmt.Errorf("start %s: the handle is a %T, not a framework", Name, handle)
 	}
-	core := handle.SharedInformerFactory().Core().V1()
+	factory := handle.SharedInformerFactory()
+	core := factory.Core().V1()
 	nodeless, err := newNodeless(core.Nodes().Informer())
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", Name, err)
@@ -84,8 +90,11 @@ func New(
 		nodeless:   nodeless,
 		memory:     newMemory(),
 		holds:      newHolds(clk, func(pods map[string]*corev1.Pod) { fwk.Activate(klog.FromContext(ctx), pods) }),
+		evictions:  newEvictions(),
 		nodes:      core.Nodes().Lister(),
 		namespaces: core.Namespaces().Lister(),
+		classes:    factory.Scheduling().V1().PriorityClasses().Lister(),
+		budgets:    factory.Policy().V1().PodDisruptionBudgets().Lister(),
 		clock:      clk,
 		args:       args,
 		metrics:    metrics,

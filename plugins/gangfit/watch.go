@@ -25,9 +25,11 @@ func (g *GangFit) watch(ctx context.Context, informer cache.SharedIndexInformer)
 			AddFunc:    func(obj any) { g.follow(logger, g.ledger.Observe(podOf(obj))) },
 			UpdateFunc: func(_, obj any) { g.follow(logger, g.ledger.Observe(podOf(obj))) },
 			DeleteFunc: func(obj any) {
-				uid := podOf(obj).UID
-				g.nodeless.forget(uid)
-				g.follow(logger, g.ledger.Forget(uid))
+				pod := podOf(obj)
+				g.nodeless.forget(pod.UID)
+				g.follow(logger, g.ledger.Forget(pod.UID))
+				g.ended(logger, pod.UID)
+				g.forgo(pod)
 			},
 		},
 	})

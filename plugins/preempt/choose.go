@@ -39,8 +39,8 @@ func Choose(c *Cluster, works []Work) []int {
 }
 
 // ChooseBy is Choose for a gang that cannot be counted: the cluster says where ending something helps, and whether it helps
-// enough is asked of fits, at most limit times. After that what was found by then stands, which fits but may be more than
-// is needed.
+// enough is asked of fits. It is none when limit questions do not tell which of the works must go: rather nobody is harmed
+// than somebody in vain.
 func ChooseBy(c *Cluster, works []Work, limit int, fits Fits) ([]int, error) {
 	return (&search{cluster: c, works: works, limit: limit, fits: fits}).choose()
 }
@@ -50,7 +50,7 @@ type search struct {
 	cluster *Cluster
 	works   []Work
 	fits    Fits
-	limit   int // how many more questions are allowed
+	limit   int // how many more questions are allowed; below 0 when there was one too many
 }
 
 func (s *search) choose() ([]int, error) {
@@ -58,17 +58,34 @@ func (s *search) choose() ([]int, error) {
 	if err != nil || allowed == nil {
 		return nil, err
 	}
-	var best []int
-	for _, order := range [][]int{s.byYield(allowed), s.byAge(allowed)} {
-		chosen, err := s.reprieve(allowed, order)
-		if err != nil {
-			return nil, err
-		}
-		if best == nil || compareChoices(s.works, chosen, best) < 0 {
-			best = chosen
-		}
+	few, err := s.shrink(s.byYield(allowed))
+	if err != nil {
+		return nil, err
+	}
+	best, err := s.reprieve(few, few)
+	if err != nil || best == nil {
+		return nil, err
+	}
+	byAge, err := s.reprieve(allowed, s.byAge(allowed))
+	if err != nil {
+		return nil, err
+	}
+	if byAge != nil && compareChoices(s.works, byAge, best) < 0 {
+		best = byAge
 	}
 	return s.improve(allowed, best)
+}
+
+// shrink returns the last ones of order, as many as make the gang fit, found by asking for four times as many each time.
+func (s *search) shrink(order []int) ([]int, error) {
+	for n := 16; n < len(order); n *= 4 {
+		few := order[len(order)-n:]
+		ok, err := s.ask(s.gone(few))
+		if err != nil || ok {
+			return few, err
+		}
+	}
+	return order, nil
 }
 
 // tries bounds how many works are tried in the place of those chosen, by how much counting that is.
@@ -80,7 +97,7 @@ func (s *search) improve(allowed, best []int) ([]int, error) {
 	slices.Reverse(order)
 	left := tries / (len(s.cluster.Nodes) * len(best))
 	for _, i := range order {
-		if left--; left < 0 || s.limit <= 0 {
+		if left--; left < 0 {
 			break
 		}
 		if slices.Contains(best, i) {
@@ -89,6 +106,9 @@ func (s *search) improve(allowed, best []int) ([]int, error) {
 		chosen, err := s.reprieve(append(slices.Clone(best), i), s.byYield(best))
 		if err != nil {
 			return nil, err
+		}
+		if chosen == nil {
+			break
 		}
 		if compareChoices(s.works, chosen, best) < 0 {
 			best = chosen
@@ -158,10 +178,10 @@ func (s *search) gone(works []int) []bool {
 }
 
 // reprieve gives back, of the works that are allowed to go, as many as can be, the first ones in order first, and returns
-// the others.
+// the others; nil when it may not ask often enough to tell.
 func (s *search) reprieve(allowed, order []int) ([]int, error) {
 	gone := s.gone(allowed)
-	if err := s.giveBack(gone, order); err != nil {
+	if err := s.giveBack(gone, order); err != nil || s.limit < 0 {
 		return nil, err
 	}
 	var chosen []int
@@ -176,7 +196,7 @@ func (s *search) reprieve(allowed, order []int) ([]int, error) {
 // giveBack gives back one after the other what can be. Many are tried at once: where all of them can be given back
 // together, so could each by itself.
 func (s *search) giveBack(gone []bool, order []int) error {
-	if len(order) == 0 || s.limit <= 0 {
+	if len(order) == 0 || s.limit < 0 {
 		return nil
 	}
 	for _, i := range order {
