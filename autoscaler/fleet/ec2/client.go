@@ -3,7 +3,6 @@
 package ec2
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -21,10 +20,13 @@ type ClientConfig struct {
 	Endpoint string
 	// Credentials are the pod's or the machine's own if nil; see NewCredentials.
 	Credentials aws.CredentialsProvider
-	// MaxAttempts is how often a call is tried that is throttled or finds EC2 out of order; 6 if zero.
-	MaxAttempts int
-	MaxBackoff  time.Duration // between two attempts; 20 s if zero
+	// Retryer repeats calls that are throttled or find EC2 out of order. If nil, each is tried six times, and after one was
+	// throttled all are slowed down until EC2 keeps up.
+	Retryer aws.Retryer
 }
+
+const maxAttempts = 6
+
 
 // Client speaks to EC2 and is the Platform, too.
 type Client struct {
@@ -32,7 +34,7 @@ type Client struct {
 	*platform
 }
 
-// NewClient makes a client. Throttled calls are repeated, and further ones slowed down until EC2 keeps up.
+// NewClient makes a client.
 func NewClient(c ClientConfig) (*Client, error) {
 	if c.Region == "" {
 		return nil, errors.New("make client of AWS: no region is named")
@@ -43,14 +45,12 @@ func NewClient(c ClientConfig) (*Client, error) {
 	credentials := aws.NewCredentialsCache(c.Credentials, func(o *aws.CredentialsCacheOptions) {
 		o.ExpiryWindow = time.Minute
 	})
-	options := awsec2.Options{
-		Region: c.Region, Credentials: credentials, AppID: "batch-autoscaler",
-		Retryer: retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
-			o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
-				o.MaxAttempts, o.MaxBackoff = cmp.Or(c.MaxAttempts, 6), cmp.Or(c.MaxBackoff, 20*time.Second)
-			})
-		}),
+	if c.Retryer == nil {
+		c.Retryer = retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+			o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) { o.MaxAttempts = maxAttempts })
+		})
 	}
+	options := awsec2.Options{Region: c.Region, Credentials: credentials, AppID: "batch-autoscaler", Retryer: c.Retryer}
 	if c.Endpoint != "" {
 		options.BaseEndpoint = aws.String(c.Endpoint)
 	}

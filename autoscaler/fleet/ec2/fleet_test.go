@@ -3,12 +3,15 @@
 package ec2
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	testingclock "k8s.io/utils/clock/testing"
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
@@ -36,12 +39,16 @@ func newWorld(t *testing.T, cfg ec2fake.Config) *world {
 // restart makes a fleet that remembers nothing.
 func (w *world) restart() {
 	w.t.Helper()
-	srv := httptest.NewUnstartedServer(w.cloud)
-	srv.Config.ErrorLog = nil
-	srv.Start()
+	w.connect(w.cloud)
+}
+
+// connect makes a fleet that remembers nothing, and reaches the cloud through h.
+func (w *world) connect(h http.Handler) {
+	w.t.Helper()
+	srv := httptest.NewServer(h)
 	w.t.Cleanup(srv.Close)
 	client, err := NewClient(ClientConfig{
-		Region: "us-east-1", Endpoint: srv.URL, MaxAttempts: 3, MaxBackoff: time.Millisecond,
+		Region: "us-east-1", Endpoint: srv.URL, Retryer: impatient(),
 		Credentials: aws.CredentialsProviderFunc(staticCredentials),
 	})
 	if err != nil {
@@ -50,6 +57,14 @@ func (w *world) restart() {
 	if w.Fleet, err = New(client, client, Config{Cluster: "muster", Clock: w.clock}); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// impatient repeats calls at once.
+func impatient() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts, o.RateLimiter = 3, ratelimit.None
+		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+	})
 }
 
 func (w *world) harness() fleettest.Harness {

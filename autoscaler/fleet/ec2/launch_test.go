@@ -3,10 +3,12 @@
 package ec2
 
 import (
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
@@ -202,6 +204,13 @@ func TestClassesOfRefusals(t *testing.T) {
 func TestThrottlingIsWaitedOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, ec2fake.Config{})
+	srv := httptest.NewServer(w.cloud)
+	t.Cleanup(srv.Close)
+	patient, err := NewClient(ClientConfig{Region: "us-east-1", Endpoint: srv.URL, Credentials: aws.CredentialsProviderFunc(staticCredentials)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.api = patient
 	w.cloud.Break(ec2fake.Fault{Action: "CreateFleet", Code: "RequestLimitExceeded", Times: 2})
 	w.launched(w.request("token", 2))
 	w.wantInstances(2)
