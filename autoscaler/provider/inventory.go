@@ -112,7 +112,9 @@ func (p *Provider) Reconcile(ctx context.Context) error {
 	changed := p.appear(listed, started)
 	lost := p.disappear(listed, started)
 	dead := p.findStrangers(nodes, started)
+	nameless := p.findNameless(nodes)
 	p.mu.Unlock()
+	p.label(ctx, nameless)
 	p.bury(ctx, nodes, lost, dead)
 	p.learnTypes(ctx)
 	if changed || len(lost) > 0 {
@@ -199,6 +201,26 @@ func (p *Provider) findStrangers(nodes []*corev1.Node, now time.Time) (dead []st
 	}
 	p.strangers = strange
 	return dead
+}
+
+// findNameless finds nodes that do not say which instance they are, and says it for them. A machine that is told what to
+// become before it exists, as those of a launch template are, cannot know.
+func (p *Provider) findNameless(nodes []*corev1.Node) map[string]string {
+	out := map[string]string{}
+	for _, n := range nodes {
+		if i := p.instances[n.Spec.ProviderID]; i != nil && i.id != "" && n.Labels[batchmeta.InstanceID] == "" {
+			out[n.Name] = i.id
+		}
+	}
+	return out
+}
+
+func (p *Provider) label(ctx context.Context, ids map[string]string) {
+	for node, id := range ids {
+		if err := p.cluster.LabelNode(ctx, node, id); err != nil {
+			klog.FromContext(ctx).Error(err, "Cannot label node with its instance", "node", klog.KRef("", node), "instance", id)
+		}
+	}
 }
 
 // learnTypes asks for types that no environment lists any more, but instances are of: their vCPUs still count.

@@ -70,3 +70,16 @@ func TestReconcile(t *testing.T) {
 		}
 	})
 }
+
+func TestNodesAreToldWhichInstanceTheyAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, env())
+	w.grow(large, 1)
+	w.register()
+	id := w.nodes[0].Labels[batchmeta.InstanceID]
+	delete(w.nodes[0].Labels, batchmeta.InstanceID)
+	w.reconcile(time.Second)
+	if got := w.nodes[0].Labels[batchmeta.InstanceID]; got != id || id == "" {
+		t.Errorf("label = %q, want %q", got, id)
+	}
+}

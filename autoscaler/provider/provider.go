@@ -33,6 +33,8 @@ type Environments interface {
 type Cluster interface {
 	// Node is the node that registered for the instance; nil if there is none.
 	Node(ctx context.Context, instanceID string) (*corev1.Node, error)
+	// LabelNode tells a node which instance it is.
+	LabelNode(ctx context.Context, node, instanceID string) error
 	// Occupant is an unfinished pod on the node; empty if there is none and the node may go.
 	Occupant(ctx context.Context, node string) (string, error)
 	// DeleteNode deletes the Node object; one that is gone or was replaced is no error.

@@ -40,6 +40,15 @@ func (w *world) Snapshot() *computeenv.Snapshot                   { return compu
 func (w *world) List() ([]*corev1.Node, error)                    { return w.nodes, nil }
 func (w *world) Get(string) (*corev1.Node, error)                 { return nil, errors.New("not asked") }
 func (w *world) Occupant(context.Context, string) (string, error) { return w.occupant, nil }
+func (w *world) LabelNode(_ context.Context, node, id string) error {
+	for _, n := range w.nodes {
+		if n.Name == node {
+			n.Labels[batchmeta.InstanceID] = id
+		}
+	}
+	return nil
+}
+
 func (w *world) DeleteNode(_ context.Context, n *corev1.Node) error {
 	w.deleted = append(w.deleted, n.Name)
 	return nil

@@ -4,12 +4,15 @@ package scaledown
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/muster-batch/muster/autoscaler/provider"
@@ -26,16 +29,32 @@ var _ provider.Cluster = (*Cluster)(nil)
 // NewCluster makes a Cluster of an API client.
 func NewCluster(client typedcorev1.CoreV1Interface) *Cluster { return &Cluster{client: client} }
 
-// Node implements provider.Cluster.
+// Node implements provider.Cluster. A node that has just registered may not have been labelled with its instance yet, so it
+// goes by the provider id, too, of which the instance's is the end.
 func (c *Cluster) Node(ctx context.Context, instanceID string) (*corev1.Node, error) {
-	nodes, err := c.client.Nodes().List(ctx, metav1.ListOptions{LabelSelector: batchmeta.InstanceID + "=" + instanceID})
+	nodes, err := c.client.Nodes().List(ctx, metav1.ListOptions{LabelSelector: batchmeta.NodeGroup})
 	if err != nil {
 		return nil, fmt.Errorf("find node of instance %s: %w", instanceID, err)
 	}
-	if len(nodes.Items) == 0 {
-		return nil, nil
+	for i := range nodes.Items {
+		n := &nodes.Items[i]
+		if n.Labels[batchmeta.InstanceID] == instanceID || strings.HasSuffix(n.Spec.ProviderID, "/"+instanceID) {
+			return n, nil
+		}
 	}
-	return &nodes.Items[0], nil
+	return nil, nil
+}
+
+// LabelNode implements provider.Cluster.
+func (c *Cluster) LabelNode(ctx context.Context, node, instanceID string) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": map[string]string{batchmeta.InstanceID: instanceID}}})
+	if err != nil {
+		return fmt.Errorf("encode label of node %s: %w", node, err)
+	}
+	if _, err := c.client.Nodes().Patch(ctx, node, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		return fmt.Errorf("label node %s: %w", node, err)
+	}
+	return nil
 }
 
 // Occupant implements provider.Cluster.

@@ -100,13 +100,25 @@ func TestOccupant(t *testing.T) {
 
 func TestNodeOfAnInstance(t *testing.T) {
 	t.Parallel()
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node", Labels: map[string]string{batchmeta.InstanceID: "i-1"}}}
-	c := NewCluster(fake.NewClientset(node).CoreV1())
-	if got, err := c.Node(t.Context(), "i-1"); got == nil || got.Name != "node" || err != nil {
-		t.Errorf("Node = %v, %v", got, err)
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node", Labels: map[string]string{batchmeta.InstanceID: "i-1", batchmeta.NodeGroup: "g"}}}
+	nameless := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "new", Labels: map[string]string{batchmeta.NodeGroup: "g"}},
+		Spec:       corev1.NodeSpec{ProviderID: "aws:///zone/i-3"},
+	}
+	c := NewCluster(fake.NewClientset(node, nameless).CoreV1())
+	for id, want := range map[string]string{"i-1": "node", "i-3": "new"} {
+		if got, err := c.Node(t.Context(), id); got == nil || got.Name != want || err != nil {
+			t.Errorf("Node of %s = %v, %v", id, got, err)
+		}
 	}
 	if got, err := c.Node(t.Context(), "i-2"); got != nil || err != nil {
 		t.Errorf("Node of an unknown instance = %v, %v", got, err)
+	}
+	if err := c.LabelNode(t.Context(), "new", "i-3"); err != nil {
+		t.Errorf("LabelNode: %v", err)
+	}
+	if got, err := c.Node(t.Context(), "i-3"); err != nil || got.Labels[batchmeta.InstanceID] != "i-3" {
+		t.Errorf("labelled node = %v, %v", got, err)
 	}
 	for range 2 { // the second time it is gone already
 		if err := c.DeleteNode(t.Context(), node); err != nil {

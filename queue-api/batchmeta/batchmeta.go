@@ -76,7 +76,8 @@ const (
 
 // Keys of nodes (writer: fleet).
 const (
-	// InstanceID is a node label: the instance behind the node.
+	// InstanceID is a node label: the instance behind the node. Where a machine cannot know it before it exists, as on EC2, the
+	// autoscaler writes it.
 	InstanceID = "muster.sh/instance-id"
 	// CapacityType is a node label: CapacityOnDemand or CapacitySpot.
 	CapacityType = "muster.sh/capacity-type"
