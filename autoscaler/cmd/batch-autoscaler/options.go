@@ -5,9 +5,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -16,6 +18,7 @@ import (
 
 // Kinds of fleets.
 const (
+	fleetEC2  = "ec2"
 	fleetExec = "exec"
 	fleetKWOK = "kwok"
 )
@@ -34,6 +37,9 @@ type options struct {
 	Fleet        string
 	FleetCommand string
 	FleetTimeout time.Duration
+	EC2Cluster   string
+	EC2Region    string
+	EC2Endpoint  string
 
 	ScaleDownDelay       time.Duration
 	NodeDeleteDelay      time.Duration
@@ -55,6 +61,7 @@ func newOptions() *options {
 		QPS: 200, Burst: 400,
 		BatchEndpoint: "http://127.0.0.1:8080", Region: "us-east-1", PollInterval: time.Second,
 		Fleet: fleetExec, FleetTimeout: 2 * time.Minute,
+		EC2Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
 		ScaleDownDelay: time.Minute, NodeDeleteDelay: time.Second, MaxNodeProvisionTime: 15 * time.Minute,
 		InitialBackoff: 5 * time.Second, MaxBackoff: 5 * time.Minute,
 		StartupTaints: []string{
@@ -74,9 +81,13 @@ func (o *options) AddFlags(f *pflag.FlagSet) {
 		"File of the Kubernetes token from which the Batch API derives the key to sign with; empty if it asks nobody who they are.")
 	f.StringVar(&o.Region, "region", o.Region, "Region that requests to the Batch API are signed for.")
 	f.DurationVar(&o.PollInterval, "batch-poll-interval", o.PollInterval, "Time between two reads of the compute environments.")
-	f.StringVar(&o.Fleet, "fleet", o.Fleet, "Where instances come from: exec (a command of yours) or kwok (simulated nodes).")
+	f.StringVar(&o.Fleet, "fleet", o.Fleet, "Where instances come from: ec2, exec (a command of yours) or kwok (simulated nodes).")
 	f.StringVar(&o.FleetCommand, "fleet-command", o.FleetCommand, "Path of the command of the exec fleet.")
 	f.DurationVar(&o.FleetTimeout, "fleet-timeout", o.FleetTimeout, "How long one launch or termination may take.")
+	f.StringVar(&o.EC2Cluster, "ec2-cluster", o.EC2Cluster,
+		"Name of the EKS cluster that instances of EC2 join and are tagged with. Those tagged otherwise are left alone.")
+	f.StringVar(&o.EC2Region, "ec2-region", o.EC2Region, "Region of the instances; AWS_REGION by default, which EKS sets.")
+	f.StringVar(&o.EC2Endpoint, "ec2-endpoint", o.EC2Endpoint, "URL of a stand-in for EC2, EKS and Systems Manager; empty for AWS.")
 	f.DurationVar(&o.ScaleDownDelay, "scale-down-delay", o.ScaleDownDelay, "How long a node is idle before it is ended.")
 	f.DurationVar(&o.NodeDeleteDelay, "node-delete-delay", o.NodeDeleteDelay,
 		"How long after tainting an idle node it is looked at once more and then ended: time for a scheduler to see the taint.")
@@ -107,8 +118,10 @@ func (o *options) Validate(rest []string) error {
 		fail("--batch-endpoint %q is not a URL", o.BatchEndpoint)
 	}
 	switch {
-	case o.Fleet != fleetExec && o.Fleet != fleetKWOK:
-		fail("--fleet %q is none of exec, kwok", o.Fleet)
+	case o.Fleet != fleetEC2 && o.Fleet != fleetExec && o.Fleet != fleetKWOK:
+		fail("--fleet %q is none of ec2, exec, kwok", o.Fleet)
+	case o.Fleet == fleetEC2 && (o.EC2Cluster == "" || o.EC2Region == ""):
+		fail("--fleet=ec2 needs --ec2-cluster and --ec2-region")
 	case o.Fleet == fleetExec && o.FleetCommand == "":
 		fail("--fleet=exec needs --fleet-command")
 	}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/muster-batch/muster/autoscaler/computeenv"
 	"github.com/muster-batch/muster/autoscaler/fleet"
+	fleetec2 "github.com/muster-batch/muster/autoscaler/fleet/ec2"
 	fleetexec "github.com/muster-batch/muster/autoscaler/fleet/exec"
 	fleetkwok "github.com/muster-batch/muster/autoscaler/fleet/kwok"
 )
@@ -34,7 +35,7 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	machines, err := newFleet(o, client)
+	machines, err := newFleet(ctx, o, client)
 	if err != nil {
 		return err
 	}
@@ -124,11 +125,26 @@ func newClient(o *options) (kubernetes.Interface, error) {
 	return client, nil
 }
 
-func newFleet(o *options, client kubernetes.Interface) (fleet.Fleet, error) {
-	if o.Fleet == fleetKWOK {
+func newFleet(ctx context.Context, o *options, client kubernetes.Interface) (fleet.Fleet, error) {
+	switch o.Fleet {
+	case fleetEC2:
+		return newEC2Fleet(ctx, o)
+	case fleetKWOK:
 		return fleetkwok.New(client.CoreV1().Nodes()), nil
+	default:
+		return fleetexec.New(o.FleetCommand)
 	}
-	return fleetexec.New(o.FleetCommand)
+}
+
+func newEC2Fleet(ctx context.Context, o *options) (fleet.Fleet, error) {
+	client, err := fleetec2.NewClient(fleetec2.ClientConfig{Region: o.EC2Region, Endpoint: o.EC2Endpoint})
+	if err != nil {
+		return nil, err
+	}
+	if err := client.Verify(ctx); err != nil {
+		return nil, fmt.Errorf("find credentials of AWS: %w", err)
+	}
+	return fleetec2.New(client, client, fleetec2.Config{Cluster: o.EC2Cluster})
 }
 
 // newBroadcaster sends Events. Those of one pod are not merged into "similar events": what a pod is told must stay readable.
