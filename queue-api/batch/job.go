@@ -81,6 +81,18 @@ func (j *Job) MaxAttempts() int {
 	return j.RetryStrategy.Attempts
 }
 
+// CountedAttempts is how many of the attempts that ended count against MaxAttempts. Those that were preempted do not: nothing
+// of their own failed.
+func (j *Job) CountedAttempts() int {
+	n := 0
+	for i := range j.Attempts {
+		if !j.Attempts[i].Preempted {
+			n++
+		}
+	}
+	return n
+}
+
 // IsWaiting reports whether the job may be admitted: RUNNABLE without an attempt under way. An array is not; its children are.
 func (j *Job) IsWaiting() bool { return j.Status == StatusRunnable && j.Current == nil && !j.IsArray() }
 
@@ -105,8 +117,10 @@ type Attempt struct {
 	StartedAt          time.Time
 	StoppedAt          time.Time
 	StatusReason       string
-	Containers         []ContainerOutcome
-	InitContainers     []ContainerOutcome
+	// Preempted is set when the attempt ended for work of higher rank. It is none of those that the job may have.
+	Preempted      bool `json:",omitempty"`
+	Containers     []ContainerOutcome
+	InitContainers []ContainerOutcome
 	// Nodes are the pods of a multi-node attempt by node index, nil for any other job. The members above are then the
 	// main node's.
 	Nodes []NodeAttempt `json:",omitempty"`

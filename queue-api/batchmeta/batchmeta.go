@@ -49,8 +49,9 @@ const (
 	// that lost a member after it started, MemberLossRestart or MemberLossReplace. Absent, podwatch does as AWS Batch does,
 	// and GangFit deletes no pod.
 	GangOnMemberLoss = "muster.sh/gang-on-member-loss"
-	// Preemption is a pod annotation (writer: podspec) and one of a PriorityClass (writer: the admin); reader: GangFit.
-	// PreemptionEnabled lets the pod, or its gang, take the room of lower-ranked work.
+	// Preemption is a pod annotation (writer: podspec, for the jobs of a queue that has a tag of this name and value) and one
+	// of a PriorityClass (writer: the admin); reader: GangFit. PreemptionEnabled lets the pod, or its gang, take the room of
+	// lower-ranked work. On a pod without Rank it means nothing.
 	Preemption = "muster.sh/preemption"
 	// AttemptDuration is a pod annotation (writer: podspec; reader: GangFit): after how many seconds at most the job's
 	// timeout ends the attempt.

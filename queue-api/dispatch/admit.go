@@ -12,15 +12,16 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/lifecycle"
 	"github.com/muster-batch/muster/queue-api/podspec"
 )
 
 // admit records the admission, then makes the pods. What the attempt took of consumable resources goes back if it is not
 // admitted.
-func (d *Dispatcher) admit(ctx context.Context, job batch.Job, e batch.ComputeEnvironment, rank string) error {
+func (d *Dispatcher) admit(ctx context.Context, q batch.JobQueue, job batch.Job, e batch.ComputeEnvironment, rank string) error {
 	attempt := len(job.Attempts) + 1
-	pods, err := d.makePods(ctx, job, e, attempt, rank)
+	pods, err := d.makePods(ctx, q, job, e, attempt, rank)
 	if invalid, ok := errors.AsType[*batch.Error](err); ok {
 		return errors.Join(d.giveBack(ctx, job), d.step(ctx, job.ID, lifecycle.Rejected{Attempt: attempt, Reason: invalid.Message}))
 	}
@@ -62,9 +63,13 @@ func (d *Dispatcher) Ensure(ctx context.Context, job batch.Job) error {
 	if err != nil {
 		return err
 	}
+	q, err := d.queueOf(ctx, job)
+	if err != nil {
+		return err
+	}
 	for _, e := range environments {
 		if e.Name == job.Current.ComputeEnvironment {
-			pods, err := d.makePods(ctx, job, e, job.Current.Number, d.ranks.next(0))
+			pods, err := d.makePods(ctx, q, job, e, job.Current.Number, d.ranks.next(q.Priority))
 			if err != nil {
 				return err
 			}
@@ -73,6 +78,23 @@ func (d *Dispatcher) Ensure(ctx context.Context, job batch.Job) error {
 	}
 	return d.step(ctx, job.ID, lifecycle.Withdrawn{Attempt: job.Current.Number})
 }
+
+// queueOf is the job's queue as it is now; one of no priority if it is gone.
+func (d *Dispatcher) queueOf(ctx context.Context, job batch.Job) (batch.JobQueue, error) {
+	queues, err := d.store.Queues(ctx)
+	if err != nil {
+		return batch.JobQueue{}, err
+	}
+	for _, q := range queues {
+		if q.Name == job.Queue {
+			return q, nil
+		}
+	}
+	return batch.JobQueue{}, nil
+}
+
+// preempts reports whether the jobs of a queue may take the room of lower-ranked work: its tags say so.
+func preempts(q batch.JobQueue) bool { return q.Tags[batchmeta.Preemption] == batchmeta.PreemptionEnabled }
 
 // unbound leaves out the pods of nodes that were seen with a node: they exist, or their end is known.
 func unbound(job batch.Job, pods []*corev1.Pod) []*corev1.Pod {
@@ -89,12 +111,16 @@ func unbound(job batch.Job, pods []*corev1.Pod) []*corev1.Pod {
 }
 
 // makePods gives the pods of an attempt, one, or one for each node of a multi-node job. All have the same rank.
-func (d *Dispatcher) makePods(ctx context.Context, job batch.Job, e batch.ComputeEnvironment, attempt int, rank string) ([]*corev1.Pod, error) {
+func (d *Dispatcher) makePods(
+	ctx context.Context, q batch.JobQueue, job batch.Job, e batch.ComputeEnvironment, attempt int, rank string,
+) ([]*corev1.Pod, error) {
 	definition, err := d.definitions.get(ctx, d.store, job.Definition)
 	if err != nil {
 		return nil, fmt.Errorf("definition %s of job %s: %w", job.Definition, job.ID, err)
 	}
-	return podspec.Pods(podspec.Input{Job: job, Definition: definition, Environment: e, Attempt: attempt, Rank: rank}, d.cfg.Pod)
+	return podspec.Pods(podspec.Input{
+		Job: job, Definition: definition, Environment: e, Attempt: attempt, Rank: rank, Preempts: preempts(q),
+	}, d.cfg.Pod)
 }
 
 // create makes the pods of an attempt. One that Kubernetes will never take fails the job and takes the others back, and one

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,6 +60,54 @@ func TestPodCarriesRankInOrderOfAdmission(t *testing.T) {
 	}
 	if a, z := rank[first.ID], rank[second.ID]; a == "" || len(a) != len(z) || a >= z {
 		t.Errorf("ranks %q and %q", a, z)
+	}
+}
+
+// tag lets the jobs of a queue preempt.
+func (b *bench) tag(t *testing.T, q batch.JobQueue) {
+	t.Helper()
+	_, err := b.store.UpdateQueue(t.Context(), q.Name, func(q *batch.JobQueue) error {
+		q.Tags = map[string]string{batchmeta.Preemption: batchmeta.PreemptionEnabled}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The tag of a queue lets its jobs preempt; nothing that a job says does.
+func TestPodOfATaggedQueueMayPreempt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	plain, tagged := b.queue(t, "plain", 1, "ce-a"), b.queue(t, "tagged", 1, "ce-a")
+	b.tag(t, tagged)
+	tags := func(j *batch.Job) { j.Tags = map[string]string{batchmeta.Preemption: batchmeta.PreemptionEnabled} }
+	want := map[string]string{b.submit(t, plain, 1000, tags).ID: "", b.submit(t, tagged, 1000).ID: batchmeta.PreemptionEnabled}
+	b.round(t)
+	for _, p := range b.pods.made {
+		if got, id := p.Annotations[batchmeta.Preemption], p.Labels[batchmeta.JobID]; got != want[id] {
+			t.Errorf("job %s has the annotation %q, want %q", id, got, want[id])
+		}
+	}
+	if len(b.pods.made) != 2 {
+		t.Errorf("%d pods made", len(b.pods.made))
+	}
+}
+
+// A pod that is made again keeps the class of its queue.
+func TestPodMadeAgainKeepsItsClass(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	q := b.queue(t, "q", 7, "ce-a")
+	job := b.submit(t, q, 1000)
+	b.round(t)
+	if err := b.dispatcher.Ensure(t.Context(), b.job(t, job.ID)); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range b.pods.made {
+		if rank := p.Annotations[batchmeta.Rank]; !strings.HasPrefix(rank, "9992") {
+			t.Errorf("rank %s", rank)
+		}
 	}
 }
 

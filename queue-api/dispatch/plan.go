@@ -85,7 +85,7 @@ func (p *plan) add(v fairshare.Verdict) {
 	switch {
 	case v.Environment != "":
 		e, rank := p.round.environments[v.Environment], p.d.ranks.next(p.queue.Priority)
-		p.do(func(ctx context.Context) error { return p.d.admit(ctx, v.Job, e, rank) })
+		p.do(func(ctx context.Context) error { return p.d.admit(ctx, p.queue, v.Job, e, rank) })
 	case v.Blocked != "":
 		p.block(v.Job, v.Blocked)
 	case v.Short != waitsBehind:

@@ -15,7 +15,10 @@ type Ended struct {
 	Node    int // index of a multi-node job's node, else 0
 	// Succeeded is true if every container ended with exit code 0.
 	Succeeded bool
-	// StatusReason is ReasonExited, ReasonStartFailed or HostTerminated(…).
+	// Preempted is true if the pod was ended for work of higher rank. An attempt that did not succeed all the same is made
+	// again, and does not count.
+	Preempted bool
+	// StatusReason is ReasonExited, ReasonStartFailed, ReasonPreempted or HostTerminated(…).
 	StatusReason   string
 	StoppedAt      time.Time // zero means now
 	Containers     []batch.ContainerOutcome
@@ -51,7 +54,7 @@ func (ev Ended) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error)
 	case outcome == batch.StatusSucceeded:
 		job.Status, job.StatusReason, job.StoppedAt = batch.StatusSucceeded, done.StatusReason, done.StoppedAt
 		return job, effects, nil
-	case len(job.Attempts) < job.MaxAttempts() && retries(job.RetryStrategy, done):
+	case done.Preempted, job.CountedAttempts() < job.MaxAttempts() && retries(job.RetryStrategy, done):
 		job.Status, job.StatusReason = batch.StatusRunnable, ""
 		return job, effects, nil
 	default:
@@ -81,6 +84,7 @@ func (ev Ended) close(a batch.Attempt, stop *batch.Stop, now time.Time) batch.At
 	if stop != nil {
 		a.StatusReason = stop.Reason
 	}
+	a.Preempted = ev.Preempted && !ev.Succeeded && a.StatusReason == ReasonPreempted
 	return a
 }
 

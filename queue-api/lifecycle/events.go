@@ -17,6 +17,8 @@ const (
 	// ReasonDependencyFailed is a job's whose dependency failed, ReasonChildFailed an array's with a failed child.
 	ReasonDependencyFailed = "Dependent Job failed"
 	ReasonChildFailed      = "Array Child Job failed"
+	// ReasonPreempted is an attempt's that was ended for work of higher rank. AWS Batch has no such text.
+	ReasonPreempted = "Job attempt preempted by work of higher priority"
 	// ReasonOutOfMemory is what a container job says where Kubernetes says OOMKilled.
 	ReasonOutOfMemory = "OutOfMemoryError: Container killed due to memory usage"
 )

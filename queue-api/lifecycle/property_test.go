@@ -55,6 +55,7 @@ func anyEvent(rt *rapid.T, job batch.Job) Event {
 		StartFailed{Attempt: n, Node: node, Reason: "CannotPullContainerError: x"},
 		Ended{Attempt: n, Node: node, Succeeded: true, StatusReason: ReasonExited, StoppedAt: at, Containers: exit(0, "")},
 		Ended{Attempt: n, Node: node, StatusReason: ReasonExited, Containers: exit(1, "Error")},
+		Ended{Attempt: n, Node: node, Preempted: true, StatusReason: ReasonPreempted, Containers: exit(143, "Error")},
 		DependencyEnded{JobID: rapid.SampledFrom([]string{"", "x", "y", "z"}).Draw(rt, "dependency"), Succeeded: rapid.Bool().Draw(rt, "met")},
 		ChildrenEnded{},
 	}).Draw(rt, "event")
@@ -109,8 +110,12 @@ var cmpEmpty = cmp.Transformer("empty", func(a []batch.Attempt) []batch.Attempt 
 
 // checkJob holds what is true of any job.
 func checkJob(rt *rapid.T, job batch.Job) {
-	if len(job.Attempts) > job.MaxAttempts() {
-		rt.Fatalf("%d attempts of %d", len(job.Attempts), job.MaxAttempts())
+	if job.CountedAttempts() > job.MaxAttempts() {
+		rt.Fatalf("%d attempts of %d", job.CountedAttempts(), job.MaxAttempts())
+	}
+	if n := len(job.Attempts); n > 0 && job.Attempts[n-1].Preempted && job.Status == batch.StatusFailed && job.Stop == nil &&
+		job.StoppedAt.Equal(job.Attempts[n-1].StoppedAt) {
+		rt.Fatal("FAILED for being preempted")
 	}
 	if job.Current != nil && (job.Current.Number != len(job.Attempts)+1 || job.Status.IsTerminal() || job.IsArray()) {
 		rt.Fatalf("attempt %d is current in %s after %d ended", job.Current.Number, job.Status, len(job.Attempts))

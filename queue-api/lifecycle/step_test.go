@@ -46,6 +46,8 @@ var (
 	pullFailed = StartFailed{Attempt: 1, Container: "default", Reason: "CannotPullContainerError: no such image"}
 	success    = Ended{Attempt: 1, Succeeded: true, StatusReason: ReasonExited, Containers: exit(0, "Completed")}
 	failure1   = Ended{Attempt: 1, StatusReason: ReasonExited, Containers: exit(3, "Error")}
+	preempted  = Ended{Attempt: 1, Preempted: true, StatusReason: ReasonPreempted, Containers: exit(143, "Error")}
+	doneInTime = Ended{Attempt: 1, Preempted: true, Succeeded: true, StatusReason: ReasonExited, Containers: exit(0, "Completed")}
 )
 
 func TestStep(t *testing.T) {
@@ -64,6 +66,10 @@ func TestStep(t *testing.T) {
 		"exit 0 succeeds with AWS's reason":             {runnable(1), []Event{admit, bind, start, success}, batch.StatusSucceeded, ReasonExited, []Effect{ReleasePod, Dispatch}, 1},
 		"exit 3 with no attempt left fails":             {runnable(1), []Event{admit, bind, start, failure1}, batch.StatusFailed, ReasonExited, []Effect{ReleasePod, Dispatch}, 1},
 		"exit 3 with attempts left is RUNNABLE again":   {runnable(3), []Event{admit, bind, start, failure1}, batch.StatusRunnable, "", []Effect{ReleasePod, Dispatch}, 1},
+		"a preempted attempt does not count":            {runnable(1), []Event{admit, bind, start, preempted}, batch.StatusRunnable, "", []Effect{ReleasePod, Dispatch}, 1},
+		"nor does one that had not started":             {runnable(1), []Event{admit, bind, preempted}, batch.StatusRunnable, "", []Effect{ReleasePod, Dispatch}, 1},
+		"what was preempted and done succeeds":          {runnable(1), []Event{admit, bind, start, doneInTime}, batch.StatusSucceeded, ReasonExited, []Effect{ReleasePod, Dispatch}, 1},
+		"terminate wins over preemption":                {runnable(3), []Event{admit, bind, start, Terminated{"enough"}, preempted}, batch.StatusFailed, "enough", []Effect{ReleasePod, Dispatch}, 1},
 		"a lost node before start counts as an attempt": {runnable(2), []Event{admit, bind, Ended{Attempt: 1, StatusReason: HostTerminated("i-1")}}, batch.StatusRunnable, "", []Effect{ReleasePod, Dispatch}, 1},
 		"a repeated end only releases the pod":          {runnable(1), []Event{admit, bind, start, success, failure1}, batch.StatusSucceeded, ReasonExited, []Effect{ReleasePod}, 1},
 		"withdrawing uses no attempt up":                {runnable(1), []Event{admit, Withdrawn{Attempt: 1}}, batch.StatusRunnable, "", []Effect{Dispatch}, 0},

@@ -45,6 +45,7 @@ type Input struct {
 	Environment batch.ComputeEnvironment
 	Attempt     int    // from 1
 	Rank        string // see batchmeta.Rank; the same for every node of a gang
+	Preempts    bool   // whether the pods may take the room of lower-ranked work
 }
 
 // PodName names the pod of a job's attempt: always the same for the same attempt, never the same for two. A child's job id
@@ -229,6 +230,9 @@ func finishMeta(meta *metav1.ObjectMeta, spec *corev1.PodSpec, in Input, m membe
 	}
 	metav1.SetMetaDataAnnotation(meta, batchmeta.Rank, in.Rank)
 	metav1.SetMetaDataAnnotation(meta, batchmeta.Job, record)
+	if in.Preempts {
+		metav1.SetMetaDataAnnotation(meta, batchmeta.Preemption, batchmeta.PreemptionEnabled)
+	}
 	if in.Job.Timeout > 0 {
 		metav1.SetMetaDataAnnotation(meta, batchmeta.AttemptDuration, strconv.FormatInt(int64(in.Job.Timeout/time.Second), 10))
 	}

@@ -69,6 +69,8 @@ func ended(m member, instanceID string) lifecycle.Ended {
 	}
 	switch _, started := startedAt(pod); {
 	case ev.Succeeded:
+	case isPreempted(pod):
+		ev.Preempted, ev.StatusReason = true, lifecycle.ReasonPreempted
 	case lostHost(pod):
 		ev.StatusReason = lifecycle.HostTerminated(instanceID)
 	case !started:
@@ -116,12 +118,22 @@ func lostHost(pod *corev1.Pod) bool {
 	if pod.Status.Reason == "NodeLost" || pod.Status.Reason == "NodeShutdown" || pod.Status.Reason == "Terminated" {
 		return true
 	}
+	reason := disruption(pod)
+	return reason == "DeletionByPodGC" || reason == "DeletionByTaintManager"
+}
+
+// isPreempted reports whether the scheduler ended the pod for work of higher rank. Whatever its containers said by then, who
+// may not run on cannot be blamed.
+func isPreempted(pod *corev1.Pod) bool { return disruption(pod) == corev1.PodReasonPreemptionByScheduler }
+
+// disruption is why Kubernetes ended the pod; empty if it did not.
+func disruption(pod *corev1.Pod) string {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue {
-			return c.Reason == "DeletionByPodGC" || c.Reason == "DeletionByTaintManager"
+			return c.Reason
 		}
 	}
-	return false
+	return ""
 }
 
 func outcomes(statuses []corev1.ContainerStatus) []batch.ContainerOutcome {

@@ -86,6 +86,17 @@ func TestObserve(t *testing.T) {
 			bound, started,
 			lifecycle.Ended{Attempt: 2, StatusReason: "Host EC2 (instance i-1) terminated.", StoppedAt: over, Containers: exit(143, "Error"), InitContainers: none},
 		}},
+		"a preempted pod is nobody's fault": {disrupted(podIn(corev1.PodFailed, "n", terminated(143, "Error")), "PreemptionByScheduler"), []lifecycle.Event{
+			bound, started,
+			lifecycle.Ended{
+				Attempt: 2, Preempted: true, StatusReason: lifecycle.ReasonPreempted, StoppedAt: over,
+				Containers: exit(143, "Error"), InitContainers: none,
+			},
+		}},
+		"a pod that was done when it was preempted succeeded": {disrupted(podIn(corev1.PodSucceeded, "n", terminated(0, "Completed")), "PreemptionByScheduler"), []lifecycle.Event{
+			bound, started,
+			lifecycle.Ended{Attempt: 2, Succeeded: true, StatusReason: lifecycle.ReasonExited, StoppedAt: over, Containers: exit(0, "Completed"), InitContainers: none},
+		}},
 		"a container that never started has no exit code": {podIn(corev1.PodFailed, "n", unknown), []lifecycle.Event{
 			bound,
 			lifecycle.Ended{

@@ -203,6 +203,18 @@ func TestFailedAttemptIsTriedAgain(t *testing.T) {
 	}
 }
 
+// A preempted job waits again, however often, though it has one attempt only (armada#4340: preempted work is not requeued).
+func TestPreemptedAttemptIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, 1, 0)
+	s.show(t, disrupted(deleted(podIn(corev1.PodFailed, "n", terminated(143, "Error"))), "PreemptionByScheduler"))
+	s.want(t, batch.StatusRunnable, "", 0, 1)
+	job := s.job(t)
+	if !job.IsWaiting() || len(job.Attempts) != 1 || job.CountedAttempts() != 0 || job.Attempts[0].StatusReason != lifecycle.ReasonPreempted {
+		t.Errorf("waiting %v after %+v", job.IsWaiting(), job.Attempts)
+	}
+}
+
 func TestTimeoutStopsThePodAndFailsTheJob(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, 3, time.Minute)
