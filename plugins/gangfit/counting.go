@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	resourcehelper "k8s.io/component-helpers/resource"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/muster-batch/muster/plugins/preempt"
@@ -16,7 +15,10 @@ import (
 // count puts the contest in numbers. They are exact when the members are alike and nothing but room and the nodes
 // themselves decides where they fit; else they say where to look.
 func (c *contest) count(ctx context.Context) (cluster *preempt.Cluster, exact bool, err error) {
-	groups, exact := c.groups()
+	if exact, err = c.isCountable(ctx); err != nil {
+		return nil, false, err
+	}
+	groups := kin(c.draft.Members, fitAlike)
 	names := resourcesOf(groups)
 	cluster = &preempt.Cluster{Need: c.draft.Need(), Nodes: make([]preempt.Node, len(c.sim.infos))}
 	for _, group := range groups {
@@ -32,6 +34,14 @@ func (c *contest) count(ctx context.Context) (cluster *preempt.Cluster, exact bo
 	}
 	c.measure(names)
 	return cluster, exact && len(groups) == 1, c.admit(ctx, cluster, groups)
+}
+
+// isCountable reports whether the plan for the draft is made by counting.
+func (c *contest) isCountable(ctx context.Context) (bool, error) {
+	c.g.memory.mu.Lock()
+	defer c.g.memory.mu.Unlock()
+	t, err := c.sim.tally(ctx, c.draft)
+	return t != nil, err
 }
 
 // freeOn returns what is free on a node beside what is kept there for others.
@@ -60,29 +70,6 @@ func (c *contest) measure(names []corev1.ResourceName) {
 		}
 		slices.SortFunc(c.works[i].Rooms, func(a, b preempt.Room) int { return a.Node - b.Node })
 	}
-}
-
-// groups sorts the members into those that are alike. It reports whether what they ask for can be counted.
-func (c *contest) groups() (groups [][]*corev1.Pod, countable bool) {
-	var prints []*footprint
-	countable = !c.sim.repels
-	for _, pod := range c.draft.Members {
-		mine := footprintOf(pod)
-		if mine == nil {
-			countable = false
-			mine = &footprint{
-				Requests:     resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{}),
-				NodeSelector: pod.Spec.NodeSelector, Tolerations: pod.Spec.Tolerations,
-			}
-		}
-		i := slices.IndexFunc(prints, func(f *footprint) bool { return f.covers(mine) })
-		if i < 0 {
-			i = len(prints)
-			prints, groups = append(prints, mine), append(groups, nil)
-		}
-		groups[i] = append(groups[i], pod)
-	}
-	return groups, countable
 }
 
 // perNode is how many pods like this one a node takes; 0 for no bound.
@@ -128,7 +115,10 @@ func (c *contest) admit(ctx context.Context, cluster *preempt.Cluster, groups []
 	}
 	home, bound := c.home()
 	for k, group := range groups {
-		state, only, status := sim.prepare(ctx, group[0])
+		state, only, status := c.g.prefilter(ctx, group[0])
+		if status.IsSuccess() {
+			status = sim.forgetGone(ctx, state, group[0])
+		}
 		if !status.IsSuccess() {
 			if err := rejectionOf(status); err != nil {
 				return err
@@ -139,7 +129,8 @@ func (c *contest) admit(ctx context.Context, cluster *preempt.Cluster, groups []
 			node := sim.infos[i].Node()
 			isOpen := (only.AllNodes() || only.NodeNames.Has(node.Name)) &&
 				(c.draft.Spec.RequiredTopology == "" || cluster.Nodes[i].Domain != "") && (!bound || cluster.Nodes[i].Domain == home)
-			cluster.Nodes[i].Takes[k] = isOpen && sim.filter(ctx, state, group[0], sim.infos[i]).IsSuccess()
+			cluster.Nodes[i].Takes[k] = isOpen &&
+				c.g.fwk.RunFilterPluginsWithNominatedPods(ctx, state, group[0], sim.infos[i]).IsSuccess()
 		}, Name)
 	}
 	return nil
@@ -182,17 +173,9 @@ func resourcesOf(groups [][]*corev1.Pod) []corev1.ResourceName {
 
 // amountsOf returns how much of each resource there is.
 func amountsOf(r *framework.Resource, names []corev1.ResourceName) []int64 {
-	named := map[corev1.ResourceName]int64{
-		corev1.ResourcePods: int64(r.AllowedPodNumber), corev1.ResourceCPU: r.MilliCPU, corev1.ResourceMemory: r.Memory,
-		corev1.ResourceEphemeralStorage: r.EphemeralStorage,
-	}
 	amounts := make([]int64, len(names))
 	for i, name := range names {
-		amount, ok := named[name]
-		if !ok {
-			amount = r.ScalarResources[name]
-		}
-		amounts[i] = amount
+		amounts[i] = amountOf(r, name)
 	}
 	return amounts
 }
