@@ -94,7 +94,9 @@ func (d *Dispatcher) queueOf(ctx context.Context, job batch.Job) (batch.JobQueue
 }
 
 // preempts reports whether the jobs of a queue may take the room of lower-ranked work: its tags say so.
-func preempts(q batch.JobQueue) bool { return q.Tags[batchmeta.Preemption] == batchmeta.PreemptionEnabled }
+func preempts(q batch.JobQueue) bool {
+	return q.Tags[batchmeta.Preemption] == batchmeta.PreemptionEnabled
+}
 
 // unbound leaves out the pods of nodes that were seen with a node: they exist, or their end is known.
 func unbound(job batch.Job, pods []*corev1.Pod) []*corev1.Pod {

@@ -94,6 +94,23 @@ func TestPodOfATaggedQueueMayPreempt(t *testing.T) {
 	}
 }
 
+// A queue that may preempt is admitted to what queues of lower priority hold, for the scheduler to take, and never to more
+// than there is.
+func TestQueueThatPreemptsBorrowsFromLowerOnes(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	low, same, high := b.queue(t, "low", 1, "ce-a"), b.queue(t, "same", 2, "ce-a"), b.queue(t, "high", 2, "ce-a")
+	b.tag(t, high)
+	running := []batch.Job{b.submit(t, low, 1000), b.submit(t, same, 1000)}
+	b.round(t)
+	waiting := []batch.Job{b.submit(t, high, 1000), b.submit(t, high, 1000), b.submit(t, low, 1000)}
+	b.round(t)
+	b.round(t)
+	if diff := cmp.Diff([]string{"ce-a", "ce-a", "ce-a", "", ""}, b.admittedTo(t, append(running, waiting...)...)); diff != "" {
+		t.Errorf("admissions mismatch (-want +got):\n%s", diff)
+	}
+}
+
 // A pod that is made again keeps the class of its queue.
 func TestPodMadeAgainKeepsItsClass(t *testing.T) {
 	t.Parallel()

@@ -13,6 +13,8 @@
 //     UNMANAGED nor to Spot environments, and stay where they were admitted.
 //   - Consumable resources are taken before a job is admitted, all of them or none. A job that finds too little waits, and
 //     so do the jobs of its queue behind it that need the same; all others go on (consumables.go).
+//   - A queue whose jobs may preempt is admitted, in managed environments, to what queues of lower priority hold there
+//     besides: the scheduler takes it from them, and until it has, more is admitted than maxvCpus. Nodes are not (round.go).
 //   - The use of shares is kept in a ledger, which the store keeps for the next leader (shares.go).
 //   - What a blocked job is told, and when a time limit of its queue cancels it (plan.go). A head that only waits for room
 //     is told nothing: why it waits is worked out when somebody asks.

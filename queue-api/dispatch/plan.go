@@ -38,6 +38,7 @@ func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, r *rou
 		d: d, queue: q, round: r, short: shortages{}, told: map[string]bool{}, skips: d.cfg.Skips, readings: map[string]*reading{},
 	}
 	budgets := r.budgetsOf(q)
+	defer r.lend(q, budgets)()
 	order, usable, err := p.order(ctx, budgets)
 	if err != nil {
 		return err

@@ -21,7 +21,8 @@ type round struct {
 	queues       map[string]batch.JobQueue
 	environments map[string]batch.ComputeEnvironment
 	budgets      map[string]*fairshare.Budget
-	noGangs      map[string]bool // environments in which no multi-node job may run
+	usage        map[int]map[string]int64 // by queue number, as the round began
+	noGangs      map[string]bool          // environments in which no multi-node job may run
 	policies     map[string]batch.SchedulingPolicy
 }
 
@@ -105,7 +106,9 @@ func (d *Dispatcher) subtractUsage(ctx context.Context, r *round) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	for _, usage := range usages {
+	r.usage = make(map[int]map[string]int64, len(r.order))
+	for i, usage := range usages {
+		r.usage[r.order[i].Number] = usage
 		for environment, milli := range usage {
 			if b := r.budgets[environment]; b != nil {
 				b.Milli -= milli
@@ -127,6 +130,33 @@ func (r *round) budgetsOf(q batch.JobQueue) []*fairshare.Budget {
 		}
 	}
 	return out
+}
+
+// lend gives a queue that may preempt what queues of lower priority hold of its environments, on top of what is left: the
+// scheduler ends as much of that as it must. Nodes are bounded by their environment's maximum as ever; those that an admin
+// adds are not, so nothing is lent of an unmanaged environment. What the queue did not take goes back by the function
+// returned.
+func (r *round) lend(q batch.JobQueue, budgets []*fairshare.Budget) (giveBack func()) {
+	if !preempts(q) {
+		return func() {}
+	}
+	lent := make([]int64, len(budgets))
+	for i, b := range budgets {
+		if r.environments[b.Name].Type != batch.Managed {
+			continue
+		}
+		for _, other := range r.order {
+			if other.Priority < q.Priority {
+				lent[i] += r.usage[other.Number][b.Name]
+			}
+		}
+		b.Milli += lent[i]
+	}
+	return func() {
+		for i, b := range budgets {
+			b.Milli -= lent[i]
+		}
+	}
 }
 
 // takeGangs leaves out the budgets of environments in which no multi-node job may run.
