@@ -12,6 +12,7 @@ type Draft struct {
 	Key     Key
 	Spec    Spec                 // what the members agree on
 	Members []*corev1.Pod        // to be seated, in this order
+	Kinds   []*corev1.Pod        // for the planner to set: one of each kind of member; nil when that is not known
 	Left    map[types.UID]string // the nodes where members may still be assumed from a plan that was withdrawn
 	Placed  []string             // the nodes of the members that have theirs already
 
@@ -22,6 +23,8 @@ type Draft struct {
 	held int // members that have their node already
 	need int // how many more must be seated. Invariant: 1 <= need.
 
+	gang  *record
+	edits int       // of the gang when the draft was made
 	short Shortfall // why it was refused
 }
 
@@ -51,7 +54,13 @@ func (d *Draft) Fill(seat Seat) (seats map[types.UID]string, reason string, err 
 }
 
 func (r *record) draft() *Draft {
-	d := &Draft{Key: r.key, Spec: r.claim().spec, Members: r.pendingPods(), Left: map[types.UID]string{}, need: r.need()}
+	d := &Draft{
+		Key: r.key, Spec: r.claim().spec, Members: r.pendingPods(), Left: map[types.UID]string{},
+		need: r.need(), gang: r, edits: r.edits,
+	}
+	if r.kindsAt == r.edits {
+		d.Kinds = r.kinds
+	}
 	for _, pod := range d.Members {
 		if m := r.members[pod.UID]; m.left != "" {
 			d.Left[pod.UID] = m.left

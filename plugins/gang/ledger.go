@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Ledger keeps the state of all gangs. It is safe for concurrent use and calls nothing while it holds its lock.
+// Ledger keeps the state of all gangs. It is safe for concurrent use and calls nothing but a Gain while it holds its lock.
 type Ledger struct {
 	mu     sync.RWMutex // guards all below, and every Plan
 	gangs  map[Key]*record
@@ -18,7 +18,15 @@ type Ledger struct {
 	orders orders
 
 	finished   map[Key]finished
-	finishedIn map[types.UID]Key // by finished pod
+	finishedIn map[types.UID]Key  // by finished pod
+	open       map[*Plan]struct{} // the open plans
+
+	line     line
+	refused  map[*record]struct{}
+	refusals uint64 // ever
+	// watchers are leaders whose hints kube-scheduler asks about every event; each speaks for all refused gangs.
+	// Invariant: there is one while there are refused gangs, but for those that went back whole.
+	watchers map[types.UID]*record
 }
 
 // NewLedger returns an empty ledger.
@@ -26,12 +34,14 @@ func NewLedger() *Ledger {
 	return &Ledger{
 		gangs: map[Key]*record{}, groups: map[Key]*group{}, owner: map[types.UID]*record{}, orders: newOrders(),
 		finished: map[Key]finished{}, finishedIn: map[types.UID]Key{},
+		open: map[*Plan]struct{}{}, refused: map[*record]struct{}{}, watchers: map[types.UID]*record{},
 	}
 }
 
 // Change is what follows from an observation, for the caller to carry out.
 type Change struct {
-	Wake   []*corev1.Pod // may be placed now: worth an attempt at once
+	Key    Key           // of the gang that changed; the zero key when none did
+	Wake   []*corev1.Pod // the leaders of gangs that may be placed now: worth an attempt at once
 	Reject []types.UID   // reserved under a plan that no longer holds
 	Reason string        // why they are rejected
 }
@@ -40,6 +50,9 @@ type Change struct {
 func (c Change) and(d Change) Change {
 	if len(d.Reject) > 0 {
 		c.Reject, c.Reason = d.Reject, d.Reason
+	}
+	if d.Key != (Key{}) {
+		c.Key = d.Key
 	}
 	c.Wake = append(c.Wake, d.Wake...)
 	return c
@@ -71,10 +84,10 @@ func (l *Ledger) observe(key Key, pod *corev1.Pod) Change {
 		l.gangs[key] = r
 	}
 	before := r.standing()
-	isNew := r.members[pod.UID] == nil
+	old := r.members[pod.UID]
 	r.set(pod)
 	l.owner[pod.UID] = r
-	return l.settle(r, before, isNew, pod)
+	return l.settle(r, before, old == nil || old.asksOtherwise(pod), pod)
 }
 
 // Forget takes note that a pod is gone.
@@ -102,33 +115,28 @@ func (l *Ledger) forget(uid types.UID) Change {
 	r.remove(uid)
 	delete(l.owner, uid)
 	l.orders.retire(uid)
+	settled := l.settle(r, before, true, nil)
+	change.Key, change.Wake = settled.Key, settled.Wake
 	if len(r.members) == 0 {
 		delete(l.gangs, r.key)
-		return change
 	}
-	change.Wake = l.settle(r, before, true, nil).Wake
 	return change
 }
 
-// settle brings the rest of the record in line after its members changed, and says whom that may help: everybody when
-// the gang's standing changed, else pod alone when it is new.
-func (l *Ledger) settle(r *record, before standing, membership bool, pod *corev1.Pod) Change {
-	if membership {
-		r.refusal = nil
-	}
+// settle brings the rest of the record in line after its members changed in number or in what they ask for, or did not,
+// and gives it a turn if that may help.
+func (l *Ledger) settle(r *record, before standing, changed bool, pod *corev1.Pod) Change {
 	r.recover()
 	now := r.standing()
-	if !now.ready {
-		return Change{}
+	if changed || now != before {
+		r.edits++
+		l.wake(r)
 	}
-	l.fix(r, pod)
-	switch {
-	case now != before:
-		return Change{Wake: r.pendingPods()}
-	case membership && pod != nil && r.members[pod.UID].isPending():
-		return Change{Wake: []*corev1.Pod{pod}}
+	if now.ready && len(r.members) > 0 {
+		l.fix(r, pod)
 	}
-	return Change{}
+	l.review(r)
+	return Change{Key: r.key, Wake: l.next()}
 }
 
 // fix gives every member of a ready gang the order it keeps for as long as it is queued: all of them when the gang has
@@ -147,32 +155,76 @@ func (l *Ledger) fix(r *record, pod *corev1.Pod) {
 	}
 }
 
-// Obstacle says why pod may not enter the scheduling queue yet; empty when it may. A pod of no gang always may.
+// Knows reports whether the pod was observed, if it is a member of a gang.
+func (l *Ledger) Knows(pod *corev1.Pod) bool {
+	if _, ok := KeyOf(pod); !ok {
+		return true
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.owner[pod.UID] != nil
+}
+
+// Obstacle says why pod may not enter the scheduling queue; empty when it may. A pod of no gang always may. Of a gang that is
+// to be planned the leader may, when it is next; of a gang that is planned, whoever has a seat.
 func (l *Ledger) Obstacle(pod *corev1.Pod) string {
 	key, ok := KeyOf(pod)
 	if !ok {
 		return ""
 	}
 	l.mu.RLock()
-	defer l.mu.RUnlock()
+	why, sure := l.look(key, pod.UID)
+	l.mu.RUnlock()
+	if sure {
+		return why
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	return l.obstacle(key, pod.UID)
 }
 
-func (l *Ledger) obstacle(key Key, uid types.UID) string {
+// look is Obstacle where nothing has to be changed for it.
+func (l *Ledger) look(key Key, uid types.UID) (why string, sure bool) {
 	r := l.owner[uid]
 	if r == nil || r.key != key {
-		// The scheduler heard of the pod before the ledger did; Observe will wake it.
-		return key.Reason("this member is not known yet")
+		// The scheduler heard of the pod before the ledger did, which will give the gang a turn.
+		return key.Reason("this member is not known yet"), true
 	}
-	if r.isGroupless() {
-		return r.key.Reason("it does not exist; its members wait for it")
+	if why := r.unready(); why != "" {
+		return why, true
 	}
-	if r.isBroken() {
-		return r.key.Reason("it lost a member and begins anew; its other members are being ended")
+	if r.plan != nil {
+		if r.plan.holds(uid) {
+			return "", true
+		}
+		return r.plan.LeftOut(), true
 	}
-	if !r.isReady() {
-		return r.key.Reason("%d of %d members exist", len(r.members), r.claim().spec.Size)
+	if m := r.members[r.leader]; m != nil && m.isPending() && r.leader != uid {
+		return key.Reason("this member waits for %s", m.pod.Name), true
 	}
+	return "", false
+}
+
+func (l *Ledger) obstacle(key Key, uid types.UID) string {
+	if why, sure := l.look(key, uid); sure {
+		return why
+	}
+	r := l.owner[uid]
+	if leader := r.lead(); leader == nil || leader.UID != uid {
+		return key.Reason("this member has its node or waits for another one")
+	}
+	if l.watchers[uid] == r { // kube-scheduler has not tried it for long
+		l.wake(r)
+		l.admit(r)
+	}
+	switch {
+	case r.refusal != nil:
+		return r.refusal.reason
+	case !r.admitted && !l.isNext(r):
+		return key.Reason("other gangs are tried first")
+	}
+	l.admit(r)
+	r.sent = true
 	return ""
 }
 

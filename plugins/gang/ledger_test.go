@@ -31,8 +31,8 @@ func TestObstacle(t *testing.T) {
 		"a terminating member does not count": {others: []*corev1.Pod{terminating}, want: "gang g: 1 of 2 members exist"},
 		"a gated member does not count":       {others: []*corev1.Pod{gated}, want: "gang g: 1 of 2 members exist"},
 		"a finished member does not count":    {others: []*corev1.Pod{finished}, want: "gang g: 1 of 2 members exist"},
-		"a bound member has started the gang": {others: []*corev1.Pod{on(member("m1", "9", ""), "a")}},
-		"a malformed gang is let through":     {others: []*corev1.Pod{member("m1", "many", "")}},
+		"a bound member has started the gang": {others: []*corev1.Pod{on(member("m1", "2", ""), "a")}},
+		"a malformed gang":                    {others: []*corev1.Pod{member("m1", "many", "")}, want: "gang g: its members differ in size or min, or one of them is malformed"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -72,14 +72,14 @@ func TestObserveWakes(t *testing.T) {
 		event  *corev1.Pod
 		want   []string
 	}{
-		"nobody while members are missing":           {before: m[:1], event: m[1]},
-		"all when the last member arrives":           {before: m[:2], event: m[2], want: []string{"m0", "m1", "m2"}},
-		"nobody when a member changes":               {before: m, event: labelled(m[0])},
-		"the newcomer when a complete gang grows":    {before: m, event: member("m3", "3", ""), want: []string{"m3"}},
-		"all pending ones when a bound one turns up": {before: m[:2], event: on(m[2], "a"), want: []string{"m0", "m1"}},
-		"all when a malformed gang is mended": {
+		"nobody while members are missing":        {before: m[:1], event: m[1]},
+		"the leader when the last member arrives": {before: m[:2], event: m[2], want: []string{"m0"}},
+		"nobody when a member changes":            {before: m, event: labelled(m[0])},
+		"nobody when a complete gang grows":       {before: m, event: member("m3", "3", "")},
+		"the leader when a bound member turns up": {before: m[:2], event: on(m[2], "a"), want: []string{"m0"}},
+		"the leader when a malformed gang is mended": {
 			before: []*corev1.Pod{member("m0", "1", ""), member("m1", "x", "")},
-			event:  member("m1", "1", ""), want: []string{"m0", "m1"},
+			event:  member("m1", "1", ""), want: []string{"m0"},
 		},
 	}
 	for name, tc := range cases {
@@ -94,10 +94,10 @@ func TestObserveWakes(t *testing.T) {
 	}
 }
 
-func TestForgetWakesTheRestOfAStartedGang(t *testing.T) {
+func TestForgetWakesANewLeader(t *testing.T) {
 	l := gang.NewLedger()
 	m := members(3, 3)
-	observe(l, on(m[0], "a"), m[1], m[2])
+	observe(l, on(m[0], "a"), m[2], m[1])
 	if diff := cmp.Diff([]string{"m1"}, names(l.Forget("m2").Wake)); diff != "" {
 		t.Errorf("woken (-want +got):\n%s", diff)
 	}

@@ -33,6 +33,15 @@ func (p *Plan) Key() Key { return p.key }
 // Patience is what the gang says of how long its members may take to reach their nodes; 0 if it says nothing.
 func (p *Plan) Patience() time.Duration { return p.patience }
 
+// Members returns the members that have a seat.
+func (p *Plan) Members() []*corev1.Pod {
+	pods := make([]*corev1.Pod, 0, len(p.seats))
+	for _, s := range p.seats { // which seats there are does not change
+		pods = append(pods, s.pod)
+	}
+	return pods
+}
+
 // LeftOut is the reason for a member of an elastic gang that has no seat.
 func (p *Plan) LeftOut() string {
 	return p.key.Reason("this member waits for room; %d others start", len(p.seats))
@@ -54,17 +63,18 @@ type Pin struct {
 	Node string
 }
 
-// Turn says what the scheduling cycle of pod, a member of a gang, is to do.
+// Turn says what the scheduling cycle of pod, a member of a gang, is to do. A draft is the gang's turn, which ends with
+// Adopt, Refuse or Postpone.
 func (l *Ledger) Turn(pod *corev1.Pod) Turn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key, _ := KeyOf(pod)
-	if why := l.obstacle(key, pod.UID); why != "" {
-		return Turn{Refusal: why}
-	}
 	r := l.owner[pod.UID]
-	if c := r.claim(); c.fault != "" {
-		return Turn{Refusal: r.key.Reason("%s", c.fault)}
+	if r == nil || r.key != key {
+		return Turn{Refusal: key.Reason("this member is not known yet")}
+	}
+	if why := r.unready(); why != "" {
+		return Turn{Refusal: why}
 	}
 	if r.plan != nil {
 		if s := r.plan.seats[pod.UID]; s != nil {
@@ -72,22 +82,25 @@ func (l *Ledger) Turn(pod *corev1.Pod) Turn {
 		}
 		return Turn{Refusal: r.plan.LeftOut()}
 	}
-	if r.refusal != nil && !r.refusal.told[pod.UID] {
-		r.refusal.told[pod.UID] = true
+	switch {
+	case r.refusal != nil:
 		return Turn{Refusal: r.refusal.reason}
+	case !r.members[pod.UID].isPending():
+		return Turn{Refusal: key.Reason("this member has its node already")}
 	}
-	r.retry = false
-	return Turn{Draft: r.draft()}
+	return Turn{Draft: l.begin(r, pod.UID)}
 }
 
-// Adopt opens a plan with the seats of a filled draft. It returns nil when a member that has a seat is gone meanwhile.
+// Adopt opens a plan with the seats of a filled draft. It returns nil when a member that has a seat is gone meanwhile; the
+// gang will have another turn.
 func (l *Ledger) Adopt(d *Draft, seats map[types.UID]string) *Plan {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := l.gangs[d.Key]
+	r := l.end(d)
 	p := &Plan{key: d.Key, patience: d.Spec.Patience, seats: make(map[types.UID]*seat, len(seats)), open: true}
 	for uid, node := range seats {
 		if r == nil || r.members[uid] == nil || !r.members[uid].isPending() {
+			l.again(r)
 			return nil
 		}
 		p.seats[uid] = &seat{pod: r.members[uid].pod, node: node}
@@ -95,29 +108,17 @@ func (l *Ledger) Adopt(d *Draft, seats map[types.UID]string) *Plan {
 	for uid := range seats {
 		r.members[uid].left = ""
 	}
-	r.plan, r.refusal = p, nil
+	l.open[p] = struct{}{}
+	r.plan = p
+	l.review(r)
 	return p
 }
 
-// Refuse records why a draft came to nothing. The member whose cycle it was, uid, has been told; the others will be.
-func (l *Ledger) Refuse(d *Draft, uid types.UID, reason string) {
+// Postpone ends a turn that came to neither a plan nor a refusal. The gang has another one soon.
+func (l *Ledger) Postpone(d *Draft) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if r := l.gangs[d.Key]; r != nil {
-		r.refusal = &refusal{reason: reason, told: map[types.UID]bool{uid: true}}
-		r.conflicts = 0
-	}
-}
-
-// Postpone puts a draft off until the scheduler has forgotten where its members stood under a plan that was withdrawn. It
-// returns the reason.
-func (l *Ledger) Postpone(d *Draft) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if r := l.gangs[d.Key]; r != nil {
-		r.retry = true
-	}
-	return d.Key.Reason("its former room is still being given back")
+	l.again(l.end(d))
 }
 
 // Replan returns the draft for the seats of p that are not reserved yet, after one of them turned out to be taken. It
@@ -180,13 +181,20 @@ func (l *Ledger) Arrive(p *Plan) Arrival {
 		return a
 	}
 	if p.reserved == 1 {
-		for _, s := range p.seats {
-			if !s.reserved {
-				a.Missing = append(a.Missing, s.pod)
-			}
-		}
+		a.Missing = p.missing()
 	}
 	return a
+}
+
+// missing returns the members whose seats are not reserved.
+func (p *Plan) missing() []*corev1.Pod {
+	pods := make([]*corev1.Pod, 0, len(p.seats)-p.reserved)
+	for _, s := range p.seats {
+		if !s.reserved {
+			pods = append(pods, s.pod)
+		}
+	}
+	return pods
 }
 
 func (l *Ledger) release(p *Plan) []types.UID {
@@ -194,10 +202,12 @@ func (l *Ledger) release(p *Plan) []types.UID {
 	uids := make([]types.UID, 0, len(p.seats))
 	for uid, s := range p.seats {
 		uids = append(uids, uid)
-		r.place(uid, s.node)
+		r.setPlaced(uid, s.node)
 	}
 	p.open, p.released = false, true
+	delete(l.open, p)
 	r.plan, r.conflicts = nil, 0
+	l.review(r) // an elastic gang's other members wait on
 	return uids
 }
 
@@ -208,7 +218,10 @@ func (l *Ledger) Unreserve(p *Plan, uid types.UID, reason string) []types.UID {
 	defer l.mu.Unlock()
 	if p.released {
 		if r := l.owner[uid]; r != nil {
-			r.place(uid, "")
+			r.setPlaced(uid, "")
+			r.edits++
+			l.wake(r)
+			l.review(r)
 		}
 		return nil
 	}
@@ -228,28 +241,23 @@ func (l *Ledger) withdraw(p *Plan, reason string) []types.UID {
 		return nil
 	}
 	p.open = false
+	delete(l.open, p)
 	r := l.gangs[p.key]
 	r.plan = nil
-	r.refusal = &refusal{reason: reason, told: map[types.UID]bool{}}
 	var uids []types.UID
 	for uid, s := range p.seats {
 		if s.reserved {
 			uids = append(uids, uid)
-			r.refusal.told[uid] = true
 			r.members[uid].left = s.node
 		}
 	}
-	// The room given back is worth one more attempt at once. After that the gang waits for somebody else's doing, so two
-	// plugins that disagree cannot keep it going round.
-	r.conflicts++
-	r.retry = r.conflicts == 1
+	// The room given back is worth one more turn at once. After that the gang waits for somebody else's doing, so two plugins
+	// that disagree cannot keep it going round.
+	if r.conflicts++; r.conflicts == 1 {
+		l.review(r)
+	} else {
+		l.refuse(r, &refusal{reason: reason, short: 1, conflict: true})
+	}
+	l.wakeAll() // the seats that nobody had taken are free again
 	return uids
-}
-
-// MayRetry reports whether the room that the gang itself gave back is worth another attempt.
-func (l *Ledger) MayRetry(key Key) bool {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	r := l.gangs[key]
-	return r != nil && r.retry
 }

@@ -101,18 +101,34 @@ func TestPlanReleasesAllWithTheLastSeat(t *testing.T) {
 	}
 }
 
-func TestRefusalIsToldToEachMemberOnce(t *testing.T) {
+func TestRefusedGangSleepsUntilAnEventMayHelp(t *testing.T) {
 	l := gang.NewLedger()
 	m := members(3, 3)
 	observe(l, m...)
-	l.Refuse(l.Turn(m[0]).Draft, m[0].UID, "too big")
-	for _, pod := range m[1:] {
+	draft := l.Turn(m[0]).Draft
+	if !l.Refuse(draft, m[0].UID, "too big") {
+		t.Fatal("the refusal does not count")
+	}
+	for _, pod := range m {
 		if got := l.Turn(pod); got.Refusal != "too big" {
 			t.Errorf("turn of %s: %+v", pod.Name, got)
 		}
 	}
-	if got := l.Turn(m[2]); got.Draft == nil {
-		t.Errorf("a member that was woken gets no new draft: %+v", got)
+	if got := l.Next(); got != nil {
+		t.Errorf("activated: %v", names(got))
+	}
+	if _, watches := l.Watches("m0"); !watches {
+		t.Error("nobody hears of events for the gang")
+	}
+	none := func([]*corev1.Pod) int { return 0 }
+	if l.Help(gang.Key{}, none) {
+		t.Error("an event that does not help gives the gang a turn")
+	}
+	if one := func([]*corev1.Pod) int { return 1 }; !l.Help(gang.Key{}, one) {
+		t.Error("an event that may help gives the gang no turn")
+	}
+	if diff := cmp.Diff([]string{"m0"}, names(l.Next())); diff != "" {
+		t.Errorf("activated (-want +got):\n%s", diff)
 	}
 }
 
@@ -145,19 +161,38 @@ func TestWithdrawGivesAllReservedMembersBack(t *testing.T) {
 	}
 }
 
-func TestRoomGivenBackIsWorthOneRetry(t *testing.T) {
+func TestRoomGivenBackIsWorthOneMoreTurn(t *testing.T) {
 	l := gang.NewLedger()
 	m := members(2, 2)
 	observe(l, m...)
-	key, _ := gang.KeyOf(m[0])
 	for attempt, want := range []bool{true, false} {
 		plan := adopt(t, l, m[attempt])
 		l.Reserve(plan, m[attempt].UID)
 		l.Withdraw(plan, "taken")
-		if got := l.MayRetry(key); got != want {
-			t.Errorf("after conflict %d: retry %v, want %v", attempt+1, got, want)
+		if got := l.Turn(m[1-attempt]).Draft != nil; got != want {
+			t.Errorf("after conflict %d: another turn %v, want %v", attempt+1, got, want)
 		}
-		l.Turn(m[1-attempt]) // is told
+	}
+	key, _ := gang.KeyOf(m[0])
+	helps := func([]*corev1.Pod) int { return gang.Unknown }
+	if l.Help(key, helps) {
+		t.Error("the gang's own doing gives it another turn")
+	}
+	if !l.Help(gang.Key{}, helps) {
+		t.Error("somebody else's doing gives it no turn")
+	}
+}
+
+func TestGangThatWentBackIsLookedAtAgainInTime(t *testing.T) {
+	l := gang.NewLedger()
+	m := members(2, 2)
+	observe(l, m...)
+	for range 2 {
+		l.Withdraw(adopt(t, l, m[0]), "taken")
+	}
+	l.Reconsider(false)
+	if l.Turn(m[0]).Draft == nil {
+		t.Error("the gang has no other turn")
 	}
 }
 
@@ -168,15 +203,16 @@ func TestDraftKnowsWhereMembersStood(t *testing.T) {
 	plan := adopt(t, l, m[0])
 	l.Reserve(plan, "m0")
 	l.Withdraw(plan, "taken")
-	l.Turn(m[1]) // is told
 	draft := l.Turn(m[1]).Draft
 	if diff := cmp.Diff(map[types.UID]string{"m0": "node-of-m0"}, draft.Left); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
 	}
-	key, _ := gang.KeyOf(m[0])
 	l.Postpone(draft)
-	if !l.MayRetry(key) {
-		t.Error("a postponed gang does not wait for its own room")
+	if got := l.Next(); got != nil {
+		t.Errorf("activated at once: %v", names(got))
+	}
+	if diff := cmp.Diff([]string{"m1"}, names(l.Remind(false))); diff != "" {
+		t.Errorf("activated soon after (-want +got):\n%s", diff)
 	}
 }
 

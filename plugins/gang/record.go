@@ -4,10 +4,12 @@ package gang
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -23,14 +25,23 @@ type record struct {
 	order   *Order        // set once, when the gang is first ready; it never changes afterwards
 
 	plan    *Plan    // open, or nil
-	refusal *refusal // the outcome of the latest attempt when that failed
+	refusal *refusal // the outcome of the latest turn when that came to nothing; nil once another turn may help
+	edits   int      // how often its members changed in number or in what they ask for
 
 	controllers map[types.UID]int // how many members each controller made
 	finished    finished          // the gang's pods that succeeded; shared with the ledger
 	gone        int               // members that succeeded and are deleted since
 
-	conflicts int  // plans withdrawn since the gang last was placed or refused by a whole plan
-	retry     bool // room that the gang itself gives back is worth another attempt
+	kinds   []*corev1.Pod // one of each kind of member when it was last refused
+	kindsAt int           // edits then
+
+	leader   types.UID // see lead
+	watcher  types.UID // the member whose hint hears of events; empty when others must
+	place    int       // in the line; -1 when it does not wait there
+	admitted bool      // the leader may enter the scheduling queue
+	sent     bool      // and somebody was told to activate it
+
+	conflicts int // plans withdrawn since the gang last was placed or refused by a whole plan
 }
 
 // member is one live pod of a gang.
@@ -47,21 +58,22 @@ type claim struct {
 	fault string // why the spec cannot be read
 }
 
-// refusal tells every member of a gang why it could not be placed, each once: whoever comes a second time has been woken
-// and asks for a new attempt.
-type refusal struct {
-	reason string
-	told   map[types.UID]bool
-}
-
 func newRecord(key Key, g *group) *record {
-	return &record{key: key, group: g, members: map[types.UID]*member{}, claims: map[claim]int{}, controllers: map[types.UID]int{}}
+	return &record{
+		key: key, group: g, members: map[types.UID]*member{}, claims: map[claim]int{}, controllers: map[types.UID]int{}, place: -1,
+	}
 }
 
 func (m *member) isBound() bool { return m.pod.Spec.NodeName != "" }
 
 // node returns the member's node; empty while it is pending.
 func (m *member) node() string { return cmp.Or(m.pod.Spec.NodeName, m.placed) }
+
+// asksOtherwise reports whether the pod, which is m as it is now, asks for something else than m did.
+func (m *member) asksOtherwise(pod *corev1.Pod) bool {
+	return m.pod != pod && m.isPending() && pod.Spec.NodeName == "" &&
+		!(equality.Semantic.DeepEqual(m.pod.Spec, pod.Spec) && maps.Equal(m.pod.Labels, pod.Labels))
+}
 
 // isPending reports whether the member still has to be given a node.
 func (m *member) isPending() bool { return !m.isBound() && m.placed == "" }
@@ -113,8 +125,8 @@ func (r *record) remove(uid types.UID) {
 	r.count(m, -1)
 }
 
-// place sets the node that a released plan gave a member; empty when its bind failed.
-func (r *record) place(uid types.UID, node string) {
+// setPlaced sets the node that a released plan gave a member; empty when its bind failed.
+func (r *record) setPlaced(uid types.UID, node string) {
 	m := r.members[uid]
 	r.count(m, -1)
 	m.placed, m.left = node, ""
@@ -147,7 +159,7 @@ func (r *record) claim() claim {
 	return claim{fault: "it has no members"}
 }
 
-// standing is what decides whether a gang is worth an attempt; when it changes, the gang's pods are woken.
+// standing is what decides whether a gang is worth an attempt; when it changes, the gang has another turn.
 type standing struct {
 	claim claim
 	group *group // another one for each change of the PodGroup
@@ -167,6 +179,21 @@ func (r *record) isReady() bool {
 		return false
 	}
 	return c.fault != "" || r.isStarted() || len(r.members) >= c.spec.Size || len(r.members)+r.done() >= c.spec.Size
+}
+
+// unready says why the gang is not worth an attempt as it is; empty when it is.
+func (r *record) unready() string {
+	switch c := r.claim(); {
+	case r.isGroupless():
+		return r.key.Reason("it does not exist; its members wait for it")
+	case c.fault != "":
+		return r.key.Reason("%s", c.fault)
+	case r.isBroken():
+		return r.key.Reason("it lost a member and begins anew; its other members are being ended")
+	case !r.isReady():
+		return r.key.Reason("%d of %d members exist", len(r.members), c.spec.Size)
+	}
+	return ""
 }
 
 // need is how many of the pending members must be placed together, at least 1.

@@ -4,6 +4,7 @@ package gang
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,6 +39,19 @@ func (d *Draft) Need() int { return d.need }
 func (d *Draft) Refuse(s Shortfall) string {
 	d.short = s
 	return d.Key.Reason("%d of %d members fit; %s", d.held+s.Fit, d.size, s.words(environmentOf(d.Members)))
+}
+
+// Shortfall returns why the draft was refused.
+func (d *Draft) Shortfall() Shortfall { return d.short }
+
+// For returns the same shortfall for a draft whose members are like those of the first and find as much room.
+func (s Shortfall) For(d *Draft) Shortfall {
+	lacks := slices.Clone(s.Lacks)
+	for i := range lacks {
+		lacks[i].Members = d.need - s.Fit
+	}
+	s.Lacks = lacks
+	return s
 }
 
 func (s *Shortfall) words(environment string) string {

@@ -32,6 +32,7 @@ func (g *GangFit) Unreserve(_ context.Context, state *framework.CycleState, pod 
 		g.endSeats(pin.Plan)
 		g.metrics.returned(causeLost, len(uids))
 		g.reject(uids, reason)
+		g.kick()
 	}
 }
 
@@ -58,6 +59,7 @@ func (g *GangFit) Permit(ctx context.Context, state *framework.CycleState, pod *
 			waiting.Allow(Name)
 		}
 	}
+	g.kick() // members of an elastic gang that had no seat
 	return nil, 0
 }
 

@@ -7,9 +7,11 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/noderesources"
 
 	"github.com/muster-batch/muster/plugins/gang"
 )
@@ -63,25 +65,25 @@ func (g *GangFit) pin(ctx context.Context, pod *corev1.Pod) (*gang.Pin, *framewo
 
 // plan places the whole gang on the snapshot.
 func (g *GangFit) plan(ctx context.Context, pod *corev1.Pod, draft *gang.Draft) (*gang.Pin, *framework.Status) {
+	logger := klog.FromContext(ctx)
+	defer g.advance(logger)
 	if g.hasAny(draft.Left) {
-		return nil, unschedulable(g.ledger.Postpone(draft))
+		g.ledger.Postpone(draft)
+		return nil, unschedulable(draft.Key.Reason("its former room is still being given back"))
 	}
-	began := g.clock.Now()
-	seats, reason, err := g.fill(ctx, draft)
-	g.metrics.planned(outcomeOf(reason, err), g.clock.Since(began))
+	seats, reason, err := g.timedFill(ctx, draft)
 	if err != nil {
+		g.ledger.Postpone(draft)
 		return nil, framework.AsStatus(fmt.Errorf("plan gang %s: %w", draft.Key, err))
 	}
-	logger := klog.FromContext(ctx)
 	if reason != "" {
 		if _, note, err := g.makeRoom(ctx, pod, draft); err != nil {
+			g.ledger.Postpone(draft)
 			return nil, framework.AsStatus(fmt.Errorf("make room for gang %s: %w", draft.Key, err))
 		} else if note != "" {
 			reason += "; " + note
 		}
-		logger.V(4).Info("Gang does not fit", "gang", draft.Key, "reason", reason)
-		g.ledger.Refuse(draft, pod.UID, reason)
-		g.turnAway(logger, pod, g.holds.against(pod, g.ledger.Order))
+		g.refuse(ctx, pod, draft, reason)
 		return nil, unschedulable(reason)
 	}
 	plan := g.ledger.Adopt(draft, seats)
@@ -96,36 +98,72 @@ func (g *GangFit) plan(ctx context.Context, pod *corev1.Pod, draft *gang.Draft) 
 	})
 	node, ok := seats[pod.UID]
 	if !ok { // an elastic gang starts without this member
+		g.activate(logger, plan.Members())
 		return nil, unschedulable(plan.LeftOut())
 	}
 	return &gang.Pin{Plan: plan, Node: node}, nil
 }
 
-// confirm checks that the member still fits where the plan put it. If not, the open seats are planned once more, else the
-// gang goes back whole.
+// timedFill is fill with its duration noted.
+func (g *GangFit) timedFill(ctx context.Context, draft *gang.Draft) (seats map[types.UID]string, reason string, err error) {
+	began := g.clock.Now()
+	seats, reason, err = g.fill(ctx, draft)
+	g.metrics.planned(outcomeOf(reason, err), g.clock.Since(began))
+	return seats, reason, err
+}
+
+// confirm checks cheaply that the member still fits where the plan put it: all the rest the scheduler's own filters check
+// next. If not, the open seats are planned once more, else the gang goes back whole.
 func (g *GangFit) confirm(ctx context.Context, pod *corev1.Pod, pin *gang.Pin) (*gang.Pin, *framework.Status) {
-	why, err := g.misfit(ctx, pod, pin.Node)
-	if err != nil {
-		return nil, framework.AsStatus(fmt.Errorf("confirm node %s: %w", pin.Node, err))
-	}
+	why := g.shortOn(pod, pin.Node)
 	if why == "" {
 		return pin, nil
 	}
 	reason := pin.Plan.Key().Reason("the planned node of %s was taken: %s", pod.Name, why)
-	if draft := g.ledger.Replan(pin.Plan); draft != nil {
-		g.metrics.replans.Inc()
-		seats, shortage, err := g.fill(ctx, draft)
-		switch {
-		case err != nil:
-			return nil, framework.AsStatus(fmt.Errorf("replan gang %s: %w", draft.Key, err))
-		case shortage != "":
-			reason = shortage
-		case g.ledger.Reseat(pin.Plan, seats):
-			g.holdSeats(pin.Plan, draft.Members, seats)
-			return &gang.Pin{Plan: pin.Plan, Node: seats[pod.UID]}, nil
-		}
+	seats, reason, err := g.replan(ctx, pin.Plan, reason)
+	switch {
+	case err != nil:
+		return nil, framework.AsStatus(err)
+	case seats != nil:
+		return &gang.Pin{Plan: pin.Plan, Node: seats[pod.UID]}, nil
 	}
 	return nil, g.giveUp(pin.Plan, causeTaken, reason)
+}
+
+// replan gives the seats of a plan that are not reserved yet new nodes, once for each plan. Without seats the plan is to be
+// given up, for the reason that was given or a better one.
+func (g *GangFit) replan(ctx context.Context, plan *gang.Plan, reason string) (map[types.UID]string, string, error) {
+	draft := g.ledger.Replan(plan)
+	if draft == nil {
+		return nil, reason, nil
+	}
+	g.metrics.replans.Inc()
+	seats, shortage, err := g.fill(ctx, draft)
+	switch {
+	case err != nil:
+		return nil, "", fmt.Errorf("replan gang %s: %w", draft.Key, err)
+	case shortage != "":
+		return nil, shortage, nil
+	case !g.ledger.Reseat(plan, seats):
+		return nil, reason, nil
+	}
+	g.holdSeats(plan, draft.Members, seats)
+	return seats, "", nil
+}
+
+// shortOn says what the node lacks for pod on the present snapshot; empty when it lacks nothing.
+func (g *GangFit) shortOn(pod *corev1.Pod, node string) string {
+	info, err := g.fwk.SnapshotSharedLister().NodeInfos().Get(node)
+	if err != nil {
+		return "node " + node + " is gone"
+	}
+	if lacks := noderesources.Fits(pod, info, noderesources.ResourceRequestsOptions{}); len(lacks) > 0 {
+		return lacks[0].Reason
+	}
+	if !admits(info.Node(), pod) {
+		return "node " + node + " no longer takes it"
+	}
+	return ""
 }
 
 // giveUp withdraws the plan, sends its waiting members back and returns the status for the member that asked.
@@ -134,6 +172,7 @@ func (g *GangFit) giveUp(plan *gang.Plan, cause, reason string) *framework.Statu
 	g.endSeats(plan)
 	g.metrics.returned(cause, len(uids))
 	g.reject(uids, reason)
+	g.kick()
 	return unschedulable(reason)
 }
 
@@ -152,11 +191,11 @@ func (g *GangFit) Filter(_ context.Context, state *framework.CycleState, _ *core
 	return nil
 }
 
-// PostFilter gives the plan up when a pinned member's cycle failed, so that the members that wait for it do not wait on. For
-// a pod of no gang it makes room if it may; for a gang its plan does.
+// PostFilter plans the open seats once more when a pinned member's cycle failed. Failing that it gives the plan up, so that
+// the members that wait for this one do not wait on. For a pod of no gang it makes room if it may; for a gang its plan does.
 func (g *GangFit) PostFilter(ctx context.Context, state *framework.CycleState, pod *corev1.Pod, _ framework.NodeToStatusReader) (*framework.PostFilterResult, *framework.Status) {
 	if pin := pinOf(state); pin != nil {
-		g.giveUp(pin.Plan, causeLost, pin.Plan.Key().Reason("%s did not get its planned node", pod.Name))
+		g.reseat(ctx, pod, pin.Plan)
 	}
 	if keeps := keepsOf(state); keeps != nil && keeps.hit.Load() {
 		g.turnAway(klog.FromContext(ctx), pod, keeps.against)
@@ -165,4 +204,19 @@ func (g *GangFit) PostFilter(ctx context.Context, state *framework.CycleState, p
 		return g.roomForPod(ctx, pod)
 	}
 	return nil, framework.NewStatus(framework.Unschedulable)
+}
+
+// reseat finds pod another node in its gang's plan, for another cycle.
+func (g *GangFit) reseat(ctx context.Context, pod *corev1.Pod, plan *gang.Plan) {
+	logger := klog.FromContext(ctx)
+	seats, reason, err := g.replan(ctx, plan, plan.Key().Reason("%s did not get its planned node", pod.Name))
+	if err != nil {
+		reason = plan.Key().Reason("%s did not get its planned node", pod.Name)
+		logger.Error(err, "Gang goes back", "gang", plan.Key())
+	}
+	if seats == nil {
+		g.giveUp(plan, causeLost, reason)
+		return
+	}
+	g.activate(logger, []*corev1.Pod{pod})
 }

@@ -118,12 +118,21 @@ func TestGangGoesBackWholeWhenTheRestDoesNotCome(t *testing.T) {
 	wantReason(t, first.Outcome(), "gang g: not all members reached their nodes within 30.02s")
 }
 
-func TestGangGoesBackWholeWhenAPinnedCycleFails(t *testing.T) {
+func TestPinnedCycleThatFailsIsReplannedOnceThenTheGangGoesBackWhole(t *testing.T) {
 	c, members, first, node := startPair(t)
 	c.Set(threeNodes, plugintest.On(members[0], node))
-	second := c.Cycle(members[1])
-	second.PreFilter()
-	c.Framework.RunPostFilterPlugins(context.Background(), second.State, members[1], framework.NewDefaultNodeToStatus())
+	fail := func() {
+		second := c.Cycle(members[1])
+		if nodes, status := second.PreFilter(); !status.IsSuccess() || nodes.Len() != 1 {
+			t.Fatalf("the second member is not pinned: %v, %v", nodes, status)
+		}
+		c.Framework.RunPostFilterPlugins(context.Background(), second.State, members[1], framework.NewDefaultNodeToStatus())
+	}
+	fail()
+	if c.Framework.GetWaitingPod(members[0].UID) == nil {
+		t.Fatal("the first member does not wait for the second one's other cycle")
+	}
+	fail()
 	wantReason(t, first.Outcome(), "gang g: g-1 did not get its planned node")
 }
 
@@ -132,7 +141,6 @@ func TestGangIsPlannedAgainOnlyOnceItsFormerRoomIsFree(t *testing.T) {
 	c.Clock.Step(time.Minute)
 	wantReason(t, first.Outcome(), "reached their nodes within")
 	c.Set(threeNodes, plugintest.On(members[0], node)) // not forgotten yet
-	c.Cycle(members[1]).PreFilter()                    // is told of the timeout
 	_, status := c.Cycle(members[1]).PreFilter()
 	wantReason(t, status, "gang g: its former room is still being given back")
 	c.Set(threeNodes)

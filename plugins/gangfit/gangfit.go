@@ -39,6 +39,9 @@ type GangFit struct {
 	memory     *memory
 	holds      *holds
 	evictions  *evictions
+	teller     *teller
+	kicked     chan struct{} // see keepGoing
+	judged     judged
 	nodes      corelisters.NodeLister
 	namespaces corelisters.NamespaceLister
 	classes    schedulinglisters.PriorityClassLister
@@ -89,8 +92,9 @@ func New(
 		ledger:     ledger,
 		nodeless:   nodeless,
 		memory:     newMemory(),
-		holds:      newHolds(clk, func(pods map[string]*corev1.Pod) { fwk.Activate(klog.FromContext(ctx), pods) }),
 		evictions:  newEvictions(),
+		teller:     newTeller(handle.ClientSet(), handle.EventRecorder(), ledger, clk),
+		kicked:     make(chan struct{}, 1),
 		nodes:      core.Nodes().Lister(),
 		namespaces: core.Namespaces().Lister(),
 		classes:    factory.Scheduling().V1().PriorityClasses().Lister(),
@@ -99,6 +103,7 @@ func New(
 		args:       args,
 		metrics:    metrics,
 	}
+	g.holds = newHolds(clk, func(pods map[string]*corev1.Pod) { g.tryAgain(klog.FromContext(ctx), pods) })
 	if err := g.watch(ctx, core.Pods().Informer()); err != nil {
 		return nil, fmt.Errorf("start %s: %w", Name, err)
 	}
@@ -106,21 +111,26 @@ func New(
 		return nil, fmt.Errorf("start %s: %w", Name, err)
 	}
 	go g.guard(ctx)
+	go g.keepGoing(ctx)
+	go g.teller.Run(ctx)
 	return g, nil
 }
 
 // Name returns the plugin's name.
 func (*GangFit) Name() string { return Name }
 
-// PreEnqueue holds a pod outside the scheduling queue while no attempt can succeed.
+// PreEnqueue holds a pod outside the scheduling queue while there is no node at all.
 func (g *GangFit) PreEnqueue(_ context.Context, pod *corev1.Pod) *framework.Status {
-	if why := g.ledger.Obstacle(pod); why != "" {
-		return unschedulable(why)
+	if g.nodeless.admit(pod.UID) {
+		return nil
 	}
-	if !g.nodeless.admit(pod.UID) {
-		return unschedulable("there is no node in the cluster")
+	const reason = "no nodes available to schedule pods"
+	if _, ok := gang.KeyOf(pod); ok {
+		for _, key := range g.ledger.Stall(pod.UID, reason) {
+			g.teller.Tell(key, false)
+		}
 	}
-	return nil
+	return unschedulable(reason)
 }
 
 // unschedulable is the status of a pod that no PostFilter plugin can help.

@@ -4,6 +4,7 @@ package gangfit_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,63 +12,103 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
+	"github.com/muster-batch/muster/plugins/gang"
 	"github.com/muster-batch/muster/plugins/gangfit"
 	"github.com/muster-batch/muster/plugins/plugintest"
 )
 
-func TestHints(t *testing.T) {
+// refused returns a cluster in which a gang of the size is refused: there is room for one member.
+func refused(t *testing.T, size int, set func(*corev1.Pod), nodes ...*corev1.Node) (*plugintest.Cycles, []*corev1.Pod) {
+	t.Helper()
+	members := plugintest.Gang("g", size, 1)
+	for _, pod := range members {
+		if set != nil {
+			set(pod)
+		}
+	}
+	c := plugintest.NewCycles(t, members...)
+	c.Set([]*corev1.Node{plugintest.Node("a", 1)})
+	for _, node := range nodes {
+		if err := c.Client.Tracker().Add(node); err != nil {
+			t.Fatal(err)
+		}
+		c.Await("the node is known", func() bool {
+			_, err := c.Framework.SharedInformerFactory().Core().V1().Nodes().Lister().Get(node.Name)
+			return err == nil
+		})
+	}
+	if _, status := c.Cycle(members[0]).PreFilter(); !status.IsRejected() {
+		t.Fatalf("the gang is not refused: %v", status)
+	}
+	return c, members
+}
+
+// sleeps reports whether a refused gang waits for an event.
+func sleeps(c *plugintest.Cycles) bool { return c.Ledger.Waiting()[gang.WaitRefused].Gangs == 1 }
+
+func TestEventsThatWakeARefusedGang(t *testing.T) {
 	t.Parallel()
-	open, closed := plugintest.Node("open", 1), plugintest.Node("closed", 1)
+	open, closed, small := plugintest.Node("open", 1), plugintest.Node("closed", 1), plugintest.Node("small", 0)
 	closed.Spec.Taints = []corev1.Taint{{Key: "k", Effect: corev1.TaintEffectNoExecute}}
-	elsewhere := plugintest.Pod("elsewhere", 1)
-	elsewhere.Spec.NodeName = "unknown"
-	tolerant := plugintest.Gang("g", 2, 1)[0]
-	tolerant.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
-	other := plugintest.Pod("other", 1)
 	add := framework.ClusterEvent{Resource: framework.Node, ActionType: framework.Add}
-	gone := framework.ClusterEvent{Resource: framework.Pod, ActionType: framework.Delete}
+	gone := on(framework.Delete)
+	class := framework.ClusterEvent{Resource: framework.StorageClass, ActionType: framework.Add}
+	elsewhere := plugintest.On(plugintest.Pod("elsewhere", 1), "unknown")
 	cases := map[string]struct {
-		members int // of two that exist
-		set     func(pod *corev1.Pod)
-		event   framework.ClusterEvent
-		old     any
-		new     any
-		want    framework.QueueingHint
+		set   func(pod *corev1.Pod)
+		event framework.ClusterEvent
+		old   any
+		new   any
+		wakes bool
 	}{
-		"a node that takes the pod":              {members: 2, event: add, new: open, want: framework.Queue},
-		"a node whose taint keeps the pod off":   {members: 2, event: add, new: closed},
-		"a node for an incomplete gang":          {members: 1, event: add, new: open},
-		"a node that the selector does not want": {members: 2, event: add, new: open, set: selecting("x")},
-		"a pod gone from a node":                 {members: 2, event: gone, old: elsewhere, want: framework.Queue},
-		"a member's own room":                    {members: 2, event: gone, old: plugintest.On(plugintest.Gang("g", 2, 1)[1], "open")},
-		"another gang's room":                    {members: 2, event: gone, old: plugintest.On(plugintest.Gang("h", 2, 1)[1], "unknown"), want: framework.Queue},
-		"a toleration for the pod":               {members: 2, event: on(framework.UpdatePodToleration), old: tolerant, new: tolerant, want: framework.Queue},
-		"a toleration for another pod":           {members: 2, event: on(framework.UpdatePodToleration), old: other, new: other},
-		"the pod asks for less":                  {members: 2, event: on(framework.UpdatePodScaleDown), old: tolerant, new: tolerant, want: framework.Queue},
-		"another pending pod asks for less":      {members: 2, event: on(framework.UpdatePodScaleDown), old: other, new: other},
-		"a neighbour for a pod that wants none":  {members: 2, event: on(framework.Add), new: elsewhere},
-		"a neighbour for a pod that wants one":   {members: 2, event: on(framework.Add), new: elsewhere, set: wantingCompany, want: framework.Queue},
-		"storage for a pod that uses none":       {members: 2, event: framework.ClusterEvent{Resource: framework.StorageClass, ActionType: framework.Add}},
-		"storage for a pod that uses some": {
-			members: 2, event: framework.ClusterEvent{Resource: framework.StorageClass, ActionType: framework.Add},
-			set: usingStorage, want: framework.Queue,
-		},
+		"a node that takes a member":             {event: add, new: open, wakes: true},
+		"a node whose taint keeps members off":   {event: add, new: closed},
+		"a node too small for a member":          {event: add, new: small},
+		"a node that the selector does not want": {event: add, new: open, set: selecting("x")},
+		"a pod gone from a node":                 {event: gone, old: plugintest.On(plugintest.Pod("p", 1), "open"), wakes: true},
+		"a pod gone from a node for others":      {event: gone, old: plugintest.On(plugintest.Pod("p", 1), "closed")},
+		"a pod gone from a node that is unknown": {event: gone, old: elsewhere, wakes: true},
+		"a pending pod asks for less":            {event: on(framework.UpdatePodScaleDown), old: plugintest.Pod("p", 2), new: plugintest.Pod("p", 1)},
+		"a neighbour for members that want none": {event: on(framework.Add), new: elsewhere},
+		"a neighbour for members that want one":  {event: on(framework.Add), new: elsewhere, set: wantingCompany, wakes: true},
+		"storage for members that use none":      {event: class},
+		"storage for members that use some":      {event: class, set: usingStorage, wakes: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			members := plugintest.Gang("g", 2, 1)
-			if tc.set != nil {
-				tc.set(members[0])
+			c, members := refused(t, 2, tc.set, open, closed)
+			if got := hint(t, c, tc.event, members[1], tc.old, tc.new); got != framework.QueueSkip || !sleeps(c) {
+				t.Errorf("the hint of a follower: %v", got)
 			}
-			c := plugintest.NewCycles(t)
-			for _, pod := range members[:tc.members] {
-				c.Ledger.Observe(pod)
+			if got := hint(t, c, tc.event, members[0], tc.old, tc.new); got != framework.QueueSkip {
+				t.Errorf("the hint of the leader: %v", got)
 			}
-			if got := hint(t, c, tc.event, members[0], tc.old, tc.new); got != tc.want {
-				t.Errorf("hint %v, want %v", got, tc.want)
+			if sleeps(c) == tc.wakes {
+				t.Errorf("the gang is woken: %v, want %v", !sleeps(c), tc.wakes)
 			}
 		})
+	}
+}
+
+func TestEventsAddUpForARefusedGang(t *testing.T) {
+	c, members := refused(t, 4, nil, plugintest.Node("open", 4))
+	c.Ledger.Reconsider(true)
+	draft := c.Ledger.Turn(members[0]).Draft
+	draft.Kinds = members[:1]
+	reason := draft.Refuse(gang.Shortfall{Fit: 1, Words: "g-1: no room", Alike: true}) // short of three
+	c.Ledger.Refuse(draft, members[0].UID, reason)
+	for i := range 3 {
+		if !sleeps(c) {
+			t.Fatalf("woken by %d pods", i)
+		}
+		gone := plugintest.On(plugintest.Pod("p"+strconv.Itoa(i), 0), "open")
+		for range 2 { // each of several watchers is asked, and the event counts once
+			hint(t, c, on(framework.Delete), members[0], gone, nil)
+		}
+	}
+	if sleeps(c) {
+		t.Error("not woken by room for as many as were short")
 	}
 }
 
@@ -115,20 +156,6 @@ func hint(t *testing.T, c *plugintest.Cycles, event framework.ClusterEvent, pod 
 	return framework.QueueSkip
 }
 
-func TestOwnRoomWakesAGangOnceAfterAConflict(t *testing.T) {
-	c, members, first, node := startPair(t)
-	freed := plugintest.On(members[0], node)
-	if got := hint(t, c, on(framework.Delete), members[1], freed, nil); got != framework.QueueSkip {
-		t.Errorf("hint before the conflict: %v", got)
-	}
-	pin := c.Ledger.Turn(members[1]).Pin
-	c.Ledger.Withdraw(pin.Plan, "taken")
-	first.Unreserve(node)
-	if got := hint(t, c, on(framework.Delete), members[1], freed, nil); got != framework.Queue {
-		t.Errorf("hint after the conflict: %v", got)
-	}
-}
-
 func TestPodIsHeldOnItsSecondAttemptWithoutNodes(t *testing.T) {
 	single := plugintest.Pod("single", 1)
 	c := plugintest.NewCycles(t, single)
@@ -146,7 +173,7 @@ func TestPodIsHeldOnItsSecondAttemptWithoutNodes(t *testing.T) {
 	if status := preEnqueue("1"); !status.IsSuccess() {
 		t.Errorf("first attempt: %v", status)
 	}
-	wantReason(t, preEnqueue("1"), "there is no node in the cluster")
+	wantReason(t, preEnqueue("1"), "no nodes available")
 	if status := preEnqueue("2"); !status.IsSuccess() {
 		t.Errorf("another pod's first attempt: %v", status)
 	}

@@ -329,6 +329,6 @@ func (h holder) String() string {
 // turnAway sees to it that pod is tried again when what was kept from it no longer is.
 func (g *GangFit) turnAway(logger klog.Logger, pod *corev1.Pod, by []*hold) {
 	if len(by) > 0 && !g.holds.turnAway(pod, by) {
-		g.fwk.Activate(logger, podMap([]*corev1.Pod{pod}))
+		g.tryAgain(logger, podMap([]*corev1.Pod{pod}))
 	}
 }

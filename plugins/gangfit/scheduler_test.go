@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/muster-batch/muster/plugins/gangfit"
 	"github.com/muster-batch/muster/plugins/plugintest"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
@@ -185,7 +186,7 @@ func TestMalformedGangSaysWhatIsWrong(t *testing.T) {
 				pod.Annotations = tc.annotations
 			}
 			c.CreatePods(members...)
-			c.AwaitUnschedulable(tc.want, plugintest.Names(members)...)
+			c.AwaitCondition(gangfit.ReasonGangNotReady, tc.want, plugintest.Names(members)...)
 		})
 	}
 }

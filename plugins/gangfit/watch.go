@@ -57,11 +57,10 @@ func podOf(obj any) *corev1.Pod {
 func (g *GangFit) follow(logger klog.Logger, change gang.Change) {
 	g.metrics.returned(causeDeleted, len(change.Reject))
 	g.reject(change.Reject, change.Reason)
-	if len(change.Wake) == 0 {
-		return
+	g.activate(logger, change.Wake)
+	if change.Key != (gang.Key{}) {
+		g.teller.Tell(change.Key, false)
 	}
-	logger.V(4).Info("Waking gang members", "pod", klog.KObj(change.Wake[0]), "members", len(change.Wake))
-	g.fwk.Activate(logger, podMap(change.Wake))
 }
 
 // podMap returns pods by the names that Activate knows them by.

@@ -31,13 +31,20 @@ func (c *Cluster) AwaitBound(names ...string) {
 	}
 }
 
-// AwaitUnschedulable waits until all the pods are marked unschedulable for a reason that contains the text.
+// AwaitUnschedulable waits until all the pods are marked unschedulable, with a message that contains the text.
 func (c *Cluster) AwaitUnschedulable(text string, names ...string) {
 	c.tb.Helper()
+	c.AwaitCondition(corev1.PodReasonUnschedulable, text, names...)
+}
+
+// AwaitCondition waits until all the pods have the condition PodScheduled false for the reason, with a message that contains
+// the text.
+func (c *Cluster) AwaitCondition(reason, text string, names ...string) {
+	c.tb.Helper()
 	for _, name := range names {
-		c.Await(name+" is unschedulable: "+text, func() bool {
+		c.Await(name+" has the condition "+reason+": "+text, func() bool {
 			cond := Condition(c.Pod(name))
-			return cond != nil && cond.Reason == corev1.PodReasonUnschedulable && strings.Contains(cond.Message, text)
+			return cond != nil && cond.Reason == reason && strings.Contains(cond.Message, text)
 		})
 	}
 }

@@ -99,9 +99,10 @@ func Registry() frameworkruntime.Registry { return registryOf(gang.NewLedger()) 
 
 func registryOf(ledger *gang.Ledger) frameworkruntime.Registry {
 	return frameworkruntime.Registry{
-		gangsort.Name: gangsort.Factory(ledger),
-		gangfit.Name:  gangfit.Factory(ledger, gangfit.NewMetrics(ledger)),
-		gangpack.Name: gangpack.New,
+		gangsort.Name:    gangsort.Factory(ledger),
+		gangfit.Name:     gangfit.Factory(ledger, gangfit.NewMetrics(ledger)),
+		gangfit.GateName: gangfit.GateFactory(ledger),
+		gangpack.Name:    gangpack.New,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/kubernetes/pkg/scheduler"
 	internalcache "k8s.io/kubernetes/pkg/scheduler/backend/cache"
 	internalqueue "k8s.io/kubernetes/pkg/scheduler/backend/queue"
@@ -69,7 +70,7 @@ func NewCycles(tb testing.TB, pods ...*corev1.Pod) *Cycles {
 	watching.Wait()
 	c.Await("the ledger knows all pods", func() bool {
 		for _, pod := range pods {
-			if c.Ledger.Obstacle(pod) != "" {
+			if !c.Ledger.Knows(pod) {
 				return false
 			}
 		}
@@ -103,7 +104,8 @@ func (c *Cycles) build(ctx context.Context, informers informers.SharedInformerFa
 		c.tb.Fatal(err)
 	}
 	fwk, err := frameworkruntime.NewFramework(ctx, registry, &cfg.Profiles[0],
-		frameworkruntime.WithClientSet(c.Client), frameworkruntime.WithInformerFactory(informers),
+		frameworkruntime.WithClientSet(c.Client), frameworkruntime.WithEventRecorder(&events.FakeRecorder{}),
+		frameworkruntime.WithInformerFactory(informers),
 		frameworkruntime.WithSnapshotSharedLister(c.snapshot), frameworkruntime.WithWaitingPods(frameworkruntime.NewWaitingPodsMap()))
 	if err != nil {
 		c.tb.Fatal(err)

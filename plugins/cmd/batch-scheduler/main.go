@@ -25,6 +25,7 @@ func main() {
 	cmd := app.NewSchedulerCommand(
 		app.WithPlugin(gangsort.Name, gangsort.Factory(ledger)),
 		app.WithPlugin(gangfit.Name, gangfit.Factory(ledger, metrics)),
+		app.WithPlugin(gangfit.GateName, gangfit.GateFactory(ledger)),
 		app.WithPlugin(gangpack.Name, gangpack.New),
 	)
 	adapt(cmd)
