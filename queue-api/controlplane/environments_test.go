@@ -114,7 +114,7 @@ func TestCreateComputeEnvironmentRefuses(t *testing.T) {
 		"namespace of 64":              {eks("arn:aws:eks:r:1:cluster/c", strings.Repeat("a", 64)), namespaceRule},
 		"an image of Amazon ECS on Amazon EKS": {
 			strings.Replace(environmentBody("ce"), `"type":"EC2"`, `"type":"EC2","ec2Configuration":[{"imageType":"ECS_AL2023"}]`, 1),
-			"computeResources.ec2Configuration[0].imageType must be one of EKS_AL2, EKS_AL2_NVIDIA, EKS_AL2023, EKS_AL2023_NVIDIA",
+			"computeResources.ec2Configuration[0].imageType must be one of EKS_AL2, EKS_AL2_NVIDIA, EKS_AL2023, EKS_AL2023_NVIDIA, EKS_BOTTLEROCKET, EKS_BOTTLEROCKET_NVIDIA",
 		},
 		"a role on Amazon EKS": {
 			strings.Replace(environmentBody("ce"), `"type":"MANAGED"`, `"type":"MANAGED","serviceRole":"arn:aws:iam::1:role/mine"`, 1),

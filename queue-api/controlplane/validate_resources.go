@@ -151,8 +151,8 @@ func checkStrategy(kind, strategy string, eks bool) error {
 	return nil
 }
 
-// imagesOfEKS are AWS Batch's kinds of machine images for nodes of Amazon EKS.
-var imagesOfEKS = []string{"EKS_AL2", "EKS_AL2_NVIDIA", "EKS_AL2023", "EKS_AL2023_NVIDIA"}
+// imagesOfEKS are AWS Batch's kinds of machine images for nodes of Amazon EKS, and Bottlerocket, which is ours.
+var imagesOfEKS = []string{"EKS_AL2", "EKS_AL2_NVIDIA", "EKS_AL2023", "EKS_AL2023_NVIDIA", "EKS_BOTTLEROCKET", "EKS_BOTTLEROCKET_NVIDIA"}
 
 // checkImages checks which machine image each kind of instance runs. An image of one's own may have any kind.
 func checkImages(images []awsapi.Ec2Configuration, eks bool) error {
