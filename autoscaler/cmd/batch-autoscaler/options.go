@@ -61,7 +61,7 @@ func newOptions() *options {
 		QPS: 200, Burst: 400,
 		BatchEndpoint: "http://127.0.0.1:8080", Region: "us-east-1", PollInterval: time.Second,
 		Fleet: fleetExec, FleetTimeout: 2 * time.Minute,
-		EC2Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
+		EC2Region:      cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
 		ScaleDownDelay: time.Minute, NodeDeleteDelay: time.Second, MaxNodeProvisionTime: 15 * time.Minute,
 		InitialBackoff: 5 * time.Second, MaxBackoff: 5 * time.Minute,
 		StartupTaints: []string{

@@ -27,7 +27,6 @@ type ClientConfig struct {
 
 const maxAttempts = 6
 
-
 // Client speaks to EC2 and is the Platform, too.
 type Client struct {
 	*awsec2.Client

@@ -84,7 +84,7 @@ func TestNothingLeaksWhereverAProcessDies(t *testing.T) {
 func crashEverywhere(t *testing.T, s story) (crashes int) {
 	t.Helper()
 	for ; ; s.point++ {
-		w := newWorld(t, ec2fake.Config{Zones: []string{"z-a", "z-b"}})
+		w := newWorld(t, ec2fake.Config{Zones: []string{"z-a", "z-b"}, Types: twoTypes(t)})
 		launching, ending := s.launch(w), s.end(w)
 		if !launching && !ending {
 			return crashes

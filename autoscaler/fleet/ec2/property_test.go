@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
 	"github.com/muster-batch/muster/autoscaler/fleet/ec2/ec2fake"
+	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
@@ -28,6 +29,16 @@ func drawFaults(t *rapid.T, c *ec2fake.Cloud) {
 	}
 }
 
+// twoTypes keep the answers of a cloud short that is asked often.
+func twoTypes(t *testing.T) []instancetype.Type {
+	t.Helper()
+	types, err := instancetype.Builtin().Resolve([]string{"c5.large", "m5.xlarge"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return types
+}
+
 // ofLaunch counts the instances of a launch.
 func ofLaunch(c *ec2fake.Cloud, token string) int {
 	n := 0
@@ -42,7 +53,7 @@ func ofLaunch(c *ec2fake.Cloud, token string) int {
 func TestNoLaunchBringsMoreThanItAskedFor(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(t, ec2fake.Config{PageSize: rapid.IntRange(0, 3).Draw(rt, "page"), Zones: []string{"z-a", "z-b"}})
+		w := newWorld(t, ec2fake.Config{PageSize: rapid.IntRange(0, 3).Draw(rt, "page"), Zones: []string{"z-a", "z-b"}, Types: twoTypes(t)})
 		for _, zone := range []string{"z-a", "z-b"} {
 			w.cloud.SetStock(ec2fake.Pool{Type: "c5.large", Zone: zone}, rapid.IntRange(0, 8).Draw(rt, "stock"))
 		}
