@@ -63,7 +63,8 @@ type rig struct {
 	options  *options
 	api      *batchAPI
 	client   *fake.Clientset
-	fleet    *fakefleet.Fleet
+	machines fleet.Fleet      // what the engine buys from
+	fleet    *fakefleet.Fleet // the same, unless the rig is over another
 	clock    *testingclock.FakeClock
 	recorder *record.FakeRecorder
 	changes  chan struct{}
@@ -73,14 +74,21 @@ type rig struct {
 
 func newRig(tb testing.TB, environments ...types.ComputeEnvironmentDetail) *rig {
 	tb.Helper()
+	r := newRigWithoutFleet(tb, environments...)
+	r.fleet = fakefleet.New(fakefleet.Config{Launched: r.register})
+	r.machines = r.fleet
+	r.restart()
+	return r
+}
+
+func newRigWithoutFleet(tb testing.TB, environments ...types.ComputeEnvironmentDetail) *rig {
+	tb.Helper()
 	r := &rig{
 		TB: tb, api: &batchAPI{environments: environments}, client: fake.NewClientset(),
 		clock: testingclock.NewFakeClock(time.Now()), recorder: record.NewFakeRecorder(1000),
 		options: newOptions(),
 	}
 	r.options.NodeDeleteDelay = 0
-	r.fleet = fakefleet.New(fakefleet.Config{Launched: r.register})
-	r.restart()
 	return r
 }
 
@@ -95,7 +103,7 @@ func (r *rig) restart() {
 		default:
 		}
 	}
-	p := parts{client: r.client, api: r.api, fleet: r.fleet, recorder: r.recorder, metrics: newMetricSet(), clock: r.clock}
+	p := parts{client: r.client, api: r.api, fleet: r.machines, recorder: r.recorder, metrics: newMetricSet(), clock: r.clock}
 	e, err := newEngine(r.Context(), p, r.options, wake)
 	if err != nil {
 		r.Fatal(err)
@@ -233,7 +241,7 @@ func (r *rig) nodeNames() []string {
 
 func (r *rig) instances() int {
 	r.Helper()
-	list, err := r.fleet.List(r.Context())
+	list, err := r.machines.List(r.Context())
 	if err != nil {
 		r.Fatal(err)
 	}
