@@ -27,7 +27,7 @@ func newEC2Rig(t *testing.T, kind types.CRType) (*rig, *ec2fake.Cloud) {
 	var cloud *ec2fake.Cloud
 	cloud = ec2fake.New(ec2fake.Config{Launched: func(i ec2fake.Instance) { r.boot(cloud, &i) }})
 	env := environment(0, 64)
-	env.ComputeResources.Type, env.ComputeResources.Subnets = kind, cloud.Subnets()
+	env.ComputeResources.Type, env.ComputeResources.Subnets, env.ComputeResources.InstanceRole = kind, cloud.Subnets(), aws.String("node")
 	r.api.environments = []types.ComputeEnvironmentDetail{env}
 	srv := httptest.NewServer(cloud)
 	t.Cleanup(srv.Close)

@@ -38,6 +38,7 @@ type options struct {
 	FleetCommand string
 	FleetTimeout time.Duration
 	EC2Cluster   string
+	EC2Role      string
 	EC2Region    string
 	EC2Endpoint  string
 
@@ -86,6 +87,8 @@ func (o *options) AddFlags(f *pflag.FlagSet) {
 	f.DurationVar(&o.FleetTimeout, "fleet-timeout", o.FleetTimeout, "How long one launch or termination may take.")
 	f.StringVar(&o.EC2Cluster, "ec2-cluster", o.EC2Cluster,
 		"Name of the EKS cluster that instances of EC2 join and are tagged with. Those tagged otherwise are left alone.")
+	f.StringVar(&o.EC2Role, "ec2-instance-role", o.EC2Role,
+		"Instance profile of nodes of environments that name none, as those of type FARGATE do.")
 	f.StringVar(&o.EC2Region, "ec2-region", o.EC2Region, "Region of the instances; AWS_REGION by default, which EKS sets.")
 	f.StringVar(&o.EC2Endpoint, "ec2-endpoint", o.EC2Endpoint, "URL of a stand-in for EC2, EKS and Systems Manager; empty for AWS.")
 	f.DurationVar(&o.ScaleDownDelay, "scale-down-delay", o.ScaleDownDelay, "How long a node is idle before it is ended.")

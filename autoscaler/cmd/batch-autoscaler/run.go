@@ -144,7 +144,7 @@ func newEC2Fleet(ctx context.Context, o *options) (fleet.Fleet, error) {
 	if err := client.Verify(ctx); err != nil {
 		return nil, fmt.Errorf("find credentials of AWS: %w", err)
 	}
-	return fleetec2.New(client, client, fleetec2.Config{Cluster: o.EC2Cluster})
+	return fleetec2.New(client, client, fleetec2.Config{Cluster: o.EC2Cluster, InstanceRole: o.EC2Role})
 }
 
 // newBroadcaster sends Events. Those of one pod are not merged into "similar events": what a pod is told must stay readable.

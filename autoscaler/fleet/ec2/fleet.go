@@ -46,7 +46,10 @@ type Cluster struct {
 type Config struct {
 	// Cluster is the name of the cluster of EKS that nodes join. Instances tagged with another are none of ours.
 	Cluster string
-	Clock   clock.PassiveClock
+	// InstanceRole is the instance profile, by name or ARN, of nodes of environments that name none, as those of Fargate's
+	// kinds do.
+	InstanceRole string
+	Clock        clock.PassiveClock
 }
 
 // Fleet launches and ends instances of EC2.

@@ -3,6 +3,7 @@
 package ec2
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -83,7 +84,7 @@ func (f *Fleet) template(ctx context.Context, r *fleet.LaunchRequest) (string, e
 	if err != nil {
 		return "", err
 	}
-	name := templateName(r, inputOf(r, base, &img, &cluster))
+	name := templateName(r, f.inputOf(r, base, &img, &cluster))
 	exists, err := f.templateExists(ctx, name)
 	if err == nil && !exists {
 		err = f.makeTemplate(ctx, r, name, base, &img, &cluster)
@@ -107,16 +108,20 @@ func templateKey(r *fleet.LaunchRequest) string {
 	}{r.Environment.Resources, r.Environment.UUID, r.Labels, r.Taints, r.Type.GPUs, r.Type.Architecture})
 }
 
-func inputOf(r *fleet.LaunchRequest, base *fleet.LaunchTemplate, i *image, c *Cluster) templateInput {
+func (f *Fleet) inputOf(r *fleet.LaunchRequest, base *fleet.LaunchTemplate, i *image, c *Cluster) templateInput {
 	res := &r.Environment.Resources
 	in := templateInput{
 		Format: templateFormat, Cluster: *c, Labels: r.Labels, Taints: r.Taints, Image: i.id, Parameter: i.parameter, Bootstrap: i.bootstrap,
-		SecurityGroups: res.SecurityGroups, InstanceRole: res.InstanceRole, KeyPair: res.KeyPair, PlacementGroup: res.PlacementGroup,
+		SecurityGroups: res.SecurityGroups, InstanceRole: f.roleOf(r), KeyPair: res.KeyPair, PlacementGroup: res.PlacementGroup,
 	}
 	if base != nil {
 		in.Base = *base
 	}
 	return in
+}
+
+func (f *Fleet) roleOf(r *fleet.LaunchRequest) string {
+	return cmp.Or(r.Environment.Resources.InstanceRole, f.cfg.InstanceRole)
 }
 
 // templateName begins with the environment, for those who look at the console.

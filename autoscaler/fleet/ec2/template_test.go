@@ -167,6 +167,20 @@ func TestTemplateWithoutOneOfTheUsers(t *testing.T) {
 	}
 }
 
+func TestNodesNeedARole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ec2fake.Config{})
+	w.env.InstanceRole = ""
+	if _, err := w.Launch(t.Context(), w.request("token-1", 1)); fleet.ClassOf(err) != fleet.BadRequest {
+		t.Errorf("Launch without a role: %v", err)
+	}
+	w.cfg.InstanceRole = "of-all"
+	w.launched(w.request("token-2", 1))
+	if got := aws.ToString(w.made().IamInstanceProfile.Name); got != "of-all" {
+		t.Errorf("instance profile = %q", got)
+	}
+}
+
 func TestTemplateOverOneOfTheUsers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, ec2fake.Config{})
@@ -200,7 +214,7 @@ func TestSecurityGroupsGoToInterfacesIfThereAreAny(t *testing.T) {
 	data := &ec2types.RequestLaunchTemplateData{NetworkInterfaces: []ec2types.LaunchTemplateInstanceNetworkInterfaceSpecificationRequest{
 		{SubnetId: aws.String("subnet")}, {Groups: []string{"sg-own"}},
 	}}
-	apply(data, &fleet.Resources{SecurityGroups: []string{"sg-1"}})
+	apply(data, &fleet.Resources{SecurityGroups: []string{"sg-1"}}, "")
 	n := data.NetworkInterfaces
 	if len(data.SecurityGroupIds) != 0 || n[0].SubnetId != nil || n[0].Groups[0] != "sg-1" || n[1].Groups[0] != "sg-own" {
 		t.Errorf("data = %+v", data)

@@ -51,7 +51,10 @@ func (f *Fleet) templateData(
 		}
 		data.BlockDeviceMappings = disk(device)
 	}
-	apply(data, &r.Environment.Resources)
+	apply(data, &r.Environment.Resources, f.roleOf(r))
+	if data.IamInstanceProfile == nil {
+		return nil, invalid("no instanceRole is named, and a node without a role cannot join")
+	}
 	return data, nil
 }
 
@@ -65,10 +68,10 @@ func disk(device string) []ec2types.LaunchTemplateBlockDeviceMappingRequest {
 }
 
 // apply puts the environment's words over the template's, and takes out what only a launch decides.
-func apply(data *ec2types.RequestLaunchTemplateData, r *fleet.Resources) {
+func apply(data *ec2types.RequestLaunchTemplateData, r *fleet.Resources, role string) {
 	data.InstanceType, data.InstanceRequirements, data.InstanceMarketOptions = "", nil, nil
-	if r.InstanceRole != "" {
-		data.IamInstanceProfile = profile(r.InstanceRole)
+	if role != "" && (r.InstanceRole != "" || data.IamInstanceProfile == nil) {
+		data.IamInstanceProfile = profile(role)
 	}
 	if r.KeyPair != "" {
 		data.KeyName = aws.String(r.KeyPair)
