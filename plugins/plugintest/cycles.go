@@ -35,6 +35,7 @@ type Cycles struct {
 	Ledger    *gang.Ledger
 	Clock     *testingclock.FakeClock
 	Client    *fake.Clientset
+	GangFit   *gangfit.GangFit
 
 	tb       testing.TB
 	snapshot *snapshot
@@ -98,7 +99,8 @@ func (c *Cycles) build(ctx context.Context, informers informers.SharedInformerFa
 		if err != nil {
 			return nil, err
 		}
-		return gangfit.New(ctx, c.Ledger, h, c.Clock, args, gangfit.NewMetrics(c.Ledger))
+		c.GangFit, err = gangfit.New(ctx, c.Ledger, h, c.Clock, args, gangfit.NewMetrics(c.Ledger))
+		return c.GangFit, err
 	}
 	if err := registry.Merge(ours); err != nil {
 		c.tb.Fatal(err)
