@@ -13,25 +13,49 @@ import (
 // requestsKey is where PreScore leaves the pod's requests for Score.
 const requestsKey framework.StateKey = Name + "/requests"
 
-type requests struct{ *framework.Resource }
+// requests is what Score has to know of the pod and of the nodes where it fits.
+type requests struct {
+	*framework.Resource
+	choice bool // some of the nodes have more that the pod does not ask for than others
+	least  int  // how many extended resources each of the nodes has at least that the pod does not ask for
+}
 
 // Clone returns the same requests: they do not change during a cycle.
-func (r requests) Clone() framework.StateData { return r }
+func (r *requests) Clone() framework.StateData { return r }
 
-// PreScore computes the pod's requests once for all nodes.
-func (*GangPack) PreScore(_ context.Context, state *framework.CycleState, pod *corev1.Pod, _ []*framework.NodeInfo) *framework.Status {
-	list := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
-	state.Write(requestsKey, requests{framework.NewResource(list)})
+// PreScore computes the pod's requests once for all nodes, and looks for nodes to spare among these.
+func (*GangPack) PreScore(_ context.Context, state *framework.CycleState, pod *corev1.Pod, nodes []*framework.NodeInfo) *framework.Status {
+	r := &requests{Resource: framework.NewResource(resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{}))}
+	for i, node := range nodes {
+		n := Unasked(node, r.isAsked)
+		r.choice = r.choice || (i > 0 && n != r.least)
+		if i == 0 || n < r.least {
+			r.least = n
+		}
+	}
+	state.Write(requestsKey, r)
 	return nil
 }
 
-// Score returns how full the node would be with the pod, in percent.
+func (r *requests) isAsked(name corev1.ResourceName) bool { return r.ScalarResources[name] > 0 }
+
+// Score returns how full the node would be with the pod, in percent. If there is a choice, every node that has more than
+// others that the pod does not ask for is in the lower half of the scores, and the others are in the upper.
 func (*GangPack) Score(_ context.Context, state *framework.CycleState, _ *corev1.Pod, node *framework.NodeInfo) (int64, *framework.Status) {
 	data, err := state.Read(requestsKey)
 	if err != nil {
 		return 0, framework.AsStatus(err)
 	}
-	return fullness(data.(requests).Resource, node), nil
+	r := data.(*requests)
+	full := fullness(r.Resource, node)
+	if !r.choice {
+		return full, nil
+	}
+	const half = framework.MaxNodeScore / 2
+	if Unasked(node, r.isAsked) > r.least {
+		return full * (half - 1) / framework.MaxNodeScore, nil
+	}
+	return half + full*half/framework.MaxNodeScore, nil
 }
 
 // ScoreExtensions returns nil: the scores are percentages as they are.
