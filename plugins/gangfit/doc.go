@@ -4,7 +4,7 @@
 // decides, at these extension points of kube-scheduler:
 //
 //	PreEnqueue   holds a gang's members outside the queue until all of them exist
-//	PreFilter    the first member's cycle plans the whole gang on the snapshot, every Filter plugin honoured (simulation);
+//	PreFilter    the first member's cycle plans the whole gang on the snapshot, every Filter plugin honoured;
 //	             the others' cycles are pinned to their planned nodes
 //	Filter       keeps a pinned pod to its node even when it was nominated for another one
 //	PostFilter   gives the plan up when a pinned member's cycle fails all the same
@@ -15,6 +15,12 @@
 // them goes on. When a planned node is taken meanwhile, the open seats are planned once more; failing that the gang goes
 // back whole. EventsToRegister wakes waiting gangs; besides, an informer feeds the ledger, which wakes a gang's members
 // when the last of them arrives.
+//
+// A plan is made in one of two ways. A tally counts: it stands in for the Filter plugins when only node objects and room
+// decide where members fit, which the PreFilter plugins tell, and package place finds the nodes, near each other and so that
+// others empty out. What depends on node objects alone is remembered from plan to plan (memory). Members whose fit depends
+// on other pods, or on volumes, are tried one by one with all Filter and Score plugins (trial). Both seat as many members
+// where both can (TestCountingAgreesWithTrial).
 //
 // A pod of no gang passes through untouched, with one exception (nodeless.go): the scheduler itself sends a pod that finds
 // no node in the whole cluster into a backoff that no event ends. A pod's second attempt is therefore held at PreEnqueue
