@@ -137,7 +137,12 @@ type NodeAttempt struct {
 	StatusReason   string
 	Containers     []ContainerOutcome
 	InitContainers []ContainerOutcome
+	Replaced       int       `json:",omitempty"` // how many pods of the node were lost before this one
+	LostAt         time.Time `json:",omitzero"`  // when the last of them was
 }
+
+// IsReplacing reports whether the node was lost and waits for another host. InstanceID is then that of the lost one.
+func (n NodeAttempt) IsReplacing() bool { return n.Replaced > 0 && n.Status == StatusRunnable }
 
 // ContainerOutcome is how a container of an attempt ended.
 type ContainerOutcome struct {

@@ -39,15 +39,15 @@ const (
 	// PodGroup is a pod label of scheduler-plugins (writer: a user; reader: GangFit): the PodGroup that the pod is a member
 	// of. GangTopologyRequired, GangTopologyPreferred and GangOnMemberLoss of such a gang are annotations of the PodGroup.
 	PodGroup = "scheduling.x-k8s.io/pod-group"
-	// GangTopologyRequired is a pod annotation (writer: a user; reader: GangFit): the node label under one value of which
-	// all members of the gang must be, for example topology.kubernetes.io/zone.
+	// GangTopologyRequired is a pod annotation (writer: podspec, from the job's tag of this key, or a user; reader: GangFit):
+	// the node label under one value of which all members of the gang must be, for example topology.kubernetes.io/zone.
 	GangTopologyRequired = "muster.sh/gang-topology-required"
-	// GangTopologyPreferred is a pod annotation (writer: a user; reader: GangFit): the node label whose values the gang is
-	// to span as few of as can be.
+	// GangTopologyPreferred is a pod annotation (writers and reader as of GangTopologyRequired): the node label whose values
+	// the gang is to span as few of as can be.
 	GangTopologyPreferred = "muster.sh/gang-topology-preferred"
-	// GangOnMemberLoss is a pod annotation (writer: podspec or a user; readers: podwatch, GangFit): what becomes of a gang
-	// that lost a member after it started, MemberLossRestart or MemberLossReplace. Absent, podwatch does as AWS Batch does,
-	// and GangFit deletes no pod.
+	// GangOnMemberLoss is a pod annotation (writer: a user; reader: GangFit) and the tag of a multi-node job (reader:
+	// podwatch): what becomes of a gang that lost a member after it started, MemberLossRestart or MemberLossReplace. Absent,
+	// GangFit deletes no pod, and podwatch does as AWS Batch does.
 	GangOnMemberLoss = "muster.sh/gang-on-member-loss"
 	// Preemption is a pod annotation (writer: podspec, for the jobs of a queue that has a tag of this name and value) and one
 	// of a PriorityClass (writer: the admin); reader: GangFit. PreemptionEnabled lets the pod, or its gang, take the room of

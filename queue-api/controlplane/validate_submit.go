@@ -7,6 +7,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/podspec"
 )
 
 // AWS Batch: an array has 2 to 10,000 children, a share identifier at most 255 characters.
@@ -41,7 +42,10 @@ func (s *Service) checkSubmission(in *awsapi.SubmitJobRequest) error {
 	if err := checkTimeout(in.Timeout); err != nil {
 		return err
 	}
-	return checkTags(in.Tags)
+	if err := checkTags(in.Tags); err != nil {
+		return err
+	}
+	return podspec.ValidateTags(in.Tags)
 }
 
 // isShare holds for the empty string, which is no share.

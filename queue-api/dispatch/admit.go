@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
@@ -54,9 +55,10 @@ func admission(job batch.Job, e batch.ComputeEnvironment, pods []*corev1.Pod) li
 	return ev
 }
 
-// Ensure makes the pods of an admitted job again, for a job whose admission was recorded and whose pods were not all made.
+// Ensure makes the pods of an admitted job again, for a job whose admission was recorded and whose pods were not all made,
+// or that has nodes to be replaced.
 func (d *Dispatcher) Ensure(ctx context.Context, job batch.Job) error {
-	if job.Current == nil || job.Status != batch.StatusRunnable {
+	if job.Current == nil || job.Status != batch.StatusRunnable && !slices.ContainsFunc(job.Current.Nodes, batch.NodeAttempt.IsReplacing) {
 		return nil
 	}
 	environments, err := d.store.Environments(ctx)
@@ -106,6 +108,7 @@ func unbound(job batch.Job, pods []*corev1.Pod) []*corev1.Pod {
 	var out []*corev1.Pod
 	for i, n := range job.Current.Nodes {
 		if n.Status == batch.StatusRunnable && i < len(pods) {
+			pods[i].Name = n.PodName // another one for each replacement
 			out = append(out, pods[i])
 		}
 	}

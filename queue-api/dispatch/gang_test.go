@@ -17,7 +17,7 @@ import (
 )
 
 // gang submits a job of three nodes of half a vCPU, whose main node is the second.
-func (b *bench) gang(t *testing.T, q batch.JobQueue) batch.Job {
+func (b *bench) gang(t *testing.T, q batch.JobQueue, change ...func(*batch.Job)) batch.Job {
 	t.Helper()
 	node := `{"targetNodes":"0:2","container":{"image":"busybox","resourceRequirements":[{"type":"VCPU","value":"0.5"},{"type":"MEMORY","value":"64"}]}}`
 	d, err := b.store.RegisterDefinition(t.Context(), batch.JobDefinition{
@@ -26,7 +26,7 @@ func (b *bench) gang(t *testing.T, q batch.JobQueue) batch.Job {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b.submit(t, q, 1500, func(j *batch.Job) { j.Definition, j.NumNodes, j.MainNode = d.Ref(), 3, 1 })
+	return b.submit(t, q, 1500, append(change, func(j *batch.Job) { j.Definition, j.NumNodes, j.MainNode = d.Ref(), 3, 1 })...)
 }
 
 // Contract 5.5: a multi-node job is one entry of its queue, admitted with all its nodes or not at all.
@@ -151,5 +151,34 @@ func TestEnsureLeavesNodesThatHaveRunAlone(t *testing.T) {
 	}
 	if len(b.pods.made) != 2 {
 		t.Errorf("%d pods made again, want those of the two nodes that were never seen", len(b.pods.made))
+	}
+}
+
+func TestEnsureMakesALostNodeUnderAnotherName(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	job := b.gang(t, b.queue(t, "q", 1, "ce-a"), func(j *batch.Job) {
+		j.Tags = map[string]string{batchmeta.GangOnMemberLoss: batchmeta.MemberLossReplace}
+	})
+	b.round(t)
+	b.step(t, job.ID, lifecycle.Bound{Attempt: 1, Node: 1, NodeName: "n"})
+	b.step(t, job.ID, lifecycle.Started{Attempt: 1, Node: 1, At: b.clock.Now()})
+	b.step(t, job.ID, lifecycle.Bound{Attempt: 1, Node: 0, NodeName: "n"})
+	b.step(t, job.ID, lifecycle.Bound{Attempt: 1, Node: 2, NodeName: "n"})
+	b.step(t, job.ID, lifecycle.Ended{Attempt: 1, Node: 2, Lost: true, StatusReason: lifecycle.HostTerminated("i")})
+	b.pods.made = nil
+	for range 2 {
+		if err := b.dispatcher.Ensure(t.Context(), b.job(t, job.ID)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := podspec.PodName(batch.NodeID(job.ID, 2), 1) + "-r1"
+	for _, pod := range b.pods.made {
+		if pod.Name != want || pod.Labels[batchmeta.NodeIndex] != "2" || pod.Labels[batchmeta.Gang] != podspec.GangName(job.ID, 1) {
+			t.Errorf("made pod %s, node %s of %s", pod.Name, pod.Labels[batchmeta.NodeIndex], pod.Labels[batchmeta.Gang])
+		}
+	}
+	if len(b.pods.made) == 0 {
+		t.Error("no pod was made")
 	}
 }

@@ -18,6 +18,8 @@ type Ended struct {
 	// Preempted is true if the pod was ended for work of higher rank. An attempt that did not succeed all the same is made
 	// again, and does not count.
 	Preempted bool
+	// Lost is true if the pod did not end by itself: its host is gone, or somebody deleted it.
+	Lost bool
 	// StatusReason is ReasonExited, ReasonStartFailed, ReasonPreempted or HostTerminated(…).
 	StatusReason   string
 	StoppedAt      time.Time // zero means now
@@ -30,6 +32,9 @@ func (ev Ended) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error)
 		return job, []Effect{ReleasePod}, nil // settled before
 	}
 	if n := otherNode(job, ev.Attempt, ev.Node); n != nil {
+		if next, effects, ok := ev.lose(job, n, now); ok {
+			return next, effects, nil
+		}
 		if n.StoppedAt.IsZero() {
 			done := ev.close(attemptOf(*n), job.Stop, now)
 			*n = nodeOf(done, ev.outcome(done))

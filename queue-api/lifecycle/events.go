@@ -45,6 +45,7 @@ var (
 	_ Event = StartFailed{}
 	_ Event = TimedOut{}
 	_ Event = Ended{}
+	_ Event = NotReplaced{}
 	_ Event = DependencyEnded{}
 	_ Event = ChildrenEnded{}
 )

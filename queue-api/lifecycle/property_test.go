@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // anyJob draws a job of every kind as it is submitted.
@@ -24,6 +25,7 @@ func anyJob(rt *rapid.T) batch.Job {
 	case "multi-node":
 		job.NumNodes = rapid.IntRange(1, 4).Draw(rt, "nodes")
 		job.MainNode = rapid.IntRange(0, job.NumNodes-1).Draw(rt, "main")
+		job.Tags = map[string]string{batchmeta.GangOnMemberLoss: rapid.SampledFrom([]string{"", "restart", "replace"}).Draw(rt, "on loss")}
 	case "array":
 		job.Status, job.ArraySize = batch.StatusPending, 4
 		job.Unmet = rapid.SampledFrom([][]string{nil, {"x"}}).Draw(rt, "unmet")
@@ -56,6 +58,8 @@ func anyEvent(rt *rapid.T, job batch.Job) Event {
 		Ended{Attempt: n, Node: node, Succeeded: true, StatusReason: ReasonExited, StoppedAt: at, Containers: exit(0, "")},
 		Ended{Attempt: n, Node: node, StatusReason: ReasonExited, Containers: exit(1, "Error")},
 		Ended{Attempt: n, Node: node, Preempted: true, StatusReason: ReasonPreempted, Containers: exit(143, "Error")},
+		Ended{Attempt: n, Node: node, Lost: true, StatusReason: HostTerminated("i"), StoppedAt: at},
+		NotReplaced{Attempt: n, Node: node},
 		DependencyEnded{JobID: rapid.SampledFrom([]string{"", "x", "y", "z"}).Draw(rt, "dependency"), Succeeded: rapid.Bool().Draw(rt, "met")},
 		ChildrenEnded{},
 	}).Draw(rt, "event")

@@ -248,6 +248,11 @@ func finishMeta(meta *metav1.ObjectMeta, spec *corev1.PodSpec, in Input, m membe
 		metav1.SetMetaDataLabel(meta, batchmeta.NodeIndex, strconv.Itoa(m.gang.index))
 		metav1.SetMetaDataLabel(meta, batchmeta.Gang, m.gang.name)
 		metav1.SetMetaDataAnnotation(meta, batchmeta.GangSize, strconv.Itoa(m.gang.size))
+		for _, key := range []string{batchmeta.GangTopologyRequired, batchmeta.GangTopologyPreferred} {
+			if label := in.Job.Tags[key]; label != "" && ValidateTags(map[string]string{key: label}) == nil {
+				metav1.SetMetaDataAnnotation(meta, key, label)
+			}
+		}
 	}
 	return nil
 }

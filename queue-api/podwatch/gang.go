@@ -69,18 +69,55 @@ func (w *Watcher) missing(ctx context.Context, job batch.Job) (batch.Job, error)
 		}
 		switch {
 		case pod != nil:
+		case n.IsReplacing():
+			makeAgain = makeAgain || goesOn(job)
 		case job.Status == batch.StatusRunnable && n.Status == batch.StatusRunnable:
 			makeAgain = true
 		default:
 			// The tracking finalizer was taken away by force, or the cluster was lost: nobody can tell the exit code any more.
-			events = append(events, lifecycle.Ended{Attempt: job.Current.Number, Node: i, StatusReason: lostReason(n)})
+			events = append(events, lifecycle.Ended{Attempt: job.Current.Number, Node: i, Lost: true, StatusReason: lostReason(n)})
 		}
 	}
 	job, err := w.play(ctx, job, events)
-	if err != nil || !makeAgain || job.Status != batch.StatusRunnable {
+	if err != nil || !makeAgain {
 		return job, err
 	}
 	return job, w.dispatcher.Ensure(ctx, job)
+}
+
+// goesOn reports whether an attempt is under way that is not to end.
+func goesOn(job batch.Job) bool {
+	return job.Current != nil && job.Stop == nil && job.Current.StatusReason == ""
+}
+
+// replace makes the pods of lost nodes that are to be replaced, and gives a job up that has waited for a new host too long.
+// It returns when to look again.
+func (w *Watcher) replace(ctx context.Context, job batch.Job) (batch.Job, time.Duration, error) {
+	if !job.IsMultiNode() || !goesOn(job) {
+		return job, 0, nil
+	}
+	var again time.Duration
+	var overdue []lifecycle.Event
+	isMissing := false
+	for i, n := range job.Current.Nodes {
+		if !n.IsReplacing() {
+			continue
+		}
+		isMissing = isMissing || w.pods.Get(job.Current.PodNamespace, n.PodName) == nil
+		if left := n.LostAt.Add(w.cfg.ReplaceTimeout).Sub(w.cfg.Clock.Now()); left > 0 {
+			again = sooner(again, left)
+		} else {
+			overdue = append(overdue, lifecycle.NotReplaced{Attempt: job.Current.Number, Node: i})
+		}
+	}
+	if len(overdue) > 0 {
+		job, err := w.play(ctx, job, overdue)
+		return job, 0, err
+	}
+	if isMissing {
+		return job, again, w.dispatcher.Ensure(ctx, job)
+	}
+	return job, again, nil
 }
 
 // beforeRetry keeps the main node's end back, if all nodes are to be tried again for it, until the other nodes' pods have

@@ -67,7 +67,7 @@ func current(job batch.Job, members []member) []member {
 	var others, main []member
 	for _, m := range members {
 		switch {
-		case !isMine(job, m.attempt):
+		case !isMine(job, m.attempt), isReplaced(job, m):
 		case m.node == job.MainNode:
 			main = append(main, m)
 		case m.node >= 0 && m.node < len(job.Current.Nodes):
@@ -75,6 +75,15 @@ func current(job batch.Job, members []member) []member {
 		}
 	}
 	return append(others, main...)
+}
+
+// isReplaced reports whether another pod has taken the place of this one, which was lost.
+func isReplaced(job batch.Job, m member) bool {
+	if !job.IsMultiNode() || m.node < 0 || m.node >= len(job.Current.Nodes) {
+		return false
+	}
+	n := job.Current.Nodes[m.node]
+	return n.Replaced > 0 && n.PodName != m.pod.Name
 }
 
 // nodeOf is what the current attempt knows of a node: of the job's only one, if it is not a multi-node job.

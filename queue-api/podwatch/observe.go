@@ -62,6 +62,7 @@ func ended(m member, instanceID string) lifecycle.Ended {
 		Attempt:        m.attempt,
 		Node:           m.node,
 		Succeeded:      succeeded(pod),
+		Lost:           !isPreempted(pod) && (lostHost(pod) || isTakenAway(pod)),
 		StatusReason:   lifecycle.ReasonExited,
 		Containers:     outcomes(pod.Status.ContainerStatuses),
 		InitContainers: outcomes(pod.Status.InitContainerStatuses),
@@ -134,6 +135,11 @@ func disruption(pod *corev1.Pod) string {
 		}
 	}
 	return ""
+}
+
+// isTakenAway reports whether a pod that did not succeed was deleted, and not because its job is decided.
+func isTakenAway(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp != nil && !succeeded(pod) && !isDecided(pod)
 }
 
 func outcomes(statuses []corev1.ContainerStatus) []batch.ContainerOutcome {

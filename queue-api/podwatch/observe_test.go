@@ -80,11 +80,11 @@ func TestObserve(t *testing.T) {
 		}},
 		"a lost node leaves no exit code": {disrupted(podIn(corev1.PodFailed, "n"), "DeletionByPodGC"), []lifecycle.Event{
 			bound,
-			lifecycle.Ended{Attempt: 2, StatusReason: "Host EC2 (instance i-1) terminated.", Containers: none, InitContainers: none},
+			lifecycle.Ended{Attempt: 2, Lost: true, StatusReason: "Host EC2 (instance i-1) terminated.", Containers: none, InitContainers: none},
 		}},
 		"a lost node with a last word keeps its exit code": {disrupted(podIn(corev1.PodFailed, "n", terminated(143, "Error")), "DeletionByTaintManager"), []lifecycle.Event{
 			bound, started,
-			lifecycle.Ended{Attempt: 2, StatusReason: "Host EC2 (instance i-1) terminated.", StoppedAt: over, Containers: exit(143, "Error"), InitContainers: none},
+			lifecycle.Ended{Attempt: 2, Lost: true, StatusReason: "Host EC2 (instance i-1) terminated.", StoppedAt: over, Containers: exit(143, "Error"), InitContainers: none},
 		}},
 		"a preempted pod is nobody's fault": {disrupted(podIn(corev1.PodFailed, "n", terminated(143, "Error")), "PreemptionByScheduler"), []lifecycle.Event{
 			bound, started,

@@ -3,7 +3,6 @@
 package podwatch
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,7 +88,13 @@ func (w *Watcher) settleUnknown(ctx context.Context, pod *corev1.Pod) error {
 func (w *Watcher) advance(ctx context.Context, job batch.Job, members []member) (batch.Job, time.Duration, error) {
 	var events []lifecycle.Event
 	for _, m := range current(job, members) {
-		instance := cmp.Or(nodeOf(job, m.node).InstanceID, w.pods.InstanceID(ctx, m.pod.Spec.NodeName))
+		var instance string
+		if n := nodeOf(job, m.node); !n.IsReplacing() { // else it is that of the host that was lost
+			instance = n.InstanceID
+		}
+		if instance == "" {
+			instance = w.pods.InstanceID(ctx, m.pod.Spec.NodeName)
+		}
 		events = append(events, observe(m, instance)...)
 	}
 	job, err := w.play(ctx, job, events)
@@ -109,6 +114,11 @@ func (w *Watcher) advance(ctx context.Context, job batch.Job, members []member) 
 	}
 	again = sooner(again, next)
 	job, next, err = w.takeBack(ctx, job, current(job, members))
+	if err != nil {
+		return job, 0, err
+	}
+	again = sooner(again, next)
+	job, next, err = w.replace(ctx, job)
 	return job, sooner(again, next), err
 }
 
@@ -203,7 +213,7 @@ func (w *Watcher) tend(ctx context.Context, job batch.Job, members []member) (ti
 }
 
 func (w *Watcher) tendOne(ctx context.Context, job batch.Job, m member) (time.Duration, error) {
-	if !isMine(job, m.attempt) {
+	if !isMine(job, m.attempt) || isReplaced(job, m) {
 		return w.retire(ctx, m.pod)
 	}
 	if job.IsMultiNode() && m.node >= len(job.Current.Nodes) || m.node < 0 {

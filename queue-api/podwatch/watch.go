@@ -32,7 +32,8 @@ type Store interface {
 type Dispatcher interface {
 	// Wake says that a budget or a waiting job came back. It does not block.
 	Wake()
-	// Ensure makes those pods of an admitted job again that were lost before a node was chosen.
+	// Ensure makes those pods of an admitted job again that were lost before a node was chosen, and those of nodes that are
+	// to be replaced.
 	Ensure(ctx context.Context, job batch.Job) error
 	// NoCapacity is told of an admitted job for which no node can be launched, as its StatusReason says. It does not block.
 	NoCapacity(job batch.Job)
@@ -44,6 +45,9 @@ type Config struct {
 	FinishedPodTTL time.Duration
 	// StartTimeout is how long a container may fail to start, as when its image cannot be pulled. Default 2 minutes.
 	StartTimeout time.Duration
+	// ReplaceTimeout is how long a lost node of a multi-node job that replaces nodes may wait for a new host. Default 5
+	// minutes.
+	ReplaceTimeout time.Duration
 	// Resync is the time between two full reconciles. Default 1 minute.
 	Resync time.Duration
 	// Workers settle jobs at once. Default 16.
@@ -69,6 +73,7 @@ const gangDelay = 100 * time.Millisecond
 // New makes a Watcher. Its pods must be synced before Run.
 func New(store Store, pods Pods, dispatcher Dispatcher, cfg Config) *Watcher {
 	cfg.StartTimeout = cmp.Or(cfg.StartTimeout, 2*time.Minute)
+	cfg.ReplaceTimeout = cmp.Or(cfg.ReplaceTimeout, 5*time.Minute)
 	cfg.Resync = cmp.Or(cfg.Resync, time.Minute)
 	cfg.Workers = cmp.Or(cfg.Workers, 16)
 	if cfg.Clock == nil {
