@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
@@ -121,18 +122,20 @@ func (g *GangFit) end(ctx context.Context, pod *corev1.Pod, c *contest, chosen [
 	one := g.evictions.begin(pod, victims, until)
 	stop := func() {
 		if g.evictions.end(one) {
-			g.wake(logger, pod)
+			g.tryAgain(logger, podMap([]*corev1.Pod{pod}))
 		}
 	}
 	g.clock.AfterFunc(until.Sub(g.clock.Now()), stop)
 	go func() {
+		var works errgroup.Group
+		works.SetLimit(evictAtOnce)
 		for _, i := range chosen {
-			if err := g.preempt(ctx, pod, c.pods[i]); err != nil {
-				logger.Error(err, "Preemption is given up", "pod", klog.KObj(pod))
-				g.holds.Release(vacated(pod))
-				stop()
-				return
-			}
+			works.Go(func() error { return g.preempt(ctx, pod, c.pods[i]) })
+		}
+		if err := works.Wait(); err != nil {
+			logger.Error(err, "Preemption is given up", "pod", klog.KObj(pod))
+			g.holds.Release(vacated(pod))
+			stop()
 		}
 	}()
 }
@@ -165,7 +168,7 @@ func (g *GangFit) preempt(ctx context.Context, pod *corev1.Pod, victims []*corev
 // ended takes note that a pod is gone, or holds nothing any more, and wakes the preemptor that waited for it last.
 func (g *GangFit) ended(logger klog.Logger, uid types.UID) {
 	if preemptor := g.evictions.gone(uid); preemptor != nil {
-		g.wake(logger, preemptor)
+		g.tryAgain(logger, podMap([]*corev1.Pod{preemptor}))
 	}
 }
 
@@ -174,15 +177,6 @@ func (g *GangFit) forgo(pod *corev1.Pod) {
 	if key, ok := gang.KeyOf(pod); !ok || !g.ledger.Exists(key) {
 		g.holds.Release(vacated(pod))
 	}
-}
-
-// wake has a pod, or its gang, tried at once.
-func (g *GangFit) wake(logger klog.Logger, pod *corev1.Pod) {
-	pods := []*corev1.Pod{pod}
-	if key, ok := gang.KeyOf(pod); ok {
-		pods = g.ledger.Members(key)
-	}
-	g.fwk.Activate(logger, podMap(pods))
 }
 
 // roomForPod makes room for a pod of no gang, and nominates it for its node.

@@ -210,22 +210,44 @@ func TestNobodyIsPreempted(t *testing.T) {
 	}
 }
 
-func TestDisruptionBudgetIsPreferred(t *testing.T) {
+// TestDisruptionBudgetIsKept has two pods with a budget, and one without that counts for more.
+func TestDisruptionBudgetIsKept(t *testing.T) {
 	t.Parallel()
-	budget := &policyv1.PodDisruptionBudget{
-		ObjectMeta: metav1.ObjectMeta{Namespace: plugintest.Namespace, Name: "budget"},
-		Spec:       policyv1.PodDisruptionBudgetSpec{Selector: plugintest.Selector("app", "db")},
+	cases := map[string]struct {
+		allowed int32
+		size    int // of the gang, in nodes
+		left    int // of the two pods with the budget
+	}{
+		"none may go, and one other is there":      {0, 1, 2},
+		"one may go, and one other is there":       {1, 2, 1},
+		"none may go, but nobody else is there":    {0, 3, 0},
+		"they may go, and count for less":          {2, 2, 0},
+		"one may go, and counts for less than all": {1, 1, 1},
 	}
-	guarded := func(name, node string) *corev1.Pod {
-		pod := plugintest.On(plugintest.Pod(name, 4), node)
-		pod.Labels = map[string]string{"app": "db"}
-		return pod
-	}
-	c := start(t, append(nodes(2), budget), guarded("a", "n0"), of("", 50, plugintest.On(plugintest.Pod("b", 4), "n1"))[0])
-	c.CreatePods(of("urgent", 100, plugintest.Gang("g", 1, 4)...)...)
-	c.AwaitBound("g-0")
-	if left := exist(c, "a", "b"); !slices.Equal(left, []string{"a"}) {
-		t.Errorf("%v is left; want a, which has a lower priority and a budget", left)
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			budget := &policyv1.PodDisruptionBudget{
+				ObjectMeta: metav1.ObjectMeta{Namespace: plugintest.Namespace, Name: "budget"},
+				Spec:       policyv1.PodDisruptionBudgetSpec{Selector: plugintest.Selector("app", "db")},
+				Status:     policyv1.PodDisruptionBudgetStatus{DisruptionsAllowed: tc.allowed},
+			}
+			running := []*corev1.Pod{plugintest.On(plugintest.Pod("a", 4), "n0"), plugintest.On(plugintest.Pod("b", 4), "n1")}
+			for _, pod := range running {
+				pod.Labels = map[string]string{"app": "db"}
+			}
+			other := of("", 50, plugintest.On(plugintest.Pod("c", 4), "n2"))
+			c := start(t, append(nodes(3), budget), append(running, other...)...)
+			gang := of("urgent", 100, plugintest.Gang("g", tc.size, 4)...)
+			c.CreatePods(gang...)
+			c.AwaitBound(plugintest.Names(gang)...)
+			if left := exist(c, "a", "b"); len(left) != tc.left {
+				t.Errorf("%v are left, want %d", left, tc.left)
+			}
+			if left := exist(c, "a", "b", "c"); len(left) != 3-tc.size {
+				t.Errorf("%v are left, want %d", left, 3-tc.size)
+			}
+		})
 	}
 }
 
