@@ -11,8 +11,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 )
 
-// overdue is how long after its grace period a pod that ends is counted on to be gone.
-const overdue = time.Minute
+const (
+	overdue = time.Minute     // how long after its grace period a pod that ends is counted on to be gone
+	unheard = 2 * time.Second // how long the snapshot may not have heard that a pod is gone
+)
 
 // evictions are the pods that are being ended for somebody, from the decision on: the API server may not have been told yet.
 type evictions struct {
@@ -25,7 +27,7 @@ func newEvictions() *evictions { return &evictions{byPod: map[types.UID]*evictio
 // eviction is the pods that are ended at one time for one preemptor.
 type eviction struct {
 	preemptor *corev1.Pod
-	left      sets.Set[types.UID]
+	all, left sets.Set[types.UID]
 	until     time.Time
 }
 
@@ -33,15 +35,17 @@ type eviction struct {
 func (e *evictions) begin(preemptor *corev1.Pod, pods []*corev1.Pod, until time.Time) *eviction {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	one := &eviction{preemptor: preemptor, left: sets.New[types.UID](), until: until}
+	one := &eviction{preemptor: preemptor, all: sets.New[types.UID](), left: sets.New[types.UID](), until: until}
 	for _, pod := range pods {
+		one.all.Insert(pod.UID)
 		one.left.Insert(pod.UID)
 		e.byPod[pod.UID] = one
 	}
 	return one
 }
 
-// isEnding reports whether the pod will be gone soon. One that should be gone by now is not counted on.
+// isEnding reports whether the pod will be gone soon, or is gone and the snapshot has not heard of it. One that should be
+// gone by now is not counted on.
 func (e *evictions) isEnding(pod *corev1.Pod, now time.Time) bool {
 	if pod.DeletionTimestamp != nil { // the end of its grace period
 		return now.Before(pod.DeletionTimestamp.Add(overdue))
@@ -52,31 +56,29 @@ func (e *evictions) isEnding(pod *corev1.Pod, now time.Time) bool {
 	return one != nil && now.Before(one.until)
 }
 
-// gone takes note that a pod is gone. It returns the preemptor when nobody is left whom it waits for.
-func (e *evictions) gone(uid types.UID) *corev1.Pod {
+// gone takes note that a pod is gone, or gave its room back. It returns the preemptor when nobody is left whom it waits for.
+func (e *evictions) gone(uid types.UID, now time.Time) *corev1.Pod {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	one := e.byPod[uid]
-	if one == nil {
+	if one == nil || !one.left.Has(uid) {
 		return nil
 	}
-	delete(e.byPod, uid)
+	e.byPod[uid] = &eviction{until: now.Add(unheard)}
 	if one.left.Delete(uid); one.left.Len() > 0 {
 		return nil
 	}
 	return one.preemptor
 }
 
-// end takes note that an eviction failed, or took too long. It reports whether anybody was left.
+// end takes note that an eviction failed, or that its time is over. It reports whether anybody was left.
 func (e *evictions) end(one *eviction) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	left := false
-	for uid := range one.left {
-		if e.byPod[uid] == one {
+	for uid := range one.all {
+		if now := e.byPod[uid]; now == one || (now != nil && now.preemptor == nil) {
 			delete(e.byPod, uid)
-			left = true
 		}
 	}
-	return left
+	return one.left.Len() > 0
 }

@@ -167,7 +167,7 @@ func (g *GangFit) preempt(ctx context.Context, pod *corev1.Pod, victims []*corev
 
 // ended takes note that a pod is gone, or holds nothing any more, and wakes the preemptor that waited for it last.
 func (g *GangFit) ended(logger klog.Logger, uid types.UID) {
-	if preemptor := g.evictions.gone(uid); preemptor != nil {
+	if preemptor := g.evictions.gone(uid, g.clock.Now()); preemptor != nil {
 		g.tryAgain(logger, podMap([]*corev1.Pod{preemptor}))
 	}
 }
