@@ -240,8 +240,7 @@ func fieldsMissing(read, write reflect.Type, path string) []string {
 		return nil
 	}
 	var out []string
-	for i := range read.NumField() {
-		f := read.Field(i)
+	for f := range read.Fields() {
 		if !f.IsExported() {
 			continue
 		}

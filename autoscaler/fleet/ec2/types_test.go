@@ -16,8 +16,10 @@ import (
 func TestTypesAreTheRegions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, ec2fake.Config{PageSize: 2, Types: []instancetype.Type{
-		{Name: "z9.xlarge", VCPUs: 4, MemoryMiB: 8192, MaxPods: 58}, {Name: "z9.large", VCPUs: 2, MemoryMiB: 4096, MaxPods: 29},
-		{Name: "c6i.large", VCPUs: 2, MemoryMiB: 4096, MaxPods: 29}, {Name: "z9.metal", VCPUs: 96, MemoryMiB: 8192, MaxPods: 58},
+		{Name: "z9.xlarge", VCPUs: 4, MemoryMiB: 8192, MaxPods: 58},
+		{Name: "z9.large", VCPUs: 2, MemoryMiB: 4096, MaxPods: 29},
+		{Name: "c6i.large", VCPUs: 2, MemoryMiB: 4096, MaxPods: 29},
+		{Name: "z9.metal", VCPUs: 96, MemoryMiB: 8192, MaxPods: 58},
 	}})
 	got, err := w.InstanceTypes(t.Context(), []string{"z9", "optimal"})
 	if err != nil {
