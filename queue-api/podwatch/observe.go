@@ -125,7 +125,9 @@ func lostHost(pod *corev1.Pod) bool {
 
 // isPreempted reports whether the scheduler ended the pod for work of higher rank. Whatever its containers said by then, who
 // may not run on cannot be blamed.
-func isPreempted(pod *corev1.Pod) bool { return disruption(pod) == corev1.PodReasonPreemptionByScheduler }
+func isPreempted(pod *corev1.Pod) bool {
+	return disruption(pod) == corev1.PodReasonPreemptionByScheduler
+}
 
 // disruption is why Kubernetes ended the pod; empty if it did not.
 func disruption(pod *corev1.Pod) string {

@@ -145,3 +145,20 @@ func (s *gangScene) wantEnsured(t *testing.T, want bool) {
 	}
 	s.dispatcher.ensured = nil
 }
+
+// A job that is preempted is preempted whole, whatever it wants for the loss of a node, and does not use an attempt up.
+func TestPreemptedNodesAreMadeAgain(t *testing.T) {
+	t.Parallel()
+	for _, onLoss := range []string{"", batchmeta.MemberLossRestart, batchmeta.MemberLossReplace} {
+		s := newLossScene(t, onLoss)
+		for _, name := range []string{"p2", "p0", "p1"} {
+			s.be(disrupted(podIn(corev1.PodFailed, "n", terminated(143, "Error")), "PreemptionByScheduler"), name)
+			s.cluster.pods[name].DeletionTimestamp = &metav1.Time{Time: s.clock.Now()}
+			s.settle(t)
+		}
+		s.wantAttempt(t, "Job attempt preempted by work of higher priority")
+		if job := s.job(t); !job.IsWaiting() || job.CountedAttempts() != 0 {
+			t.Errorf("on loss %q: waiting %v after %d counted attempts", onLoss, job.IsWaiting(), job.CountedAttempts())
+		}
+	}
+}
