@@ -22,6 +22,10 @@
 // on other pods, or on volumes, are tried one by one with all Filter and Score plugins (trial). Both seat as many members
 // where both can (TestCountingAgreesWithTrial).
 //
+// Who asks for it may have lower-ranked work ended (preempt.go): a contest is what could make room on the snapshot, package
+// preempt chooses, and the choice must stand a plan on the snapshot without the victims before anybody is harmed. The room
+// is held while the victims end, and room that is being freed anyway is waited for first.
+//
 // A pod of no gang passes through untouched, with one exception (nodeless.go): the scheduler itself sends a pod that finds
 // no node in the whole cluster into a backoff that no event ends. A pod's second attempt is therefore held at PreEnqueue
 // until there is a node, so that a cluster that grows from zero nodes does not wait.
