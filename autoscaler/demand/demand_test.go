@@ -160,10 +160,10 @@ func TestDemands(t *testing.T) {
 		},
 		"a gang of unknown size is the members that exist": {
 			pods: []*corev1.Pod{
-				makePod("a", func(p *corev1.Pod) { p.Labels[podGroup] = "g" }),
-				makePod("b", func(p *corev1.Pod) { p.Labels[podGroup] = "g" }),
+				makePod("a", func(p *corev1.Pod) { p.Labels[batchmeta.PodGroup] = "g" }),
+				makePod("b", func(p *corev1.Pod) { p.Labels[batchmeta.PodGroup] = "g" }),
 			},
-			want: []brief{{Gang: "jobs/g", Whole: true, Counts: []int{2}}},
+			want: []brief{{Gang: "podgroup/jobs/g", Whole: true, Counts: []int{2}}},
 		},
 		"the oldest gang goes first, before all that is in none": {
 			pods: []*corev1.Pod{

@@ -18,9 +18,6 @@ import (
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
-// podGroup is the label by which scheduler-plugins' PodGroups name their members.
-const podGroup = "scheduling.x-k8s.io/pod-group"
-
 // isPending reports whether the pod waits for batch-scheduler to place it.
 func isPending(p *corev1.Pod) bool {
 	return p.Spec.SchedulerName == batchmeta.SchedulerName && p.Spec.NodeName == "" && p.DeletionTimestamp == nil &&
@@ -56,10 +53,11 @@ func environments(p *corev1.Pod) []string {
 
 // gangOf is the gang that the pod is a member of; empty if none.
 func gangOf(p *corev1.Pod) string {
-	for _, label := range [...]string{batchmeta.Gang, podGroup} {
-		if name := p.Labels[label]; name != "" {
-			return p.Namespace + "/" + name
-		}
+	if name := p.Labels[batchmeta.Gang]; name != "" {
+		return p.Namespace + "/" + name
+	}
+	if name := p.Labels[batchmeta.PodGroup]; name != "" {
+		return "podgroup/" + p.Namespace + "/" + name // there may be a gang of this name, too
 	}
 	return ""
 }
