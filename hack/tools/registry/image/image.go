@@ -24,15 +24,23 @@ import (
 
 const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// Program is the image of the static program at file, its entrypoint, and nothing else. It runs as nobody unless the
-// pod says otherwise.
-func Program(file string) (v1.Image, error) {
+// Program is the image of the static program at file, its entrypoint, of the certificates at roots that it trusts others
+// by, unless that is empty, and of nothing else. It runs as nobody unless the pod says otherwise.
+func Program(file, roots string) (v1.Image, error) {
 	binary, err := readStatic(file)
 	if err != nil {
 		return nil, err
 	}
 	entry := "/" + filepath.Base(file)
-	return build([]node{{name: entry, mode: 0o755, data: binary}}, v1.Config{
+	nodes := []node{{name: entry, mode: 0o755, data: binary}}
+	if roots != "" {
+		certificates, err := os.ReadFile(roots)
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, node{name: "/etc/ssl/certs/ca-certificates.crt", mode: 0o644, data: certificates})
+	}
+	return build(nodes, v1.Config{
 		Entrypoint: []string{entry}, User: "65534:65534", Env: []string{searchPath},
 	})
 }

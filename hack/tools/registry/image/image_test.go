@@ -70,7 +70,43 @@ func TestWhatIsNoProgramIsRefused(t *testing.T) {
 	if err := os.WriteFile(file, []byte("#!/bin/sh\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Program(file); err == nil {
+	if _, err := Program(file, ""); err == nil {
 		t.Error("a script became an image that holds nothing to run it")
+	}
+}
+
+func TestProgramHasTheCertificatesItIsGiven(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	program, roots := filepath.Join(folder, "program"), filepath.Join(folder, "roots.pem")
+	header := make([]byte, 64) // of a static program without any segment
+	copy(header, "\x7fELF\x02\x01\x01")
+	header[16], header[18], header[20], header[52] = 2, 62, 1, 64
+	for file, content := range map[string][]byte{program: header, roots: []byte("certificates")} {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	img, err := Program(program, roots)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layers, err := img.Layers()
+	if err != nil || len(layers) != 1 {
+		t.Fatalf("%d layers, %v", len(layers), err)
+	}
+	content, err := layers[0].Uncompressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer content.Close()
+	for reader := tar.NewReader(content); ; {
+		header, err := reader.Next()
+		if err != nil {
+			t.Fatalf("find the certificates: %v", err)
+		}
+		if header.Name == "etc/ssl/certs/ca-certificates.crt" {
+			return
+		}
 	}
 }

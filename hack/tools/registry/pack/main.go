@@ -17,20 +17,21 @@ import (
 func main() {
 	program := flag.String("program", "", "the static program")
 	reference := flag.String("name", "", "the image's name and tag")
+	roots := flag.String("certificates", "", "the certificates that the program trusts others by; empty for none")
 	output := flag.String("output", "", "file to write")
 	flag.Parse()
-	if err := pack(*program, *reference, *output); err != nil {
+	if err := pack(*program, *roots, *reference, *output); err != nil {
 		fmt.Fprintln(os.Stderr, "pack:", err)
 		os.Exit(1)
 	}
 }
 
-func pack(program, reference, output string) error {
+func pack(program, roots, reference, output string) error {
 	tag, err := name.NewTag(reference)
 	if err != nil {
 		return fmt.Errorf("parse name: %w", err)
 	}
-	img, err := image.Program(program)
+	img, err := image.Program(program, roots)
 	if err != nil {
 		return fmt.Errorf("make image: %w", err)
 	}
