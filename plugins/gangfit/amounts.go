@@ -61,6 +61,31 @@ func subtract(a, b *framework.Resource) {
 	}
 }
 
+// remove takes b from a, whatever is left.
+func remove(a, b *framework.Resource) {
+	a.MilliCPU -= b.MilliCPU
+	a.Memory -= b.Memory
+	a.EphemeralStorage -= b.EphemeralStorage
+	a.AllowedPodNumber -= b.AllowedPodNumber
+	for name, amount := range b.ScalarResources {
+		a.AddScalar(name, -amount)
+	}
+}
+
+func amountOf(r *framework.Resource, name corev1.ResourceName) int64 {
+	switch name {
+	case corev1.ResourcePods:
+		return int64(r.AllowedPodNumber)
+	case corev1.ResourceCPU:
+		return r.MilliCPU
+	case corev1.ResourceMemory:
+		return r.Memory
+	case corev1.ResourceEphemeralStorage:
+		return r.EphemeralStorage
+	}
+	return r.ScalarResources[name]
+}
+
 // covers reports whether a is at least b in every resource.
 func covers(a, b *framework.Resource) bool {
 	rest := *b.Clone()

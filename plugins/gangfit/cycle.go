@@ -91,6 +91,7 @@ func (g *GangFit) plan(ctx context.Context, pod *corev1.Pod, draft *gang.Draft) 
 		return nil, unschedulable(draft.Key.Reason("its members changed while it was planned"))
 	}
 	g.holdSeats(plan, draft.Members, seats)
+	g.holds.Release(holdID{holder{gang: draft.Key}, nextToFit})
 	logger.V(2).Info("Planned gang", "gang", draft.Key, "members", len(seats))
 	limit := patience(draft.Spec.Patience, len(seats))
 	g.clock.AfterFunc(limit, func() {

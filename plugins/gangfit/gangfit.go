@@ -38,6 +38,7 @@ type GangFit struct {
 	nodeless   *nodeless
 	memory     *memory
 	holds      *holds
+	keeper     *keeper
 	evictions  *evictions
 	teller     *teller
 	kicked     chan struct{} // see keepGoing
@@ -104,6 +105,9 @@ func New(
 		metrics:    metrics,
 	}
 	g.holds = newHolds(clk, func(pods map[string]*corev1.Pod) { g.tryAgain(klog.FromContext(ctx), pods) })
+	g.keeper = newKeeper(ledger, g.holds, &forecaster{
+		nodes: g.nodes, pods: core.Pods().Lister(), profile: fwk.ProfileName(), holds: g.holds,
+	}, clk, args.RoomTimeout.Duration)
 	if err := g.watch(ctx, core.Pods().Informer()); err != nil {
 		return nil, fmt.Errorf("start %s: %w", Name, err)
 	}
@@ -113,6 +117,7 @@ func New(
 	go g.guard(ctx)
 	go g.keepGoing(ctx)
 	go g.teller.Run(ctx)
+	go g.keeper.Run(ctx)
 	return g, nil
 }
 

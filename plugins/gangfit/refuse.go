@@ -26,6 +26,7 @@ func (g *GangFit) refuse(ctx context.Context, pod *corev1.Pod, draft *gang.Draft
 	}
 	g.turnAway(logger, pod, g.holds.against(pod, g.ledger.Order))
 	g.teller.Tell(draft.Key, true)
+	g.keeper.Nudge()
 	g.sweep(ctx, draft)
 }
 

@@ -23,7 +23,7 @@ import (
 type hold struct {
 	id     holdID
 	order  gang.Order
-	rooms  map[string]*room // by node
+	rooms  map[string]*keptRoom // by node
 	until  time.Time        // work that is over by then may use the room meanwhile; zero: none may
 	expiry time.Time        // the room is given up then; zero: when it is released
 	isOver func() bool      // or when this says so; may be nil
@@ -57,15 +57,15 @@ const (
 	vacatedFor                // the gang, or pod, whose victims are still ending
 )
 
-// room is what is kept of one node. Some of it may still be used by pods that will be gone when the holder comes, or that
+// keptRoom is what is kept of one node. Some of it may still be used by pods that will be gone when the holder comes, or that
 // are the holder's own: as much of it is not to be kept besides.
-type room struct {
+type keptRoom struct {
 	kept framework.Resource
 	used map[types.UID]*framework.Resource
 }
 
 // left returns what is to be kept free on the node now.
-func (r *room) left(info *framework.NodeInfo) framework.Resource {
+func (r *keptRoom) left(info *framework.NodeInfo) framework.Resource {
 	left := *r.kept.Clone()
 	if len(r.used) == 0 {
 		return left
@@ -172,6 +172,24 @@ func (h *holds) publish() {
 		return int(a.id.purpose - b.id.purpose)
 	})
 	h.current.Store(&list)
+}
+
+// all returns the holds; they are not to be changed.
+func (h *holds) all() []*hold {
+	if all := h.current.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+// roomsOf returns what a hold keeps; nil when there is no such hold.
+func (h *holds) roomsOf(id holdID) map[string]*keptRoom {
+	for _, hold := range h.all() {
+		if hold.id == id {
+			return hold.rooms
+		}
+	}
+	return nil
 }
 
 func (h *holds) wake(pods map[string]*corev1.Pod) {

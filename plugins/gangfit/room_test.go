@@ -47,11 +47,11 @@ func cpus(n int64) framework.Resource { return framework.Resource{MilliCPU: n * 
 // keeping returns a hold for a pod of rank 5 on that many of the node's CPUs.
 func keeping(n int64, users ...*corev1.Pod) *hold {
 	pod := ranked("holder", 5, int(n), 0)
-	r := &room{kept: cpus(n), used: map[types.UID]*framework.Resource{}}
+	r := &keptRoom{kept: cpus(n), used: map[types.UID]*framework.Resource{}}
 	for _, user := range users {
 		r.used[user.UID] = requestOf(user)
 	}
-	return &hold{id: holdID{holderOf(pod), nextToFit}, order: gang.OrderOf(pod), rooms: map[string]*room{"n": r}}
+	return &hold{id: holdID{holderOf(pod), nextToFit}, order: gang.OrderOf(pod), rooms: map[string]*keptRoom{"n": r}}
 }
 
 func TestHoldKeepsRoomFromWhoComesAfter(t *testing.T) {

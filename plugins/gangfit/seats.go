@@ -16,7 +16,7 @@ func (g *GangFit) holdSeats(plan *gang.Plan, members []*corev1.Pod, seats map[ty
 	if len(seats) < 2 { // whose own cycle this is reserves the only one
 		return
 	}
-	rooms := map[string]*room{}
+	rooms := map[string]*keptRoom{}
 	for _, pod := range members {
 		node, ok := seats[pod.UID]
 		if !ok {
@@ -24,7 +24,7 @@ func (g *GangFit) holdSeats(plan *gang.Plan, members []*corev1.Pod, seats map[ty
 		}
 		r := rooms[node]
 		if r == nil {
-			r = &room{used: map[types.UID]*framework.Resource{}}
+			r = &keptRoom{used: map[types.UID]*framework.Resource{}}
 			rooms[node] = r
 		}
 		request := requestOf(pod)

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gangfit
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+
+	"github.com/muster-batch/muster/plugins/gang"
+	"github.com/muster-batch/muster/plugins/room"
+)
+
+// forecaster turns what the informers know into what package room works on.
+type forecaster struct {
+	nodes   corelisters.NodeLister
+	pods    corelisters.PodLister
+	profile string // only this scheduler's pods are taken to end some day
+	holds   *holds
+
+	uses map[types.UID]*framework.Resource // what running pods use, as long as somebody waits
+}
+
+// view is the cluster at one time.
+type view struct {
+	f     *forecaster
+	now   time.Time
+	nodes []*corev1.Node
+	free  map[string]*framework.Resource // by node: what nobody uses and nobody else keeps
+	pods  map[string][]*corev1.Pod       // by node
+}
+
+// forget drops what is only needed while somebody waits.
+func (f *forecaster) forget() { f.uses = nil }
+
+// look takes a view of the cluster. Errors cannot occur: the listers are indexes in memory.
+func (f *forecaster) look(now time.Time) *view {
+	nodes, _ := f.nodes.List(labels.Everything())
+	pods, _ := f.pods.List(labels.Everything())
+	v := &view{f: f, now: now, nodes: nodes, free: make(map[string]*framework.Resource, len(nodes)), pods: make(map[string][]*corev1.Pod, len(nodes))}
+	slices.SortFunc(v.nodes, func(a, b *corev1.Node) int { return strings.Compare(a.Name, b.Name) })
+	for _, node := range nodes {
+		v.free[node.Name] = framework.NewResource(node.Status.Allocatable)
+	}
+	uses := make(map[types.UID]*framework.Resource, len(f.uses))
+	for _, pod := range pods {
+		free := v.free[pod.Spec.NodeName]
+		if free == nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		use := f.uses[pod.UID]
+		if use == nil {
+			use = requestOf(pod)
+		}
+		uses[pod.UID] = use
+		remove(free, use)
+		v.pods[pod.Spec.NodeName] = append(v.pods[pod.Spec.NodeName], pod)
+	}
+	f.uses = uses
+	for _, h := range f.holds.all() {
+		if h.id.purpose != nextToFit && h.isInForce(now) {
+			v.take(h)
+		}
+	}
+	return v
+}
+
+// take takes what a hold keeps off what is free: all of it, since what others still use of it becomes free for the holder. The
+// seats that members have taken are used already.
+func (v *view) take(h *hold) {
+	for node, r := range h.rooms {
+		free := v.free[node]
+		if free == nil {
+			continue
+		}
+		remove(free, &r.kept)
+		if h.id.purpose != openSeats {
+			continue
+		}
+		for _, pod := range v.pods[node] {
+			if used := r.used[pod.UID]; used != nil {
+				add(free, used)
+			}
+		}
+	}
+}
+
+// nodesFor returns the nodes on which members of a gang may run.
+func (v *view) nodesFor(draft *gang.Draft, k *kinds) []room.Node {
+	held := v.f.holds.roomsOf(holdID{holder{gang: draft.Key}, nextToFit})
+	key := draft.Spec.RequiredTopology
+	only, pinned := v.domainOf(draft)
+	nodes := make([]room.Node, 0, len(v.nodes))
+	for _, node := range v.nodes {
+		domain := node.Labels[key]
+		if key != "" && (domain == "" || (pinned && domain != only)) {
+			continue
+		}
+		may, isAny := k.admittedBy(node)
+		if !isAny {
+			continue
+		}
+		n := room.Node{Name: node.Name, Domain: domain, Free: k.amounts(v.free[node.Name]), May: may, Held: held[node.Name] != nil}
+		for _, pod := range v.pods[node.Name] {
+			if at, ends := v.endOf(pod); ends {
+				n.Pods = append(n.Pods, room.Pod{ID: string(pod.UID), Uses: k.amounts(v.f.uses[pod.UID]), Ends: at})
+			}
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes
+}
+
+// domainOf returns the topology domain that the gang's placed members pin the others to; false when nothing does.
+func (v *view) domainOf(draft *gang.Draft) (string, bool) {
+	if len(draft.Placed) == 0 {
+		return "", false
+	}
+	for _, node := range v.nodes {
+		if node.Name == draft.Placed[0] {
+			return node.Labels[draft.Spec.RequiredTopology], true
+		}
+	}
+	return "", false
+}
+
+// endOf returns when a running pod ends at the latest, zero when nobody knows; false when it is not to be waited for at all:
+// what other schedulers placed, and what a node's own agents run, may stay for ever.
+func (v *view) endOf(pod *corev1.Pod) (at time.Time, ends bool) {
+	if pod.DeletionTimestamp != nil {
+		return pod.DeletionTimestamp.Time, true
+	}
+	return overBy(pod, v.now), pod.Spec.SchedulerName == v.f.profile
+}
+
+// rooms turns a plan into what a hold keeps.
+func (v *view) rooms(k *kinds, nodes []room.Node, plan room.Plan) map[string]*keptRoom {
+	rooms := make(map[string]*keptRoom, len(plan.Rooms))
+	for _, p := range plan.Rooms {
+		r := &keptRoom{used: make(map[types.UID]*framework.Resource, len(p.Awaits))}
+		for i, seats := range p.Seats {
+			for range seats {
+				add(&r.kept, k.list[i].use)
+			}
+		}
+		for _, id := range p.Awaits {
+			r.used[types.UID(id)] = v.f.uses[types.UID(id)]
+		}
+		rooms[nodes[p.Node].Name] = r
+	}
+	return rooms
+}
