@@ -31,38 +31,36 @@ type forecaster struct {
 type view struct {
 	f     *forecaster
 	now   time.Time
-	nodes []*corev1.Node
-	free  map[string]*framework.Resource // by node: what nobody uses and nobody else keeps
-	pods  map[string][]*corev1.Pod       // by node
+	nodes []*seen // by name
+	named map[string]*seen
+}
+
+// seen is one node of a view.
+type seen struct {
+	node *corev1.Node
+	free *framework.Resource // what nobody uses and nobody else keeps
+	pods []running
+}
+
+// running is a pod, and what it uses.
+type running struct {
+	pod *corev1.Pod
+	use *framework.Resource
 }
 
 // forget drops what is only needed while somebody waits.
 func (f *forecaster) forget() { f.uses = nil }
 
-// look takes a view of the cluster. Errors cannot occur: the listers are indexes in memory.
+// look takes a view of the cluster. The listers are indexes in memory: they return no errors.
 func (f *forecaster) look(now time.Time) *view {
 	nodes, _ := f.nodes.List(labels.Everything())
-	pods, _ := f.pods.List(labels.Everything())
-	v := &view{f: f, now: now, nodes: nodes, free: make(map[string]*framework.Resource, len(nodes)), pods: make(map[string][]*corev1.Pod, len(nodes))}
-	slices.SortFunc(v.nodes, func(a, b *corev1.Node) int { return strings.Compare(a.Name, b.Name) })
-	for _, node := range nodes {
-		v.free[node.Name] = framework.NewResource(node.Status.Allocatable)
+	v := &view{f: f, now: now, nodes: make([]*seen, len(nodes)), named: make(map[string]*seen, len(nodes))}
+	for i, node := range nodes {
+		v.nodes[i] = &seen{node: node, free: framework.NewResource(node.Status.Allocatable)}
+		v.named[node.Name] = v.nodes[i]
 	}
-	uses := make(map[types.UID]*framework.Resource, len(f.uses))
-	for _, pod := range pods {
-		free := v.free[pod.Spec.NodeName]
-		if free == nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
-			continue
-		}
-		use := f.uses[pod.UID]
-		if use == nil {
-			use = requestOf(pod)
-		}
-		uses[pod.UID] = use
-		remove(free, use)
-		v.pods[pod.Spec.NodeName] = append(v.pods[pod.Spec.NodeName], pod)
-	}
-	f.uses = uses
+	slices.SortFunc(v.nodes, func(a, b *seen) int { return strings.Compare(a.node.Name, b.node.Name) })
+	f.run(v)
 	for _, h := range f.holds.all() {
 		if h.id.purpose != nextToFit && h.isInForce(now) {
 			v.take(h)
@@ -71,21 +69,41 @@ func (f *forecaster) look(now time.Time) *view {
 	return v
 }
 
+// run puts the running pods on the view's nodes.
+func (f *forecaster) run(v *view) {
+	pods, _ := f.pods.List(labels.Everything())
+	uses := make(map[types.UID]*framework.Resource, len(f.uses))
+	for _, pod := range pods {
+		n := v.named[pod.Spec.NodeName]
+		if n == nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		use := f.uses[pod.UID]
+		if use == nil {
+			use = requestOf(pod)
+		}
+		uses[pod.UID] = use
+		remove(n.free, use)
+		n.pods = append(n.pods, running{pod, use})
+	}
+	f.uses = uses
+}
+
 // take takes what a hold keeps off what is free: all of it, since what others still use of it becomes free for the holder. The
 // seats that members have taken are used already.
 func (v *view) take(h *hold) {
 	for node, r := range h.rooms {
-		free := v.free[node]
-		if free == nil {
+		n := v.named[node]
+		if n == nil {
 			continue
 		}
-		remove(free, &r.kept)
+		remove(n.free, &r.kept)
 		if h.id.purpose != openSeats {
 			continue
 		}
-		for _, pod := range v.pods[node] {
-			if used := r.used[pod.UID]; used != nil {
-				add(free, used)
+		for _, p := range n.pods {
+			if used := r.used[p.pod.UID]; used != nil {
+				add(n.free, used)
 			}
 		}
 	}
@@ -97,7 +115,8 @@ func (v *view) nodesFor(draft *gang.Draft, k *kinds) []room.Node {
 	key := draft.Spec.RequiredTopology
 	only, pinned := v.domainOf(draft)
 	nodes := make([]room.Node, 0, len(v.nodes))
-	for _, node := range v.nodes {
+	for _, n := range v.nodes {
+		node := n.node
 		domain := node.Labels[key]
 		if key != "" && (domain == "" || (pinned && domain != only)) {
 			continue
@@ -106,13 +125,16 @@ func (v *view) nodesFor(draft *gang.Draft, k *kinds) []room.Node {
 		if !isAny {
 			continue
 		}
-		n := room.Node{Name: node.Name, Domain: domain, Free: k.amounts(v.free[node.Name]), May: may, Held: held[node.Name] != nil}
-		for _, pod := range v.pods[node.Name] {
-			if at, ends := v.endOf(pod); ends {
-				n.Pods = append(n.Pods, room.Pod{ID: string(pod.UID), Uses: k.amounts(v.f.uses[pod.UID]), Ends: at})
+		r := room.Node{
+			Name: node.Name, Domain: domain, Free: k.amounts(n.free), May: may, Held: held[node.Name] != nil,
+			Pods: make([]room.Pod, 0, len(n.pods)),
+		}
+		for _, p := range n.pods {
+			if at, ends := v.endOf(p.pod); ends {
+				r.Pods = append(r.Pods, room.Pod{ID: string(p.pod.UID), Uses: k.amounts(p.use), Ends: at})
 			}
 		}
-		nodes = append(nodes, n)
+		nodes = append(nodes, r)
 	}
 	return nodes
 }
@@ -122,10 +144,8 @@ func (v *view) domainOf(draft *gang.Draft) (string, bool) {
 	if len(draft.Placed) == 0 {
 		return "", false
 	}
-	for _, node := range v.nodes {
-		if node.Name == draft.Placed[0] {
-			return node.Labels[draft.Spec.RequiredTopology], true
-		}
+	if n := v.named[draft.Placed[0]]; n != nil {
+		return n.node.Labels[draft.Spec.RequiredTopology], true
 	}
 	return "", false
 }

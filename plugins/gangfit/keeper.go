@@ -19,7 +19,7 @@ import (
 const (
 	keepEvery   = time.Second      // between two forecasts, at least, while something changes
 	keepAnyway  = 30 * time.Second // and at most, for what nobody told
-	keepShare   = 20               // a forecast takes one part in so many of the time
+	keepShare   = 50               // a forecast takes one part in so many of the time
 	keepTries   = 16               // gangs that a forecast is made for in one look
 	maxCoolings = 8                // as many times as long as it was kept, at most, room is not kept for the same gang again
 )
