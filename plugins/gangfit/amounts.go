@@ -72,20 +72,6 @@ func remove(a, b *framework.Resource) {
 	}
 }
 
-func amountOf(r *framework.Resource, name corev1.ResourceName) int64 {
-	switch name {
-	case corev1.ResourcePods:
-		return int64(r.AllowedPodNumber)
-	case corev1.ResourceCPU:
-		return r.MilliCPU
-	case corev1.ResourceMemory:
-		return r.Memory
-	case corev1.ResourceEphemeralStorage:
-		return r.EphemeralStorage
-	}
-	return r.ScalarResources[name]
-}
-
 // covers reports whether a is at least b in every resource.
 func covers(a, b *framework.Resource) bool {
 	rest := *b.Clone()

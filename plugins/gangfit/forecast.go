@@ -110,7 +110,7 @@ func (v *view) take(h *hold) {
 }
 
 // nodesFor returns the nodes on which members of a gang may run.
-func (v *view) nodesFor(draft *gang.Draft, k *kinds) []room.Node {
+func (v *view) nodesFor(draft *gang.Draft, r *roles) []room.Node {
 	held := v.f.holds.roomsOf(holdID{holder{gang: draft.Key}, nextToFit})
 	key := draft.Spec.RequiredTopology
 	only, pinned := v.domainOf(draft)
@@ -121,20 +121,20 @@ func (v *view) nodesFor(draft *gang.Draft, k *kinds) []room.Node {
 		if key != "" && (domain == "" || (pinned && domain != only)) {
 			continue
 		}
-		may, isAny := k.admittedBy(node)
+		may, isAny := r.admittedBy(node)
 		if !isAny {
 			continue
 		}
-		r := room.Node{
-			Name: node.Name, Domain: domain, Free: k.amounts(n.free), May: may, Held: held[node.Name] != nil,
+		to := room.Node{
+			Name: node.Name, Domain: domain, Free: r.amounts(n.free), May: may, Held: held[node.Name] != nil,
 			Pods: make([]room.Pod, 0, len(n.pods)),
 		}
 		for _, p := range n.pods {
 			if at, ends := v.endOf(p.pod); ends {
-				r.Pods = append(r.Pods, room.Pod{ID: string(p.pod.UID), Uses: k.amounts(p.use), Ends: at})
+				to.Pods = append(to.Pods, room.Pod{ID: string(p.pod.UID), Uses: r.amounts(p.use), Ends: at})
 			}
 		}
-		nodes = append(nodes, r)
+		nodes = append(nodes, to)
 	}
 	return nodes
 }
@@ -160,19 +160,19 @@ func (v *view) endOf(pod *corev1.Pod) (at time.Time, ends bool) {
 }
 
 // rooms turns a plan into what a hold keeps.
-func (v *view) rooms(k *kinds, nodes []room.Node, plan room.Plan) map[string]*keptRoom {
+func (v *view) rooms(r *roles, nodes []room.Node, plan room.Plan) map[string]*keptRoom {
 	rooms := make(map[string]*keptRoom, len(plan.Rooms))
 	for _, p := range plan.Rooms {
-		r := &keptRoom{used: make(map[types.UID]*framework.Resource, len(p.Awaits))}
+		kept := &keptRoom{used: make(map[types.UID]*framework.Resource, len(p.Awaits))}
 		for i, seats := range p.Seats {
 			for range seats {
-				add(&r.kept, k.list[i].use)
+				add(&kept.kept, r.list[i].use)
 			}
 		}
 		for _, id := range p.Awaits {
-			r.used[types.UID(id)] = v.f.uses[types.UID(id)]
+			kept.used[types.UID(id)] = v.f.uses[types.UID(id)]
 		}
-		rooms[nodes[p.Node].Name] = r
+		rooms[nodes[p.Node].Name] = kept
 	}
 	return rooms
 }

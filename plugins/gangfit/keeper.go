@@ -195,19 +195,19 @@ func (k *keeper) roomFor(ctx context.Context, view *view, c gang.Contender, trie
 		return nil
 	}
 	*tries--
-	kinds, ok := kindsOf(draft.Least())
+	roles, ok := rolesOf(draft.Least())
 	if !ok {
 		return nil
 	}
-	nodes := view.nodesFor(draft, kinds)
-	plan, ok := room.Find(kinds.counts(), nodes, now)
+	nodes := view.nodesFor(draft, roles)
+	plan, ok := room.Find(roles.counts(), nodes, now)
 	if !ok || fitsNow(plan) {
 		return nil // never, or as soon as it is tried
 	}
 	t = k.turnOf(ctx, c, t, plan, now)
 	h := &hold{
 		id: holdID{holder{gang: c.Key}, nextToFit}, order: c.Order,
-		rooms: view.rooms(kinds, nodes, plan), until: plan.At, expiry: t.until,
+		rooms: view.rooms(roles, nodes, plan), until: plan.At, expiry: t.until,
 	}
 	k.holds.Set(h)
 	return h

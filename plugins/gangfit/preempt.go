@@ -75,14 +75,14 @@ func (g *GangFit) makeRoom(ctx context.Context, pod *corev1.Pod, draft *gang.Dra
 
 // keepRoom keeps the seats' room for the draft until the pods that are in it should be gone. It returns that time.
 func (g *GangFit) keepRoom(pod *corev1.Pod, draft *gang.Draft, seats map[types.UID]string, leaving []*corev1.Pod) time.Time {
-	h := &hold{id: vacated(pod), order: g.ledger.Order(pod), rooms: map[string]*room{}, expiry: g.clock.Now().Add(overdue)}
+	h := &hold{id: vacated(pod), order: g.ledger.Order(pod), rooms: map[string]*keptRoom{}, expiry: g.clock.Now().Add(overdue)}
 	for _, member := range draft.Members {
 		node, ok := seats[member.UID]
 		if !ok {
 			continue
 		}
 		if h.rooms[node] == nil {
-			h.rooms[node] = &room{used: map[types.UID]*framework.Resource{}}
+			h.rooms[node] = &keptRoom{used: map[types.UID]*framework.Resource{}}
 		}
 		add(&h.rooms[node].kept, requestOf(member))
 	}

@@ -24,9 +24,9 @@ type hold struct {
 	id     holdID
 	order  gang.Order
 	rooms  map[string]*keptRoom // by node
-	until  time.Time        // work that is over by then may use the room meanwhile; zero: none may
-	expiry time.Time        // the room is given up then; zero: when it is released
-	isOver func() bool      // or when this says so; may be nil
+	until  time.Time            // work that is over by then may use the room meanwhile; zero: none may
+	expiry time.Time            // the room is given up then; zero: when it is released
+	isOver func() bool          // or when this says so; may be nil
 }
 
 // holdID names a hold: a holder has at most one of each purpose.
