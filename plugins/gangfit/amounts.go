@@ -119,3 +119,10 @@ func durationOf(pod *corev1.Pod) (time.Duration, bool) {
 	}
 	return time.Duration(seconds+grace) * time.Second, bounded
 }
+
+// isOverSooner reports whether a is bounded to run for less time than b.
+func isOverSooner(a, b *corev1.Pod) bool {
+	mine, bounded := durationOf(a)
+	other, otherBounded := durationOf(b)
+	return bounded && (!otherBounded || mine < other)
+}

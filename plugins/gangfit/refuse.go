@@ -77,6 +77,9 @@ func refusedLike(known []*gang.Draft, draft *gang.Draft) string {
 			other.Spec.RequiredTopology != "" {
 			continue
 		}
+		if isOverSooner(draft.Kinds[0], other.Kinds[0]) { // more room may be open to it
+			continue
+		}
 		if mine := draft.Kinds[0]; mine != other.Kinds[0] && !(isPlain(mine) && fitAlike(mine, other.Kinds[0])) {
 			continue
 		}
