@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/apimachinery/pkg/watch"
@@ -51,9 +52,9 @@ func (k *coreClient) Nodes() typedcorev1.NodeInterface {
 // errDead is what a dead leader's requests come to.
 var errDead = errors.New("connection refused")
 
-// travel takes the time of one way and fails if the leader is dead by then.
-func (k *client) travel(words ...any) error {
-	time.Sleep(k.c.chance.upTo(k.c.config.Latency, append(words, k.l.term)...))
+// travel takes the time of one way, at most limit, and fails if the leader is dead by then.
+func (k *client) travel(limit time.Duration, words ...any) error {
+	time.Sleep(k.c.chance.upTo(limit, append(words, k.l.term)...))
 	if k.l.isDead() {
 		return errDead
 	}
@@ -98,15 +99,15 @@ type podClient struct {
 
 // Get returns a pod.
 func (k *podClient) Get(_ context.Context, name string, _ metav1.GetOptions) (*corev1.Pod, error) {
-	if err := k.client.travel("get", name); err != nil {
+	if err := k.client.travel(k.client.c.config.Latency/20, "get", name); err != nil {
 		return nil, err
 	}
 	return k.client.c.pods.find(name)
 }
 
-// List returns the pods that the field selector matches.
+// List returns the pods that the selectors match.
 func (k *podClient) List(_ context.Context, options metav1.ListOptions) (*corev1.PodList, error) {
-	matches, err := podSelector(options.FieldSelector)
+	matches, err := podSelector(options)
 	if err != nil {
 		return nil, err
 	}
@@ -120,22 +121,27 @@ func (k *podClient) List(_ context.Context, options metav1.ListOptions) (*corev1
 	return list, nil
 }
 
-// Watch watches the pods that the field selector matches.
+// Watch watches the pods that the selectors match.
 func (k *podClient) Watch(_ context.Context, options metav1.ListOptions) (watch.Interface, error) {
-	matches, err := podSelector(options.FieldSelector)
+	matches, err := podSelector(options)
 	if err != nil {
 		return nil, err
 	}
 	return k.client.c.pods.watch(options.ResourceVersion, matches, k.client.lag("pod")), nil
 }
 
-func podSelector(text string) (func(*corev1.Pod) bool, error) {
-	selector, err := fields.ParseSelector(text)
+func podSelector(options metav1.ListOptions) (func(*corev1.Pod) bool, error) {
+	byField, err := fields.ParseSelector(options.FieldSelector)
 	if err != nil {
 		return nil, fmt.Errorf("parse field selector: %w", err)
 	}
+	byLabel, err := labels.Parse(options.LabelSelector)
+	if err != nil {
+		return nil, fmt.Errorf("parse label selector: %w", err)
+	}
 	return func(pod *corev1.Pod) bool {
-		return selector.Matches(fields.Set{"status.phase": string(pod.Status.Phase), "spec.nodeName": pod.Spec.NodeName})
+		set := fields.Set{"status.phase": string(pod.Status.Phase), "spec.nodeName": pod.Spec.NodeName}
+		return byField.Matches(set) && byLabel.Matches(labels.Set(pod.Labels))
 	}, nil
 }
 
@@ -144,11 +150,11 @@ func (k *podClient) Patch(_ context.Context, name string, kind types.PatchType, 
 	if kind != types.StrategicMergePatchType || !slices.Equal(of, []string{"status"}) {
 		return nil, fmt.Errorf("a patch of type %s of %q is not supported", kind, of)
 	}
-	if err := k.client.travel("patch", name); err != nil {
+	if err := k.client.travel(k.client.c.config.Latency/20, "patch", name); err != nil {
 		return nil, err
 	}
 	return k.client.c.pods.update(name, func(pod *corev1.Pod) error {
-		before, err := json.Marshal(&corev1.Pod{Status: pod.Status})
+		before, err := json.Marshal(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: pod.UID}, Status: pod.Status})
 		if err != nil {
 			return fmt.Errorf("encode pod: %w", err)
 		}
@@ -157,15 +163,20 @@ func (k *podClient) Patch(_ context.Context, name string, kind types.PatchType, 
 			return fmt.Errorf("patch pod: %w", err)
 		}
 		var patched corev1.Pod
-		err = json.Unmarshal(after, &patched)
+		if err := json.Unmarshal(after, &patched); err != nil {
+			return fmt.Errorf("decode pod: %w", err)
+		}
+		if patched.UID != pod.UID {
+			return k.client.c.conflict(pod, "the UID in the patch is %s", patched.UID)
+		}
 		pod.Status = patched.Status
-		return err
+		return nil
 	})
 }
 
 // UpdateStatus replaces a pod's status.
 func (k *podClient) UpdateStatus(_ context.Context, update *corev1.Pod, _ metav1.UpdateOptions) (*corev1.Pod, error) {
-	if err := k.client.travel("update", update.Name); err != nil {
+	if err := k.client.travel(k.client.c.config.Latency/20, "update", update.Name); err != nil {
 		return nil, err
 	}
 	return k.client.c.pods.update(update.Name, func(pod *corev1.Pod) error {
@@ -179,7 +190,7 @@ func (k *podClient) UpdateStatus(_ context.Context, update *corev1.Pod, _ metav1
 
 // Delete deletes a pod.
 func (k *podClient) Delete(_ context.Context, name string, options metav1.DeleteOptions) error {
-	if err := k.client.travel("delete", name); err != nil {
+	if err := k.client.travel(k.client.c.config.Latency/20, "delete", name); err != nil {
 		return err
 	}
 	pod, err := k.client.c.pods.find(name)
@@ -208,7 +219,7 @@ func (k *podClient) Bind(_ context.Context, binding *corev1.Binding, _ metav1.Cr
 	}
 	l.tap.pass(AtBind)
 	isSent := c.chance.of("sent", binding.Name, nth).IntN(2) == 0
-	if err := k.client.travel("bind", binding.Name, nth); err != nil && !isSent {
+	if err := k.client.travel(c.config.Latency, "bind", binding.Name, nth); err != nil && !isSent {
 		return err
 	}
 	if fault == Refused {
@@ -222,7 +233,7 @@ func (k *podClient) Bind(_ context.Context, binding *corev1.Binding, _ metav1.Cr
 		return err
 	}
 	l.tap.pass(AfterBind)
-	if err := k.client.travel("bound", binding.Name, nth); err != nil {
+	if err := k.client.travel(c.config.Latency, "bound", binding.Name, nth); err != nil {
 		return err
 	}
 	if fault == Unanswered {

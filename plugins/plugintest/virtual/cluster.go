@@ -22,7 +22,7 @@ import (
 type Config struct {
 	Seed    uint64
 	Lag     time.Duration // the most by which an event comes late to a leader
-	Latency time.Duration // the most that a request takes each way
+	Latency time.Duration // the most that a Binding takes each way; other requests take a twentieth
 	Logger  logr.Logger   // the leaders'; the zero value discards
 	// BindFault says what goes wrong with a Binding, if anything does; nth counts the tries for this pod from 1.
 	BindFault func(pod string, nth int) Fault

@@ -5,18 +5,21 @@ package virtual
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/muster-batch/muster/plugins/plugintest"
 )
 
-// History tells what became of the pods whose names begin so, and when nodes and leaders came and went: one line each.
-func (c *Cluster) History(prefix string) string {
+// History tells what became of the pods whose names begin so in the time until now, and when nodes and leaders came and
+// went: one line each.
+func (c *Cluster) History(prefix string, latest time.Duration) string {
 	var b strings.Builder
+	since := time.Now().Add(-latest)
 	steps := c.pods.changes(func(name string) bool { return strings.HasPrefix(name, prefix) })
 	for _, step := range steps {
-		if what := describe(step.from, step.to); what != "" {
+		if what := describe(step.from, step.to); what != "" && step.at.After(since) {
 			fmt.Fprintf(&b, "%9.3f %s\n", step.at.Sub(c.began).Seconds(), what)
 		}
 	}
