@@ -212,7 +212,7 @@ func (l *Ledger) release(p *Plan) []types.UID {
 }
 
 // Unreserve takes note that uid lost its seat of p. While p is open that withdraws it, and the members returned are to be
-// rejected; afterwards uid alone is to be placed again.
+// rejected; afterwards uid alone is to be placed again, once its gang is given another turn.
 func (l *Ledger) Unreserve(p *Plan, uid types.UID, reason string) []types.UID {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -221,7 +221,9 @@ func (l *Ledger) Unreserve(p *Plan, uid types.UID, reason string) []types.UID {
 			r.setPlaced(uid, "")
 			r.edits++
 			l.wake(r)
-			l.review(r)
+			if r.plan == nil { // Retry gives it another turn; at once would be too soon for whatever is the matter
+				l.refuse(r, &refusal{reason: reason, short: 1, conflict: true})
+			}
 		}
 		return nil
 	}

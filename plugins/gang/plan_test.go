@@ -251,6 +251,10 @@ func TestFailedBindBringsOneMemberBack(t *testing.T) {
 	if got := l.Unreserve(plan, "m1", "no bind"); got != nil {
 		t.Errorf("rejected: %v", got)
 	}
+	if got := l.Turn(m[1]).Refusal; got != "no bind" {
+		t.Errorf("turn at once: refusal %q", got)
+	}
+	l.Retry("m1")
 	draft := l.Turn(m[1]).Draft
 	if diff := cmp.Diff([]string{"m1"}, names(draft.Members)); diff != "" {
 		t.Errorf("members to be placed (-want +got):\n%s", diff)

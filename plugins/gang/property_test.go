@@ -118,6 +118,7 @@ func (m *model) Bind(t *rapid.T) {
 	delete(m.binding, pod.UID)
 	if rapid.IntRange(0, 4).Draw(t, "failure") == 0 {
 		m.reject(t, m.l.Unreserve(plan, pod.UID, "bind failed"))
+		m.l.Retry(pod.UID)
 		m.deleted = true // from now on members are bound one by one
 		return
 	}
@@ -148,8 +149,22 @@ func (m *model) Restart(*rapid.T) {
 	m.waiting, m.binding = map[types.UID]*gang.Plan{}, map[types.UID]*gang.Plan{}
 }
 
-// Check holds after every step: while no member was lost and no bind failed, either all members have a node or none has.
+// Event is one that may help any gang.
+func (m *model) Event(*rapid.T) { m.l.Help(gang.Key{}, func([]*corev1.Pod) int { return gang.Unknown }) }
+
+// Check holds after every step: while no member was lost and no bind failed, either all members have a node or none has. At
+// most one member of a gang without a plan may enter the queue; and unless the gang was refused, one may.
 func (m *model) Check(t *rapid.T) {
+	entering := 0
+	for _, pod := range m.pods {
+		if m.isIdle(pod) {
+			entering++
+		}
+	}
+	waiting := m.l.Waiting()
+	if len(m.waiting) == 0 && waiting[gang.WaitReady].Gangs == 1 && entering == 0 {
+		t.Fatal("a gang that wants a turn has nobody who may enter the queue")
+	}
 	placed := len(m.binding)
 	for _, pod := range m.pods {
 		if pod.Spec.NodeName != "" {
@@ -178,7 +193,7 @@ func TestGangIsPlacedWhollyOrNotAtAll(t *testing.T) {
 			binding: map[types.UID]*gang.Plan{},
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"create": m.Create, "cycle": m.Cycle, "bind": m.Bind, "delete": m.Delete, "restart": m.Restart, "": m.Check,
+			"create": m.Create, "cycle": m.Cycle, "bind": m.Bind, "delete": m.Delete, "restart": m.Restart, "event": m.Event, "": m.Check,
 		})
 	})
 }

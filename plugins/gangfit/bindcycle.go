@@ -14,6 +14,9 @@ import (
 	"github.com/muster-batch/muster/plugins/gang"
 )
 
+// bindAgain is how long after a bind failed the member is tried again.
+const bindAgain = time.Second
+
 // Reserve marks the member's seat as held.
 func (g *GangFit) Reserve(_ context.Context, state *framework.CycleState, pod *corev1.Pod, _ string) *framework.Status {
 	if pin := pinOf(state); pin != nil && !g.ledger.Reserve(pin.Plan, pod.UID) {
@@ -25,7 +28,7 @@ func (g *GangFit) Reserve(_ context.Context, state *framework.CycleState, pod *c
 }
 
 // Unreserve gives the plan up if it is open. Once it was released, the pod alone comes back.
-func (g *GangFit) Unreserve(_ context.Context, state *framework.CycleState, pod *corev1.Pod, _ string) {
+func (g *GangFit) Unreserve(ctx context.Context, state *framework.CycleState, pod *corev1.Pod, _ string) {
 	if pin := pinOf(state); pin != nil {
 		reason := pin.Plan.Key().Reason("%s lost its place", pod.Name)
 		uids := g.ledger.Unreserve(pin.Plan, pod.UID, reason)
@@ -33,6 +36,9 @@ func (g *GangFit) Unreserve(_ context.Context, state *framework.CycleState, pod 
 		g.metrics.returned(causeLost, len(uids))
 		g.reject(uids, reason)
 		g.kick()
+		if len(uids) == 0 { // its bind failed: kube-scheduler, too, tries such a pod again after a while
+			g.clock.AfterFunc(bindAgain, func() { g.tryAgain(klog.FromContext(ctx), podMap([]*corev1.Pod{pod})) })
+		}
 	}
 }
 

@@ -3,18 +3,22 @@
 // Package gangfit is the plugin that places a gang wholly or not at all. It carries out what the ledger of package gang
 // decides, at these extension points of kube-scheduler:
 //
-//	PreEnqueue   holds a gang's members outside the queue until all of them exist
-//	PreFilter    the first member's cycle plans the whole gang on the snapshot, every Filter plugin honoured;
+//	PreEnqueue   holds a gang's members outside the queue, but for the leader when the gang has its turn and for the members
+//	             of a plan (Gate)
+//	PreFilter    the leader's cycle plans the whole gang on the snapshot, every Filter plugin honoured;
 //	             the others' cycles are pinned to their planned nodes
 //	Filter       keeps a pinned pod to its node even when it was nominated for another one
-//	PostFilter   gives the plan up when a pinned member's cycle fails all the same
+//	PostFilter   plans what is open of the plan once more when a pinned member's cycle fails, else gives it up
 //	Reserve      marks the member's seat as held; Unreserve gives the plan up
 //	Permit       waits until every seat of the plan is held, then lets all members be bound
 //
-// A gang that does not fit holds nothing: all its members are unschedulable at once for one reason, and whoever is behind
-// them goes on. When a planned node is taken meanwhile, the open seats are planned once more; failing that the gang goes
-// back whole. EventsToRegister wakes waiting gangs; besides, an informer feeds the ledger, which wakes a gang's members
-// when the last of them arrives.
+// A gang that does not fit holds nothing, and whoever is behind it goes on; what is like it there, or does not fit either, is
+// refused with it (refuse.go). The members hear why from conditions.go, beside the scheduling loop. When a planned node is
+// taken meanwhile, the open seats are planned once more; failing that the gang goes back whole.
+//
+// Whoever is held at PreEnqueue comes in by activation only (activate.go). An informer feeds the ledger, and hints.go judges
+// for all refused gangs which an event may help: how many more members each resource that became free may take, added up
+// until it is as many as were short.
 //
 // A plan is made in one of two ways. A tally counts: it stands in for the Filter plugins when only node objects and room
 // decide where members fit, which the PreFilter plugins tell, and package place finds the nodes, near each other and so that
