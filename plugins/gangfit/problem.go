@@ -3,7 +3,6 @@
 package gangfit
 
 import (
-	"cmp"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,20 +13,14 @@ import (
 	"github.com/muster-batch/muster/plugins/place"
 )
 
-// candidate is a node that has room for a member.
-type candidate struct {
-	node  int // index into infos
-	class int
-	full  int64
-}
-
 // problem counts what is free where members may go. It returns the indexes of the problem's nodes.
 func (t *tally) problem() (nodes []int, p *place.Problem) {
 	p = &place.Problem{Levels: len(t.topology.levels), Within: t.draft.Spec.RequiredTopology != "", Placed: t.placed()}
 	t.free = make([][]int64, len(t.infos))
 	width := len(t.resources) + len(t.ports)
 	all := make([]int64, 0, width*len(t.infos))
-	var found []candidate
+	classes := make([]int, len(t.infos))
+	found := make([]uint64, 0, len(t.infos)) // the fullest first when sorted, and of these those that the snapshot has first
 	for i, info := range t.infos {
 		if (p.Within && t.topology.lacks(i)) || !t.isEligible(i) {
 			continue
@@ -36,14 +29,16 @@ func (t *tally) problem() (nodes []int, p *place.Problem) {
 		all = t.addFree(all, info)
 		t.free[i] = all[from : from+width : from+width]
 		if slices.ContainsFunc(t.kinds, func(k *kind) bool { return k.admits(i, info) && k.fits(t.free[i]) }) {
-			found = append(found, candidate{node: i, class: t.classOf(i, info), full: gangpack.PerMille(info)})
+			classes[i] = t.classOf(i, info)
+			found = append(found, uint64(1000-gangpack.PerMille(info))<<32|uint64(i))
 		}
 	}
-	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(b.full, a.full) })
+	slices.Sort(found)
 	p.Nodes, nodes = make([]place.Node, len(found)), make([]int, len(found))
-	for n, c := range found {
-		nodes[n] = c.node
-		p.Nodes[n] = place.Node{Free: t.free[c.node], Path: t.topology.paths[c.node], Class: c.class}
+	for n, key := range found {
+		i := int(uint32(key))
+		nodes[n] = i
+		p.Nodes[n] = place.Node{Free: t.free[i], Path: t.topology.paths[i], Class: classes[i]}
 	}
 	for _, k := range t.kinds {
 		p.Groups = append(p.Groups, place.Group{Count: len(k.pods), Size: k.size, Bars: k.bars(nodes, t.infos)})

@@ -36,7 +36,7 @@ func (s *solver) charge(t Take, sign int64) {
 func (s *solver) spread(g int, d int32, n int) {
 	dom := &s.domains[d]
 	dom.used = true
-	for _, node := range dom.nodes {
+	for node := dom.first; node != none && n > 0; node = s.next[node] {
 		if count := min(n, s.room[node]); count > 0 {
 			s.takes = append(s.takes, Take{Group: g, Node: int(node), Count: count})
 			n -= count

@@ -17,8 +17,9 @@ type domain struct {
 	level  int
 	parent int32
 	kids   []int32 // narrower domains; empty in the narrowest
-	nodes  []int32 // only in the narrowest
-	placed bool    // a member that has its node already is here
+	first  int32   // of its nodes, only in the narrowest; none in the others
+	last   int32
+	placed bool // a member that has its node already is here
 
 	// What follows is of the group that was counted last.
 	room   int  // for so many members
@@ -72,6 +73,7 @@ type solver struct {
 	classes []int // of the nodes that are used now, the lowest first
 	domains []domain
 	leaf    []int32 // by node: its narrowest domain
+	next    []int32 // by node: the next one of that domain, or none
 	room    []int   // by node: how many members of the group counted last
 
 	free    [][]int64 // by node, less what is taken; nil when one count is enough
@@ -80,21 +82,20 @@ type solver struct {
 }
 
 func newSolver(p *Problem) *solver {
-	s := &solver{p: p, leaf: make([]int32, len(p.Nodes)), room: make([]int, len(p.Nodes))}
-	s.domains = append(make([]domain, 0, 1+len(p.Nodes)), domain{level: -1, parent: none})
+	s := &solver{p: p, leaf: make([]int32, len(p.Nodes)), next: make([]int32, len(p.Nodes)), room: make([]int, len(p.Nodes))}
+	s.domains = append(make([]domain, 0, 1+len(p.Nodes)), domain{level: -1, parent: none, first: none})
 	index := make([]int32, s.widestNumber()+1) // 0 for none: the root is nobody's kid
 	for n := range p.Nodes {
 		at := root
 		for level, number := range p.Nodes[n].Path[:p.Levels] {
 			if index[number] == 0 {
 				index[number] = int32(len(s.domains))
-				s.domains = append(s.domains, domain{level: level, parent: at})
+				s.domains = append(s.domains, domain{level: level, parent: at, first: none})
 				s.domains[at].kids = append(s.domains[at].kids, index[number])
 			}
 			at = index[number]
 		}
-		s.leaf[n] = at
-		s.domains[at].nodes = append(s.domains[at].nodes, int32(n))
+		s.append(at, int32(n))
 	}
 	for _, path := range p.Placed {
 		for _, number := range path[:p.Levels] {
@@ -110,6 +111,18 @@ func newSolver(p *Problem) *solver {
 		}
 	}
 	return s
+}
+
+// append adds a node to its narrowest domain.
+func (s *solver) append(d, node int32) {
+	dom := &s.domains[d]
+	s.leaf[node], s.next[node] = d, none
+	if dom.first == none {
+		dom.first = node
+	} else {
+		s.next[dom.last] = node
+	}
+	dom.last = node
 }
 
 func (s *solver) widestNumber() int32 {
