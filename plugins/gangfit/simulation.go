@@ -112,22 +112,6 @@ func summary(pod *corev1.Pod, nodes int, misfits *framework.NodeToStatus) string
 	return strings.TrimSuffix(strings.TrimPrefix(all.Error(), none), ".")
 }
 
-// misfit says why pod does not fit on one node of the snapshot; empty when it does.
-func (g *GangFit) misfit(ctx context.Context, pod *corev1.Pod, node string) (string, error) {
-	info, err := g.fwk.SnapshotSharedLister().NodeInfos().Get(node)
-	if err != nil {
-		return "node " + node + " is gone", nil //nolint:nilerr // the snapshot has no such node: that is the answer
-	}
-	state, only, status := g.prefilter(ctx, pod)
-	if status.IsSuccess() && !only.AllNodes() && !only.NodeNames.Has(node) {
-		return "node " + node + " is no longer eligible", nil
-	}
-	if status.IsSuccess() {
-		status = g.fwk.RunFilterPluginsWithNominatedPods(ctx, state, pod, info)
-	}
-	return status.Message(), rejectionOf(status)
-}
-
 // rejectionOf returns the error of a status that is neither success nor a plugin's rejection.
 func rejectionOf(status *framework.Status) error {
 	if status.IsSuccess() || status.IsRejected() {
