@@ -96,7 +96,7 @@ func (c *controlPlane) startAPIServer(ctx context.Context, dir, program, etcd st
 		"--cert-dir="+filepath.Join(dir, "certs"), "--token-auth-file="+tokens, "--authorization-mode=RBAC",
 		"--service-cluster-ip-range=10.0.0.0/16", "--endpoint-reconciler-type=none",
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+key, "--service-account-signing-key-file="+key,
-		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition,Priority")
+		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition,Priority", "--delete-collection-workers=8")
 	if err != nil {
 		return err
 	}

@@ -126,9 +126,16 @@ func (c *controlPlane) createPods(ctx context.Context, namespace string, s side,
 	})
 }
 
-// deletePods deletes all pods at once, as when their nodes had let them go.
-func (c *controlPlane) deletePods(ctx context.Context, namespace string) error {
-	return c.client.CoreV1().Pods(namespace).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}, metav1.ListOptions{})
+// deletePods deletes all pods at once, as when their nodes had let them go. One request may not get through them all before
+// the API server ends it.
+func (c *controlPlane) deletePods(ctx context.Context, namespace string) (err error) {
+	for range 5 {
+		err = c.client.CoreV1().Pods(namespace).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}, metav1.ListOptions{})
+		if err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("delete pods: %w", err)
 }
 
 // pod is a member of a gang, in the side's own words. It is scheduler_perf's pod by default.
