@@ -40,6 +40,7 @@ type owner struct {
 	started    bool      // a member of this generation was bound
 	firstBound time.Time // when the number of bound members last left 0
 	shortSince time.Time // since when it is bound, but with fewer than its min
+	lost       bool      // a member of this generation was lost
 	disturbed  bool      // a member was lost or a Binding failed since then
 	runsSince  time.Time // since when enough members are bound
 	ended      bool
@@ -107,7 +108,7 @@ func (o *owner) recruit(now time.Time, within time.Duration, rng *rand.Rand) {
 	for i := range o.pods {
 		o.pods[i] = slot{pod: fmt.Sprintf("%s-%d-%02d", o.name, o.generation, i), from: now.Add(durationUpTo(rng, within))}
 	}
-	o.started, o.disturbed = false, false
+	o.started, o.lost, o.disturbed = false, false, false
 	o.firstBound, o.runsSince, o.shortSince = time.Time{}, time.Time{}, time.Time{}
 }
 
@@ -183,7 +184,7 @@ func (o *owner) repair(c *virtual.Cluster, now time.Time, rng *rand.Rand) {
 	if len(lost) == 0 {
 		return
 	}
-	o.disturbed = true
+	o.lost, o.disturbed = true, true
 	if o.started && o.restarts {
 		o.deleteAll(c)
 		o.recruit(now, 5*time.Second, rng)
