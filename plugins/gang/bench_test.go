@@ -5,6 +5,7 @@ package gang_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,7 +23,7 @@ func BenchmarkLifeOfAGang(b *testing.B) {
 		for i, pod := range pods {
 			bound[i] = on(pod, "node")
 		}
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			for range b.N {
 				live(b, pods, bound)
 			}

@@ -150,7 +150,9 @@ func (m *model) Restart(*rapid.T) {
 }
 
 // Event is one that may help any gang.
-func (m *model) Event(*rapid.T) { m.l.Help(gang.Key{}, func([]*corev1.Pod) int { return gang.Unknown }) }
+func (m *model) Event(*rapid.T) {
+	m.l.Help(gang.Key{}, func([]*corev1.Pod) int { return gang.Unknown })
+}
 
 // Check holds after every step: while no member was lost and no bind failed, either all members have a node or none has. At
 // most one member of a gang without a plan may enter the queue; and unless the gang was refused, one may.

@@ -72,7 +72,7 @@ func (m *member) node() string { return cmp.Or(m.pod.Spec.NodeName, m.placed) }
 // asksOtherwise reports whether the pod, which is m as it is now, asks for something else than m did.
 func (m *member) asksOtherwise(pod *corev1.Pod) bool {
 	return m.pod != pod && m.isPending() && pod.Spec.NodeName == "" &&
-		!(equality.Semantic.DeepEqual(m.pod.Spec, pod.Spec) && maps.Equal(m.pod.Labels, pod.Labels))
+		(!equality.Semantic.DeepEqual(m.pod.Spec, pod.Spec) || !maps.Equal(m.pod.Labels, pod.Labels))
 }
 
 // isPending reports whether the member still has to be given a node.

@@ -80,7 +80,7 @@ func refusedLike(known []*gang.Draft, draft *gang.Draft) string {
 		if isOverSooner(draft.Kinds[0], other.Kinds[0]) { // more room may be open to it
 			continue
 		}
-		if mine := draft.Kinds[0]; mine != other.Kinds[0] && !(isPlain(mine) && fitAlike(mine, other.Kinds[0])) {
+		if mine := draft.Kinds[0]; mine != other.Kinds[0] && (!isPlain(mine) || !fitAlike(mine, other.Kinds[0])) {
 			continue
 		}
 		draft.Kinds = other.Kinds // so that events are judged once for both

@@ -259,20 +259,6 @@ func (h *hold) isLooserThan(o *hold) bool {
 	return false
 }
 
-// withheld returns how much of a node's room is kept from pod; nil when none is.
-func (g *GangFit) withheld(pod *corev1.Pod, node string) *framework.Resource {
-	against := g.holds.against(pod, g.ledger.Order)
-	if against == nil {
-		return nil
-	}
-	info, err := g.fwk.SnapshotSharedLister().NodeInfos().Get(node)
-	if err != nil {
-		return nil
-	}
-	total, _ := keptOn(info, against)
-	return total
-}
-
 // keptOn returns how much is kept of a node, nil for nothing, and the first holder that keeps some.
 func keptOn(info *framework.NodeInfo, against []*hold) (*framework.Resource, *hold) {
 	var total *framework.Resource
