@@ -128,12 +128,11 @@ func (f *farm) look(tb testing.TB) {
 func TestStreamOfSmallWorkDoesNotStarveAGang(t *testing.T) {
 	t.Parallel()
 	const limit = 60
-	started := func(keep bool) (at, backfilled int) {
+	started := func(keep bool) (at int) {
 		f := newFarm(t, keep, machine("a", 4, ""), machine("b", 4, ""), machine("c", 4, ""), machine("d", 4, ""))
 		r := rand.New(rand.NewPCG(1, 1))
 		stream := func() {
 			for f.arrive(1, 20+r.IntN(limit-20), limit) { // there always is one more
-				backfilled++
 			}
 		}
 		stream()
@@ -141,7 +140,7 @@ func TestStreamOfSmallWorkDoesNotStarveAGang(t *testing.T) {
 			f.tick()
 			stream()
 		}
-		f.at, backfilled = 0, 0
+		f.at = 0
 		for i := range f.runs {
 			f.runs[i].ends -= limit
 		}
@@ -149,17 +148,17 @@ func TestStreamOfSmallWorkDoesNotStarveAGang(t *testing.T) {
 		for f.at < 3600 {
 			f.look(t)
 			if f.start(members) {
-				return f.at, backfilled
+				return f.at
 			}
 			stream()
 			f.tick()
 		}
-		return f.at, backfilled
+		return f.at
 	}
-	if at, _ := started(false); at < 3600 {
+	if at := started(false); at < 3600 {
 		t.Errorf("without room the gang starts after %d s: the test shows nothing", at)
 	}
-	at, _ := started(true)
+	at := started(true)
 	if at > limit {
 		t.Errorf("the gang starts after %d s; all that ran then is over within %d s", at, limit)
 	}

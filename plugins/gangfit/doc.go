@@ -7,7 +7,7 @@
 //	             of a plan (Gate)
 //	PreFilter    the leader's cycle plans the whole gang on the snapshot, every Filter plugin honoured;
 //	             the others' cycles are pinned to their planned nodes
-//	Filter       keeps a pinned pod to its node even when it was nominated for another one
+//	Filter       keeps a pinned pod to its node even when it was nominated for another one, and others off kept room
 //	PostFilter   plans what is open of the plan once more when a pinned member's cycle fails, else gives it up
 //	Reserve      marks the member's seat as held; Unreserve gives the plan up
 //	Permit       waits until every seat of the plan is held, then lets all members be bound
@@ -29,6 +29,11 @@
 // Who asks for it may have lower-ranked work ended (preempt.go): a contest is what could make room on the snapshot, package
 // preempt chooses, and the choice must stand a plan on the snapshot without the victims before anybody is harmed. The room
 // is held while the victims end, and room that is being freed anyway is waited for first.
+//
+// Room may be kept from who sorts after its holder (room.go): the seats of an open plan, room that preemption made, and, so
+// that small work does not starve a large gang, the room of the gang that is next (keeper.go). That one is foretold by
+// package room from when running work ends, and bounded in time; work that is over before then may use it meanwhile. The
+// keeper runs beside the cycles and takes the time from its clock. While nothing is kept, no pod pays for it.
 //
 // A pod of no gang passes through untouched, with one exception (nodeless.go): the scheduler itself sends a pod that finds
 // no node in the whole cluster into a backoff that no event ends. A pod's second attempt is therefore held at PreEnqueue
