@@ -20,6 +20,7 @@ type counts struct {
 	bindFaults, nodeDeaths, podLosses int
 	rests                             int // how often everything was checked
 	belowMin                          int // gangs seen at rest below their min, after a loss
+	keptOut                           int // gangs seen at rest that fit, but for room that is kept for the next gang
 	longest                           time.Duration
 	virtual                           time.Duration
 }
@@ -33,7 +34,8 @@ func (c *counts) print(t *testing.T) {
 	t.Logf("%d gangs of %d members and %d single pods in %d clusters over %.1f virtual hours", c.gangs, c.members, c.singles, c.worlds, c.virtual.Hours())
 	t.Logf("%d leaders; killed at:%s", c.leaders, deaths.String())
 	t.Logf("Bindings that failed: %d; nodes that died: %d; pods that were deleted: %d", c.bindFaults, c.nodeDeaths, c.podLosses)
-	t.Logf("checked at rest %d times; gangs below their min after a loss: %d; room held unbound for at most %v", c.rests, c.belowMin, c.longest)
+	t.Logf("checked at rest %d times; gangs below their min after a loss: %d, kept out for the next gang: %d; room held unbound for at most %v",
+		c.rests, c.belowMin, c.keptOut, c.longest)
 }
 
 // faults is which Bindings go wrong.

@@ -20,6 +20,9 @@ import (
 // lossTimeout is how long the scheduler lets a gang run below its min that asked for something to be done about it.
 const lossTimeout = 5 * time.Minute
 
+// roomTimeout is how long the scheduler keeps room for the gang that is next.
+const roomTimeout = 10 * time.Minute
+
 // longestHold is how long room may be held by a pod that is not bound: while the rest of its gang is on its way, or its
 // Binding.
 const longestHold = 10 * time.Second
@@ -173,16 +176,21 @@ func (w *world) heal() {
 		w.away[name] = time.Now()
 	}
 	w.rest("after all nodes came back")
-	for end := time.Now().Add(lossTimeout + 2*time.Minute); time.Now().Before(end); {
+	w.pass(lossTimeout + 2*time.Minute)
+	w.rest("after gangs below their min had their time")
+}
+
+// pass lets time pass in which nothing goes wrong.
+func (w *world) pass(d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end); {
 		w.c.Step(time.Second)
 		w.tick()
 	}
-	w.rest("after gangs below their min had their time")
 }
 
 // drain ends the gangs that run until none does: all that fit must have had their turn.
 func (w *world) drain() {
-	for {
+	for patience := 3; patience > 0; {
 		ended := 0
 		for _, o := range w.owners {
 			if !o.ended && !o.runsSince.IsZero() {
@@ -191,8 +199,9 @@ func (w *world) drain() {
 			}
 		}
 		w.rest("while the gangs end")
-		if ended == 0 {
-			break
+		if ended == 0 { // room may still be kept for a gang that does not come
+			patience--
+			w.pass(roomTimeout + time.Minute)
 		}
 	}
 	for _, o := range w.owners {
