@@ -47,8 +47,8 @@ func (s *simulation) fill(ctx context.Context, draft *gang.Draft) (seats map[typ
 	if want := lacking(draft.Needs, s.infos); want != "" {
 		return nil, draft.Key.Reason("its minResources ask for %s", want), nil
 	}
-	if key := draft.Spec.RequiredTopology; key != "" && !anyHas(s.infos, key) {
-		return nil, draft.Refuse(gang.Shortfall{Words: "they must share one value of the node label " + key + ", which no node has"}), nil
+	if words := s.objection(draft); words != "" {
+		return nil, draft.Refuse(gang.Shortfall{Words: words}), nil
 	}
 	s.g.memory.mu.Lock()
 	defer s.g.memory.mu.Unlock()
@@ -61,6 +61,24 @@ func (s *simulation) fill(ctx context.Context, draft *gang.Draft) (seats map[typ
 	}
 	seats, reason = t.fill()
 	return seats, reason, nil
+}
+
+// objection says why nobody can be seated in one domain of the required topology, whatever room there is; empty if nothing
+// is in the way. While the node of a member that was placed before is not there, nobody knows which domain that is.
+func (s *simulation) objection(draft *gang.Draft) string {
+	key := draft.Spec.RequiredTopology
+	switch {
+	case key == "":
+		return ""
+	case !anyHas(s.infos, key):
+		return "they must share one value of the node label " + key + ", which no node has"
+	}
+	for _, name := range draft.Placed {
+		if _, err := s.g.fwk.SnapshotSharedLister().NodeInfos().Get(name); err != nil {
+			return "they must share one value of the node label " + key + ", and node " + name + ", where one of them is, is gone"
+		}
+	}
+	return ""
 }
 
 func anyHas(infos []*framework.NodeInfo, key string) bool {

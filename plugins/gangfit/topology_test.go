@@ -137,6 +137,7 @@ func TestMemberIsPlacedWhereItsGangIs(t *testing.T) {
 	nodes := []*corev1.Node{in("z1", "", "a", 1), in("z1", "", "b", 1), in("z2", "", "c", 4)}
 	cases := map[string]struct {
 		taken  bool
+		gone   bool // the node of the bound one
 		change func([]*corev1.Pod)
 		want   string // empty for nowhere
 	}{
@@ -146,6 +147,7 @@ func TestMemberIsPlacedWhereItsGangIs(t *testing.T) {
 		"one by one, no room": {
 			taken: true, change: func(pods []*corev1.Pod) { spread(pods) },
 		},
+		"required, in a zone that nobody knows": {gone: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -160,7 +162,11 @@ func TestMemberIsPlacedWhereItsGangIs(t *testing.T) {
 			if tc.taken {
 				running = append(running, plugintest.On(plugintest.Pod("other", 1), "b"))
 			}
-			c.Set(nodes, running...)
+			if tc.gone {
+				c.Set(nodes[1:])
+			} else {
+				c.Set(nodes, running...)
+			}
 			got, status := c.Cycle(members[1]).PreFilter()
 			if tc.want == "" {
 				wantReason(t, status, "gang g: 1 of 2 members fit")
