@@ -28,6 +28,7 @@ type trial struct {
 	where  string                // added to the reason why a member does not fit
 	seated []seated
 	kinds  map[types.UID]*template
+	kept   bool // somewhere room that is held for others stood in the way
 }
 
 type seated struct {
@@ -61,19 +62,26 @@ func (s *simulation) newTrial(members []*corev1.Pod, on part) (*trial, error) {
 	return t, nil
 }
 
-// oneByOne seats the members of a draft by trial.
+// oneByOne seats the members of a draft by trial. Where no part of the cluster holds them, the reason is that of the part
+// that held most; of equals, of one where room is kept for others, for there the gang would fit.
 func (s *simulation) oneByOne(ctx context.Context, draft *gang.Draft) (seats map[types.UID]string, reason string, err error) {
-	for _, part := range domainsToTry(draft, s.infos) {
+	var nearest gang.Shortfall
+	kept := false
+	for i, part := range domainsToTry(draft, s.infos) {
 		t, err := s.newTrial(draft.Members, part)
 		if err != nil {
 			return nil, "", err
 		}
-		seats, reason, err = draft.Fill(t.seat(ctx))
+		seats, reason, err := draft.Fill(t.seat(ctx))
 		if err != nil || reason == "" {
 			return seats, "", err
 		}
+		short := draft.Shortfall()
+		if i == 0 || short.Fit > nearest.Fit || (short.Fit == nearest.Fit && t.kept && !kept) {
+			nearest, kept = short, t.kept
+		}
 	}
-	return nil, reason, nil
+	return nil, draft.Refuse(nearest), nil
 }
 
 // seat returns the function that fills a draft.
@@ -171,6 +179,7 @@ func (t *trial) filter(ctx context.Context, pod *corev1.Pod, kind *template, nod
 		return framework.NewStatus(framework.Unschedulable, "node(s) didn't satisfy the anti-affinity rules of another member")
 	}
 	status := t.g.fwk.RunFilterPluginsWithNominatedPods(ctx, kind.state, pod, info)
+	t.kept = t.kept || (status.IsRejected() && status.Plugin() == Name)
 	if status.IsRejected() && (asksNode.Has(status.Plugin()) || asksRoom.Has(status.Plugin())) {
 		kind.never[node] = status // more members leave no more room
 	}
