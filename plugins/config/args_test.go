@@ -37,6 +37,7 @@ func TestGangFitArgsAreRead(t *testing.T) {
 }
 
 func TestGangFitArgsRefuse(t *testing.T) {
+	t.Parallel()
 	cases := map[string]struct{ raw, want string }{
 		"a field that is not known":            {`{"topology":[]}`, "topology"},
 		"a key that is no label":               {`{"topologyKeys":["a b"]}`, `topologyKeys[0]: "a b"`},
