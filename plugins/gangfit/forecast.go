@@ -69,7 +69,8 @@ func (f *forecaster) look(now time.Time) *view {
 	return v
 }
 
-// run puts the running pods on the view's nodes.
+// run puts the running pods on the view's nodes, always in the same order: of equal choices the same one is made again, so
+// that rooms stay where they are.
 func (f *forecaster) run(v *view) {
 	pods, _ := f.pods.List(labels.Everything())
 	uses := make(map[types.UID]*framework.Resource, len(f.uses))
@@ -87,6 +88,9 @@ func (f *forecaster) run(v *view) {
 		n.pods = append(n.pods, running{pod, use})
 	}
 	f.uses = uses
+	for _, n := range v.nodes {
+		slices.SortFunc(n.pods, func(a, b running) int { return strings.Compare(string(a.pod.UID), string(b.pod.UID)) })
+	}
 }
 
 // take takes what a hold keeps off what is free: all of it, since what others still use of it becomes free for the holder. The
