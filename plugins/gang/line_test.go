@@ -98,7 +98,7 @@ func TestGangsBehindARefusedOneAreRefusedWithIt(t *testing.T) {
 	}
 	want(t, "activated", names(l.Next()), "c-0")
 	l.Refuse(l.Turn(c[0]).Draft, c[0].UID, "gang c: too big")
-	if got := l.Verdict(behind.Key); got.Reason != "gang b: too big" || !got.Refused || len(got.Members) != 2 {
+	if got := l.VerdictForAll(behind.Key); got.Reason != "gang b: too big" || !got.Refused || len(got.Members) != 2 {
 		t.Errorf("verdict on b: %+v", got)
 	}
 	// While the hint of a or c speaks for b, b sleeps; when neither can, b has another turn.

@@ -15,7 +15,8 @@ type Contender struct {
 	Member *corev1.Pod // any
 }
 
-// Contenders returns the gangs that wait for room, in their order.
+// Contenders returns the gangs that wait for room and that their queues have ranked, in their order: a queue's word is what
+// makes a gang the next one.
 func (l *Ledger) Contenders() []Contender {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -47,7 +48,7 @@ func (l *Ledger) Contends(key Key) *Draft {
 // contend.
 func (r *record) contends() bool {
 	c := r.claim()
-	return c.fault == "" && r.order != nil && r.plan == nil && r.isReady() && len(r.members) > r.held && r.held < c.spec.Min
+	return c.fault == "" && r.order != nil && r.order.IsRanked() && r.plan == nil && r.isReady() && len(r.members) > r.held && r.held < c.spec.Min
 }
 
 // Least returns the members that must be seated together at least.

@@ -170,12 +170,13 @@ func (l *Ledger) Help(own Key, gain Gain) bool {
 	return len(woken) > 0
 }
 
-// Reconsider gives refused gangs another turn: all, or only those that went back whole again and again.
+// Reconsider gives refused gangs another turn: all, or only those that went back whole again and again, and those that
+// gained something since, though too little: more of their members fit than they were told.
 func (l *Ledger) Reconsider(all bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for r := range l.refused {
-		if all || r.refusal.conflict {
+		if all || r.refusal.conflict || r.refusal.gained > 0 {
 			l.stir(r)
 		}
 	}
@@ -195,14 +196,17 @@ type Verdict struct {
 	Reason  string        // empty when there is nothing to tell
 	Refused bool          // it was tried; else it is not worth an attempt as it is
 	Partial bool          // members are missing, and may arrive yet
-	Members []*corev1.Pod // that wait, the leader first
+	Members []*corev1.Pod // that wait, the leader first; only by VerdictForAll
 }
 
-// Verdict returns what the gang's members are to be told now.
+// Verdict returns what the gang's members are to be told now, at the same cost whatever their number.
 func (l *Ledger) Verdict(key Key) Verdict {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r := l.gangs[key]
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.gangs[key].verdict()
+}
+
+func (r *record) verdict() Verdict {
 	if r == nil || r.plan != nil || len(r.members) == r.held {
 		return Verdict{}
 	}
@@ -214,6 +218,18 @@ func (l *Ledger) Verdict(key Key) Verdict {
 		return Verdict{}
 	}
 	v.Partial = r.claim().fault == "" && !r.isReady()
+	return v
+}
+
+// VerdictForAll returns what the gang's members are to be told now, and who they are.
+func (l *Ledger) VerdictForAll(key Key) Verdict {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.gangs[key]
+	v := r.verdict()
+	if v.Reason == "" {
+		return v
+	}
 	leader := r.lead()
 	v.Members = append(make([]*corev1.Pod, 0, len(r.members)-r.held), leader)
 	for _, m := range r.members {

@@ -131,7 +131,7 @@ func (t *teller) next(ctx context.Context) bool {
 
 // tell tells members of one gang. It comes back for the rest, and later to look again.
 func (t *teller) tell(ctx context.Context, key gang.Key) {
-	v := t.ledger.Verdict(key)
+	v := t.ledger.VerdictForAll(key)
 	g := t.begin(key, &v)
 	if g == nil {
 		return

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/muster-batch/muster/plugins/plugintest"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // later returns a pod that comes after all gangs of a test; it has a deadline unless that is 0.
@@ -27,7 +28,7 @@ func TestGangThatIsNextIsNotOvertakenForEver(t *testing.T) {
 	c := plugintest.Start(t, plugintest.Node("a", 4), plugintest.Node("b", 4))
 	c.CreatePods(later("long", 4, 3600), later("short", 3, 60))
 	c.AwaitBound("long", "short")
-	members := plugintest.Gang("g", 2, 4)
+	members := annotated(plugintest.Gang("g", 2, 4), batchmeta.Rank, "0001") // its queue says that it is next
 	c.CreatePods(members...)
 	c.AwaitUnschedulable("gang g: 0 of 2 members fit", plugintest.Names(members)...)
 	forever := awaitKept(c)
@@ -59,7 +60,7 @@ func awaitKept(c *plugintest.Cluster) string {
 
 func TestNothingIsKeptFromPlainWorkWhenNoGangWaits(t *testing.T) {
 	c := plugintest.Start(t, plugintest.Node("a", 4))
-	members := plugintest.Gang("larger-than-all", 2, 4)
+	members := annotated(plugintest.Gang("larger-than-all", 2, 4), batchmeta.Rank, "0001")
 	c.CreatePods(members...)
 	c.AwaitUnschedulable("1 of 2 members fit", plugintest.Names(members)...)
 	c.CreatePods(later("single", 4, 0))

@@ -117,8 +117,7 @@ func checkJob(rt *rapid.T, job batch.Job) {
 	if job.CountedAttempts() > job.MaxAttempts() {
 		rt.Fatalf("%d attempts of %d", job.CountedAttempts(), job.MaxAttempts())
 	}
-	if n := len(job.Attempts); n > 0 && job.Attempts[n-1].Preempted && job.Status == batch.StatusFailed && job.Stop == nil &&
-		job.StoppedAt.Equal(job.Attempts[n-1].StoppedAt) {
+	if job.Status == batch.StatusFailed && job.Stop == nil && job.StatusReason == ReasonPreempted {
 		rt.Fatal("FAILED for being preempted")
 	}
 	if job.Current != nil && (job.Current.Number != len(job.Attempts)+1 || job.Status.IsTerminal() || job.IsArray()) {
