@@ -16,8 +16,9 @@ const Name = "GangPack"
 
 // GangPack scores nodes by how full they get and binds pods.
 type GangPack struct {
-	client clientset.Interface
-	nodes  corelisters.NodeLister
+	client  clientset.Interface
+	nodes   corelisters.NodeLister
+	binding chan struct{} // has one for each Binding that is being written
 }
 
 var (
@@ -28,10 +29,11 @@ var (
 
 // New is the plugin's factory.
 func New(_ context.Context, _ runtime.Object, handle framework.Handle) (framework.Plugin, error) {
-	return &GangPack{
-		client: handle.ClientSet(),
-		nodes:  handle.SharedInformerFactory().Core().V1().Nodes().Lister(),
-	}, nil
+	return newGangPack(handle.ClientSet(), handle.SharedInformerFactory().Core().V1().Nodes().Lister()), nil
+}
+
+func newGangPack(client clientset.Interface, nodes corelisters.NodeLister) *GangPack {
+	return &GangPack{client: client, nodes: nodes, binding: make(chan struct{}, bindsAtOnce)}
 }
 
 // Name returns the plugin's name.

@@ -74,7 +74,7 @@ func newForTest(t *testing.T) (*GangPack, *fake.Clientset) {
 	if err := nodes.Informer().GetStore().Add(st.MakeNode().Name("n").UID("uid-of-n").Obj()); err != nil {
 		t.Fatal(err)
 	}
-	return &GangPack{client: client, nodes: nodes.Lister()}, client
+	return newGangPack(client, nodes.Lister()), client
 }
 
 func TestBindCarriesTheNodesUID(t *testing.T) {

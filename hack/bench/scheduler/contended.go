@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sort"
 	"time"
 )
 
@@ -172,15 +173,17 @@ func (k *contention) took() time.Duration {
 	return last.Sub(k.began)
 }
 
-// held is the most pods that had room at a sample and whose gang was not whole soon after: as long as it takes to write
-// the bindings of a gang that has been placed.
+// held is the most pods that had room at a sample although their gang was not placed: it was not whole soon after. Soon is
+// what the API server may need to write the bindings that were under way.
 func (k *contention) held() (most, samples int) {
-	const soon = 5 * time.Second
+	const soon, perBinding = 5 * time.Second, 10 * time.Millisecond
 	whole := k.whole()
 	for _, s := range k.samples {
+		bound := sort.Search(len(k.bindings), func(i int) bool { return k.bindings[i].at.After(s.at) })
+		by := s.at.Add(soon + time.Duration(s.pods-bound)*perBinding)
 		placed := 0
 		for _, g := range k.workload.gangs {
-			if at, ok := whole[g.name]; ok && at.Before(s.at.Add(soon)) {
+			if at, ok := whole[g.name]; ok && at.Before(by) {
 				placed += g.size
 			}
 		}

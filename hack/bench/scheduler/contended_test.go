@@ -32,9 +32,9 @@ func TestContention(t *testing.T) {
 			samples:    []sample{{after(0.5), 3}, {after(2.5), 3}},
 			wantPlaced: 1,
 		},
-		"what is assumed for long before it is bound was held": {
-			bindings:   []binding{{"a", after(19)}, {"a", after(20)}, {"b", after(19)}, {"b", after(20)}},
-			samples:    []sample{{after(1), 1}, {after(18), 4}},
+		"what has room long before the rest of its gang was held": {
+			bindings:   []binding{{"b", after(1)}, {"b", after(2)}, {"a", after(19)}, {"a", after(20)}},
+			samples:    []sample{{after(3), 3}, {after(18), 4}},
 			wantPlaced: 2, wantHeld: 1,
 		},
 	}

@@ -21,7 +21,7 @@
 //	gangs      gangs of 8 to 5,000 that all fit
 //	topology   gangs that must be in one zone, beside the same gangs that need not
 //	contended  gangs of 8 to 512 for twice the room there is: when the last gang that has room is placed, and at each
-//	           second how many pods have room in the scheduler's eyes whose gang is not whole within five seconds
+//	           second how many pods have room in the scheduler's eyes whose gang is not whole soon after
 //	hopeless   a gang that fits, behind 1,000 that cannot: while they wait, and when something happens that wakes gangs
 //
 // perf is a module of its own, so that nothing else has to compile Kubernetes' test packages.

@@ -2,8 +2,6 @@
 
 package main
 
-import "time"
-
 // sizes is how much a run places.
 type sizes struct {
 	plainNodes, plainPods int
@@ -16,7 +14,6 @@ type sizes struct {
 	topologyGangs         int // of a hundred each
 	topologyRounds        int
 	contendedTimes        int // how often each size of gang has room
-	contendedPatience     time.Duration
 	hopelessGangs         int
 	refereeNodes          int
 	refereePods           int
@@ -30,9 +27,9 @@ var full = sizes{
 	plainNodes: 5000, plainPods: 10_000, plainRounds: 2,
 	gangNodes: []int{1000, 5000}, gangSizes: []int{8, 64, 512, 5000}, gangPods: 5120, peerGangSize: 512,
 	topologyNodes: 1000, topologyGangs: 40, topologyRounds: 2,
-	contendedTimes: 4, contendedPatience: 4 * time.Minute,
-	hopelessGangs: 1000,
-	refereeNodes:  5000, refereePods: 10_000,
+	contendedTimes: 4,
+	hopelessGangs:  1000,
+	refereeNodes:   5000, refereePods: 10_000,
 	refereeGangs: 10, refereeGangSize: 500, refereeGangNodes: 1000,
 }
 
@@ -41,7 +38,7 @@ var brief = sizes{
 	plainNodes: 1000, plainPods: 2000, plainRounds: 1,
 	gangNodes: []int{1000}, gangSizes: []int{8, 512}, gangPods: 2048, peerGangSize: 512,
 	topologyNodes: 500, topologyGangs: 12, topologyRounds: 1,
-	contendedTimes: 1, contendedPatience: time.Minute,
-	hopelessGangs: 1000,
-	refereeGangs:  4, refereeGangSize: 500, refereeGangNodes: 500,
+	contendedTimes: 2,
+	hopelessGangs:  1000,
+	refereeGangs:   4, refereeGangSize: 500, refereeGangNodes: 500,
 }
