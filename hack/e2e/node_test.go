@@ -116,9 +116,6 @@ func (s *site) awaitNothingOf(t *testing.T, id string) {
 	})
 }
 
-// maxApart is less than what a kubelet takes to try again by itself.
-const maxApart = 8 * time.Second
-
 // Pods with addresses of their own have none before their node has made them one: the other nodes' containers wait for it.
 // A worker that fails changes nothing but its own state.
 func TestNodesHaveAddressesOfTheirOwn(t *testing.T) {
@@ -134,9 +131,6 @@ func TestNodesHaveAddressesOfTheirOwn(t *testing.T) {
 	}
 	apart := time.Duration(aws.ToInt64(worker.StartedAt)-aws.ToInt64(main.StartedAt)) * time.Millisecond
 	t.Logf("the worker started %v after the main node", apart)
-	if apart > maxApart {
-		t.Errorf("the worker started %v after the main node, more than %v", apart, maxApart)
-	}
 	w.release(t)
 	s.awaitStatus(t, id, long, types.JobStatusSucceeded)
 	if diff := cmp.Diff(w.lines(t, "own"), w.lines(t, "told")); diff != "" {
