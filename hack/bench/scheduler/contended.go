@@ -44,18 +44,20 @@ func (b *bench) contended(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	theirs, err := b.contend(ctx, coscheduling, max(90*time.Second, mine.took()*6)) // then it is clear
-	if err != nil {
-		return err
-	}
 	placed, room := mine.placed()
 	held, samples := mine.held()
 	b.results.add("contended placed", fmt.Sprintf("%d gangs of 8 to 512, room for half", len(mine.workload.gangs)),
 		float64(placed)/float64(placed+room), "%d gangs placed, room left for %d", placed, room)
-	theirPlaced, theirRoom := theirs.placed()
-	note := fmt.Sprintf("%s; coscheduling %s", mine.times(), theirs.times())
+	b.results.add("contended held", "pods' room, at most", float64(held), "%d samples", samples)
+	theirs, err := b.contend(ctx, coscheduling, max(90*time.Second, mine.took()*6)) // then it is clear
+	if err != nil {
+		return err
+	}
+	theirHeld, _ := theirs.held()
+	note := fmt.Sprintf("%s; coscheduling %s, %d held", mine.times(), theirs.times(), theirHeld)
 	if !theirs.settled {
-		note += fmt.Sprintf(" and not done: %d gangs placed, room left for %d", theirPlaced, theirRoom)
+		placed, room := theirs.placed()
+		note += fmt.Sprintf(" and not done: %d gangs placed, room left for %d", placed, room)
 	}
 	what, sooner := "the last gang that has room, once all have arrived", theirs.took().Seconds()/mine.took().Seconds()
 	if b.sizes.contendedTimes >= full.contendedTimes {
@@ -63,9 +65,6 @@ func (b *bench) contended(ctx context.Context) error {
 	} else { // the fewer gangs, the less they are in each other's way
 		b.results.info("contended sooner: "+what, sooner, "%s", note)
 	}
-	b.results.add("contended held", "pods' room, at most", float64(held), "%d samples", samples)
-	theirHeld, _ := theirs.held()
-	b.results.info("contended held by coscheduling: pods' room, at most", float64(theirHeld), "")
 	return nil
 }
 

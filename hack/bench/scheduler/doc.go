@@ -15,7 +15,7 @@
 //     what it watches, deciding, binding, writing events, collecting garbage.
 //
 // The sides: stock and coscheduling are one program (perf/peers), with kube-scheduler's default configuration and with
-// the one that scheduler-plugins publishes; ours is the batch-scheduler that is shipped, with its built-in configuration.
+// the one in coscheduling's README; ours is the batch-scheduler that is shipped, with its built-in configuration.
 //
 //	plain      pods of no gang
 //	gangs      gangs of 8 to 5,000 that all fit

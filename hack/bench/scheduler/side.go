@@ -32,7 +32,7 @@ apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
 `
 
-// coschedulingConfiguration is the one that scheduler-plugins publishes for coscheduling.
+// coschedulingConfiguration is the one in coscheduling's README: its arguments have their defaults, as everybody's do here.
 const coschedulingConfiguration = stockConfiguration + `
 profiles:
   - schedulerName: default-scheduler
@@ -42,10 +42,6 @@ profiles:
       queueSort:
         enabled: [{name: Coscheduling}]
         disabled: [{name: "*"}]
-    pluginConfig:
-      - name: Coscheduling
-        args:
-          permitWaitingTimeSeconds: 10
 `
 
 var (
