@@ -88,6 +88,9 @@ type Config struct {
 	// 0: the head of a queue is not overtaken.
 	Backfill    int
 	BackfillFor time.Duration
+	// HeadRoom is how long at first the head of a queue keeps what is left of an environment from the queues behind its own;
+	// see keepsRoom. Default 0: it does not.
+	HeadRoom time.Duration
 	// CapacityBackoff is how long a job is not admitted again to an environment in which no node could be launched for it,
 	// while there is another. Default 5 minutes.
 	CapacityBackoff time.Duration

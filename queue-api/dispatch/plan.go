@@ -38,7 +38,11 @@ func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, r *rou
 		d: d, queue: q, round: r, short: shortages{}, told: map[string]bool{}, skips: d.cfg.Skips, readings: map[string]*reading{},
 	}
 	budgets := r.budgetsOf(q)
-	defer r.lend(q, budgets)()
+	giveBack := r.lend(q, budgets)
+	defer func() {
+		giveBack()
+		d.keepRoom(q, r)
+	}()
 	order, usable, err := p.order(ctx, budgets)
 	if err != nil {
 		return err

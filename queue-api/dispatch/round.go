@@ -46,7 +46,7 @@ func (d *Dispatcher) newRound(ctx context.Context) (*round, error) {
 	}
 	// AWS Batch: higher priority first.
 	slices.SortStableFunc(r.order, func(a, b batch.JobQueue) int {
-		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), before(d.heads[a.Number], d.heads[b.Number]), cmp.Compare(a.Name, b.Name))
 	})
 	fair := false
 	for _, q := range queues {

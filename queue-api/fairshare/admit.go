@@ -43,6 +43,8 @@ type Verdict struct {
 type Head struct {
 	JobID string    // empty if there is none
 	Since time.Time // when it first did
+	// Environment is the first that could hold it once there is room; empty if it waits for its queue's own share instead.
+	Environment string
 }
 
 // Options tune Admit. The zero value is a strict head and no bounds.
@@ -129,7 +131,7 @@ func (a *admission) judge(job batch.Job) Verdict {
 	case !a.couldFit(milli, budgets):
 		v.Blocked = ReasonMaxResource
 	case a.head.JobID == "":
-		a.head = Head{JobID: job.ID, Since: a.opts.Now}
+		a.head = Head{JobID: job.ID, Since: a.opts.Now, Environment: a.waitsFor(milli, budgets)}
 		if a.opts.Head.JobID == job.ID {
 			a.head.Since = a.opts.Head.Since
 		}
@@ -167,6 +169,19 @@ func (a *admission) firstFit(milli int64, budgets []*Budget) *Budget {
 		}
 	}
 	return nil
+}
+
+// waitsFor is the environment that a job which does not fit now waits for room in.
+func (a *admission) waitsFor(milli int64, budgets []*Budget) string {
+	if a.opts.Usable != nil && !a.opts.Usable.Holds(milli) {
+		return ""
+	}
+	for _, b := range budgets {
+		if b.Accepts && b.couldHold(milli) {
+			return b.Name
+		}
+	}
+	return ""
 }
 
 func (a *admission) couldFit(milli int64, budgets []*Budget) bool {

@@ -19,7 +19,7 @@ func TestBackfill(t *testing.T) {
 	t.Parallel()
 	now := start.Add(time.Hour)
 	jobs := []batch.Job{job("large", 3000), job("s1", 500), job("mid", 2500), job("s2", 500), job("s3", 500)}
-	since := func(ago time.Duration) Head { return Head{JobID: "large", Since: now.Add(-ago)} }
+	since := func(ago time.Duration) Head { return Head{JobID: "large", Since: now.Add(-ago), Environment: "x"} }
 	cases := map[string]struct {
 		opts     Options
 		want     []string
@@ -30,9 +30,9 @@ func TestBackfill(t *testing.T) {
 		"what does not fit is passed":               {Options{Backfill: 3, BackfillFor: time.Minute}, []string{"s1", "s2"}, since(0)},
 		"not once the head was held up too long":    {Options{Backfill: 3, BackfillFor: time.Minute, Head: since(time.Minute)}, nil, since(time.Minute)},
 		"until then its time goes on":               {Options{Backfill: 3, BackfillFor: time.Minute, Head: since(59 * time.Second)}, []string{"s1", "s2"}, since(59 * time.Second)},
-		"another head has a time of its own":        {Options{Backfill: 3, BackfillFor: time.Minute, Head: Head{"gone", start}}, []string{"s1", "s2"}, since(0)},
+		"another head has a time of its own":        {Options{Backfill: 3, BackfillFor: time.Minute, Head: Head{JobID: "gone", Since: start}}, []string{"s1", "s2"}, since(0)},
 		"no more than the limit":                    {Options{Backfill: 9, BackfillFor: time.Minute, Limit: 2}, []string{"s1", "s2"}, since(0)},
-		"no more than what the queue may hold":      {Options{Backfill: 9, BackfillFor: time.Minute, Usable: &Budget{Accepts: true, Milli: 600, MaxMilli: 9000}}, []string{"s1"}, since(0)},
+		"no more than what the queue may hold":      {Options{Backfill: 9, BackfillFor: time.Minute, Usable: &Budget{Accepts: true, Milli: 600, MaxMilli: 9000}}, []string{"s1"}, Head{JobID: "large", Since: now}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -64,7 +64,7 @@ func (o *options) service() (controlplane.Config, error) {
 func (o *options) dispatcher() (dispatch.Config, error) {
 	pod, err := o.pod()
 	pod.MaxNodes = o.maxNodes
-	return dispatch.Config{Pod: pod, Backfill: o.backfill, BackfillFor: o.backfillFor}, err
+	return dispatch.Config{Pod: pod, Backfill: o.backfill, BackfillFor: o.backfillFor, HeadRoom: o.headRoom}, err
 }
 
 // apiOptions are the API's.
@@ -211,16 +211,19 @@ func (o *limitOptions) validate() error {
 type dispatchOptions struct {
 	backfill    int
 	backfillFor time.Duration
+	headRoom    time.Duration
 }
 
 func (o *dispatchOptions) addFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&o.backfill, "backfill", 0, "How many jobs behind the head of a queue may be tried while it does not fit; 0 holds all of them back.")
 	fs.DurationVar(&o.backfillFor, "backfill-for", 10*time.Minute, "For how long a head that does not fit may be overtaken; then it holds the others back.")
+	fs.DurationVar(&o.headRoom, "head-room", 10*time.Minute,
+		"For how long at first a head that does not fit keeps what is left of an environment from queues of lower priority; 0 never does.")
 }
 
 func (o *dispatchOptions) validate() error {
-	if o.backfill < 0 || o.backfillFor < 0 {
-		return errors.New("--backfill and --backfill-for must not be negative")
+	if o.backfill < 0 || o.backfillFor < 0 || o.headRoom < 0 {
+		return errors.New("--backfill, --backfill-for and --head-room must not be negative")
 	}
 	return nil
 }

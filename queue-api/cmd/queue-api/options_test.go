@@ -48,6 +48,7 @@ func TestValidate(t *testing.T) {
 		"a volume is a claim or an NFS server":       {[]string{"--efs-volume=fs-1=http://x"}, "--efs-volume"},
 		"heads may be overtaken":                     {[]string{"--backfill=10", "--backfill-for=1h"}, ""},
 		"a head cannot be overtaken a negative time": {[]string{"--backfill-for=-1s"}, "--backfill"},
+		"a head cannot keep room a negative time":    {[]string{"--head-room=-1s"}, "--head-room"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
