@@ -4,7 +4,9 @@ package ec2fake
 
 import (
 	"cmp"
+	"encoding/base64"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"sync"
@@ -14,11 +16,16 @@ import (
 
 // Config is what a Cloud is made of. Zero values mean the defaults.
 type Config struct {
-	Cluster string   // of EKS; "muster"
-	Zones   []string // each with a subnet of its own, subnet-<zone>; us-east-1a, b and c
-	Types   []instancetype.Type
+	Cluster string // of EKS; "muster"
+	// Endpoint and CertificateAuthority, base64 of PEM, are the cluster's; https://cluster.example and none that is real.
+	Endpoint             string
+	CertificateAuthority string
+	Zones                []string // each with a subnet of its own, subnet-<zone>; us-east-1a, b and c
+	Types                []instancetype.Type
 	// PageSize is the most that a page has, whatever is asked for; no limit if zero.
 	PageSize int
+	// Seed is what chances follow from.
+	Seed uint64
 	// Launched and Ended are called for each instance, so that a test can make its node come and go. They may be nil.
 	Launched func(Instance)
 	Ended    func(Instance)
@@ -38,7 +45,7 @@ type Instance struct {
 	Capacity string
 	Image    string
 	UserData string // decoded
-	State    string // pending, running or terminated
+	State    string // pending, running, shutting-down or terminated
 	MaxPrice string
 	Tags     map[string]string
 	hidden   int // how many more lists lack it
@@ -62,15 +69,21 @@ type Cloud struct {
 	stock     map[Pool]int
 	quota     int // vCPUs; negative for none
 	fleets    map[string]fleetReply
+	outages   []Outage
+	struck    map[Pool]bool // by an outage, in the call of CreateFleet that is being answered
+	random    *rand.Rand
 	faults    []*Fault
 	calls     map[string]int
 	hideNew   int
 	serial    int
+	// fleetCalls is how many calls of CreateFleet were decided: repeated ones are not.
+	fleetCalls int
 }
 
 // New makes a cloud with unlimited stock and nothing in it.
 func New(cfg Config) *Cloud {
-	cfg.Cluster = cmp.Or(cfg.Cluster, "muster")
+	cfg.Cluster, cfg.Endpoint = cmp.Or(cfg.Cluster, "muster"), cmp.Or(cfg.Endpoint, "https://cluster.example")
+	cfg.CertificateAuthority = cmp.Or(cfg.CertificateAuthority, base64.StdEncoding.EncodeToString([]byte("certificate")))
 	if len(cfg.Zones) == 0 {
 		cfg.Zones = []string{"us-east-1a", "us-east-1b", "us-east-1c"}
 	}
@@ -79,7 +92,7 @@ func New(cfg Config) *Cloud {
 	}
 	return &Cloud{
 		cfg: cfg, instances: map[string]*Instance{}, templates: map[string]*Template{}, stock: map[Pool]int{}, quota: -1,
-		fleets: map[string]fleetReply{}, calls: map[string]int{},
+		fleets: map[string]fleetReply{}, calls: map[string]int{}, random: rand.New(rand.NewPCG(cfg.Seed, 0)),
 	}
 }
 
@@ -131,15 +144,18 @@ func (c *Cloud) Reclaim(id string) {
 	c.told(i)
 }
 
-// Instances are those that are not terminated, oldest first.
+// Instances are those that are not on their way out, oldest first.
 func (c *Cloud) Instances() []Instance {
+	return slices.DeleteFunc(c.History(), func(i Instance) bool { return i.isGone() })
+}
+
+// History are all instances that there ever were, oldest first.
+func (c *Cloud) History() []Instance {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var out []Instance
 	for _, i := range c.sorted() {
-		if i.State != terminated {
-			out = append(out, *i)
-		}
+		out = append(out, *i)
 	}
 	return out
 }
@@ -195,10 +211,10 @@ func (c *Cloud) nextID(kind string) string {
 // end ends an instance and gives back its place in the stock. It returns nil if there is none. It is called with mu held.
 func (c *Cloud) end(id string) *Instance {
 	i := c.instances[id]
-	if i == nil || i.State == terminated {
+	if i == nil || i.isGone() {
 		return nil
 	}
-	i.State = terminated
+	i.State = shuttingDown
 	for _, p := range poolsOf(i.Type, i.Zone, i.Capacity) {
 		if _, limited := c.stock[p]; limited {
 			c.stock[p]++
@@ -222,7 +238,13 @@ func poolsOf(instanceType, zone, capacity string) [4]Pool {
 	}
 }
 
-const terminated = "terminated"
+// The states at the end. What an instance costs, and the stock that it takes, ends with the first.
+const (
+	shuttingDown = "shutting-down"
+	terminated   = "terminated"
+)
+
+func (i *Instance) isGone() bool { return i.State == shuttingDown || i.State == terminated }
 
 func atoi(s string) int {
 	n, _ := strconv.Atoi(s) // what is no number was not sent

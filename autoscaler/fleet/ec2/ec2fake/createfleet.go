@@ -68,6 +68,7 @@ func (c *Cloud) createFleet(p *node) (any, error) {
 		c.mu.Unlock()
 		return nil, err
 	}
+	c.strike(o)
 	reply, launched := c.fulfil(o)
 	c.fleets[token] = fleetReply{request, reply}
 	c.mu.Unlock()
@@ -206,6 +207,9 @@ const unlimited = 1 << 30
 
 // room is how many instances the pools of an override have left.
 func (c *Cloud) room(v *override, capacity string) int {
+	if c.struck[Pool{v.Type, v.Zone, capacity}] {
+		return 0
+	}
 	left := unlimited
 	for _, p := range poolsOf(v.Type, v.Zone, capacity) {
 		if n, limited := c.stock[p]; limited {
@@ -221,7 +225,7 @@ func (c *Cloud) short(v *override, capacity string) *fleetError {
 	t, _ := c.typeOf(v.Type)
 	used := 0
 	for _, i := range c.instances {
-		if i.State != terminated {
+		if !i.isGone() {
 			other, _ := c.typeOf(i.Type)
 			used += other.VCPUs
 		}

@@ -63,7 +63,7 @@ func (c *Cloud) describeInstances(p *node) (any, error) {
 	return out, nil
 }
 
-// grow lets instances get on by one list: those that are hidden show up, those that are pending run.
+// grow lets instances get on by one list: those that are hidden show up, those that are pending run, those that shut down end.
 func (c *Cloud) grow() {
 	for _, i := range c.instances {
 		switch {
@@ -71,6 +71,8 @@ func (c *Cloud) grow() {
 			i.hidden--
 		case i.State == "pending":
 			i.State = "running"
+		case i.State == shuttingDown:
+			i.State = terminated
 		}
 	}
 }

@@ -4,7 +4,6 @@ package ec2fake
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
@@ -34,7 +33,7 @@ func (c *Cloud) getParameter(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(`{"__type":"ParameterNotFound","message":"there is no such parameter"}`))
 		return
 	}
-	c.fault("GetParameter")
+	c.fault("GetParameter", false)
 	writeJSON(w, map[string]any{"Parameter": map[string]any{"Name": in.Name, "Value": ImageOf(in.Name)}})
 }
 
@@ -45,7 +44,7 @@ func ImageOf(parameter string) string {
 }
 
 func (c *Cloud) describeCluster(w http.ResponseWriter, name string) {
-	c.fault("DescribeCluster")
+	c.fault("DescribeCluster", false)
 	if name != c.cfg.Cluster {
 		w.Header().Set("X-Amzn-Errortype", "ResourceNotFoundException")
 		w.WriteHeader(http.StatusNotFound)
@@ -53,8 +52,8 @@ func (c *Cloud) describeCluster(w http.ResponseWriter, name string) {
 		return
 	}
 	writeJSON(w, map[string]any{"cluster": map[string]any{
-		"name": name, "endpoint": "https://cluster.example", "version": Version,
-		"certificateAuthority":    map[string]any{"data": base64.StdEncoding.EncodeToString([]byte("certificate"))},
+		"name": name, "endpoint": c.cfg.Endpoint, "version": Version,
+		"certificateAuthority":    map[string]any{"data": c.cfg.CertificateAuthority},
 		"kubernetesNetworkConfig": map[string]any{"serviceIpv4Cidr": "10.100.0.0/16"},
 	}})
 }

@@ -14,11 +14,14 @@ type Fault struct {
 	Action string // empty for any
 	Skip   int    // calls that go well before
 	Times  int    // calls that it happens to; 1 if zero
+	Every  int    // it happens to each call of that number, for ever, and Skip and Times do not count
+	Paged  bool   // only to calls for a page after the first
 	// Code is answered and nothing is done, unless it is empty.
 	Code    string
 	Message string
-	// Lost lets the call be done and its reply never arrive.
-	Lost bool
+	// Lost lets the call be done and its reply never arrive; with Hung the caller is not even told so.
+	Lost, Hung bool
+	met        int
 }
 
 // Break lets something go wrong. Faults happen in the order of their making, one at a time.
@@ -30,12 +33,18 @@ func (c *Cloud) Break(f Fault) {
 }
 
 // fault is the one that happens to a call of the action; nil if it goes well.
-func (c *Cloud) fault(action string) *Fault {
+func (c *Cloud) fault(action string, paged bool) *Fault {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls[action]++
 	for i, f := range c.faults {
-		if f.Action != "" && f.Action != action {
+		if f.Action != "" && f.Action != action || f.Paged && !paged {
+			continue
+		}
+		if f.Every > 0 {
+			if f.met++; f.met%f.Every == 0 {
+				return f
+			}
 			continue
 		}
 		if f.Skip > 0 {
@@ -87,7 +96,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	name := r.PostForm.Get("Action")
 	do, known := actions[name]
-	f := c.fault(name)
+	f := c.fault(name, r.PostForm.Get("NextToken") != "")
 	switch {
 	case !known:
 		answer(w, refuse("InvalidAction", "The action "+name+" is not valid for this web service."))
@@ -100,7 +109,10 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out, err := do(c, parse(r.PostForm))
-	if f != nil && f.Lost {
+	if f != nil && f.Hung {
+		<-r.Context().Done() // the caller gives up or dies
+	}
+	if f != nil && (f.Lost || f.Hung) {
 		panic(http.ErrAbortHandler) // the server closes the connection without a word
 	}
 	if err != nil {
