@@ -88,6 +88,22 @@ const (
 	Generation = "muster.sh/generation"
 	// LaunchToken is a node annotation: the launch that made a simulated node, by which a repeated launch finds it.
 	LaunchToken = "muster.sh/launch-token"
+	// Interruption is a node taint (writers: the autoscaler, and batch-node-notices on the node itself): EC2 announced what is to
+	// become of the instance. With the effect NoSchedule no more pods come and those that are there go on; with NoExecute
+	// Kubernetes ends them, because the instance is about to end. Its value is an Interruption… below: what was announced.
+	Interruption = "muster.sh/interruption"
+	// InterruptionDeadline is a node annotation (writers as of Interruption; reader: podwatch): when the instance ends, in RFC
+	// 3339. The node's pods must have ended by then.
+	InterruptionDeadline = "muster.sh/interruption-deadline"
+)
+
+// Values of Interruption.
+const (
+	InterruptionSpot            = "spot"             // EC2 takes a Spot instance back within two minutes
+	InterruptionRebalance       = "rebalance"        // a Spot instance is likelier than others to be taken back
+	InterruptionStateChange     = "state-change"     // the instance is being stopped or ended
+	InterruptionScheduledChange = "scheduled-change" // AWS Health: EC2 will stop, reboot or retire the instance
+	InterruptionMaintenance     = "maintenance"      // the same, as the instance itself was told
 )
 
 // RankClassDigits is how many leading digits of a Rank are its class: those of two jobs are the same if their queues have

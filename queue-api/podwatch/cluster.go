@@ -30,11 +30,15 @@ type Cluster struct {
 	pods   cache.SharedIndexInformer
 	nodes  cache.SharedIndexInformer
 	events cache.SharedIndexInformer
+	gone   goneNodes
 }
 
 var _ Pods = (*Cluster)(nil)
 
-const byJob = "job"
+const (
+	byJob  = "job"
+	byNode = "node"
+)
 
 // NewCluster makes the informers: pods with a job's label, nodes of compute environments, and the autoscaler's Events.
 func NewCluster(client corev1client.CoreV1Interface) (*Cluster, error) {
@@ -43,9 +47,10 @@ func NewCluster(client corev1client.CoreV1Interface) (*Cluster, error) {
 		return cache.NewSharedIndexInformer(source, example, 0, indexers)
 	}
 	jobOf := func(obj any) ([]string, error) { return []string{ownerOf(obj.(*corev1.Pod))}, nil }
+	nodeOf := func(obj any) ([]string, error) { return []string{obj.(*corev1.Pod).Spec.NodeName}, nil }
 	c := &Cluster{
 		client: client,
-		pods: informer("pods", &corev1.Pod{}, cache.Indexers{byJob: jobOf}, func(o *metav1.ListOptions) {
+		pods: informer("pods", &corev1.Pod{}, cache.Indexers{byJob: jobOf, byNode: nodeOf}, func(o *metav1.ListOptions) {
 			o.LabelSelector = batchmeta.JobID
 		}),
 		nodes: informer("nodes", &corev1.Node{}, nil, func(o *metav1.ListOptions) {
@@ -83,10 +88,15 @@ func trimNode(obj any) (any, error) {
 	if !ok {
 		return obj, nil
 	}
-	return &corev1.Node{
+	kept := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: node.Name, ResourceVersion: node.ResourceVersion, Labels: node.Labels},
+		Spec:       corev1.NodeSpec{Taints: node.Spec.Taints},
 		Status:     corev1.NodeStatus{Addresses: node.Status.Addresses},
-	}, nil
+	}
+	if deadline, ok := node.Annotations[batchmeta.InterruptionDeadline]; ok {
+		kept.Annotations = map[string]string{batchmeta.InterruptionDeadline: deadline}
+	}
+	return kept, nil
 }
 
 func trimEvent(obj any) (any, error) {
@@ -99,7 +109,8 @@ func trimEvent(obj any) (any, error) {
 // Run keeps the caches until ctx ends and tells w what changes; ready is called once they are complete.
 func (c *Cluster) Run(ctx context.Context, w *Watcher, ready func()) error {
 	handlers := map[cache.SharedIndexInformer]cache.ResourceEventHandler{
-		c.pods: onChange(w),
+		c.pods:  onChange(w),
+		c.nodes: c.onNodeChange(w),
 		c.events: cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(obj any) { w.ScaleUpFailed(ctx, obj.(*corev1.Event)) },
 			UpdateFunc: func(_, obj any) { w.ScaleUpFailed(ctx, obj.(*corev1.Event)) },

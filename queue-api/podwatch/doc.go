@@ -12,6 +12,9 @@
 // with the main node's address, which is made as soon as the main node's pod has one. A pod of such a job that is lost before
 // it had a node is made again; when all are deleted the job waits again.
 //
+// A node that Kubernetes knows to be out of service takes its pods along at once; one whose end was announced shortens the time
+// that stopped pods have left (host.go).
+//
 // Everything is derived again from pods and jobs at the start and every minute: a missed event heals by itself. A pod whose
 // job is unknown is kept: it may be all that is left of the job.
 package podwatch

@@ -127,9 +127,13 @@ func (w *Watcher) beforeRetry(ctx context.Context, job batch.Job, events []lifec
 	if !job.IsMultiNode() || last < 0 || !w.isRetry(job, events) {
 		return events, nil
 	}
+	members, err := w.members(ctx, job.ID)
+	if err != nil {
+		return nil, err
+	}
 	var running []member
-	for _, m := range current(job, membersOf(w.pods.OfJob(job.ID))) {
-		if m.node != job.MainNode && m.pod.Spec.NodeName != "" && !isFinished(m.pod) {
+	for _, m := range current(job, members) {
+		if m.node != job.MainNode && m.pod.Spec.NodeName != "" && !m.isOver() {
 			running = append(running, m)
 		}
 	}

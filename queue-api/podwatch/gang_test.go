@@ -26,6 +26,8 @@ import (
 // manyPods is a cluster of pods by name, which records what is asked of it. A pod that is deleted stays until it has no
 // finalizer, as in Kubernetes.
 type manyPods struct {
+	onHost
+
 	mu        sync.Mutex // guards what follows
 	pods      map[string]*corev1.Pod
 	stopped   []string

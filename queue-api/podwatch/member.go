@@ -14,9 +14,13 @@ import (
 // member is a pod as what it is to its job.
 type member struct {
 	pod     *corev1.Pod
-	attempt int // from 1
-	node    int // index of a multi-node job's node, else 0
+	attempt int  // from 1
+	node    int  // index of a multi-node job's node, else 0
+	lost    bool // its host is gone, and it had not ended before
 }
+
+// isOver reports whether no container of the pod runs or will run.
+func (m member) isOver() bool { return m.lost || isFinished(m.pod) }
 
 // ownerOf names the job, or the child of an array, whose pod it is; empty if the pod is none of ours.
 func ownerOf(pod *corev1.Pod) string {

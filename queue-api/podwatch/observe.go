@@ -27,7 +27,7 @@ func observe(m member, instanceID string) []lifecycle.Event {
 	if at, ok := startedAt(pod); ok {
 		events = append(events, lifecycle.Started{Attempt: m.attempt, Node: m.node, At: at})
 	}
-	if isFinished(pod) {
+	if m.isOver() {
 		events = append(events, ended(m, instanceID))
 	}
 	return events
@@ -62,7 +62,7 @@ func ended(m member, instanceID string) lifecycle.Ended {
 		Attempt:        m.attempt,
 		Node:           m.node,
 		Succeeded:      succeeded(pod),
-		Lost:           !isPreempted(pod) && (lostHost(pod) || isTakenAway(pod)),
+		Lost:           !isPreempted(pod) && (m.lost || lostHost(pod) || isTakenAway(pod)),
 		StatusReason:   lifecycle.ReasonExited,
 		Containers:     outcomes(pod.Status.ContainerStatuses),
 		InitContainers: outcomes(pod.Status.InitContainerStatuses),
@@ -72,7 +72,7 @@ func ended(m member, instanceID string) lifecycle.Ended {
 	case ev.Succeeded:
 	case isPreempted(pod):
 		ev.Preempted, ev.StatusReason = true, lifecycle.ReasonPreempted
-	case lostHost(pod):
+	case m.lost, lostHost(pod):
 		ev.StatusReason = lifecycle.HostTerminated(instanceID)
 	case !started:
 		ev.StatusReason = lifecycle.ReasonStartFailed

@@ -35,8 +35,16 @@ type Pods interface {
 	Announce(ctx context.Context, main *corev1.Pod) (bool, error)
 	// Nudge has the pod's kubelet look at it again at once.
 	Nudge(ctx context.Context, pod *corev1.Pod, now time.Time) error
+	// HostGone reports whether the machine of a pod's node is known to be gone: whatever the pod's status says, nothing of it
+	// runs any more.
+	HostGone(pod *corev1.Pod) bool
+	// HostEnds is when the machine of a node will end, as was announced; zero if nothing was.
+	HostEnds(node string) time.Time
 	// Stop deletes the pod with its grace period.
 	Stop(ctx context.Context, pod *corev1.Pod) error
+	// StopWithin deletes the pod with a grace period of whole seconds, also one that is being deleted with a longer one. Without
+	// any, nobody waits for its host.
+	StopWithin(ctx context.Context, pod *corev1.Pod, grace time.Duration) error
 	// Release removes the tracking finalizer.
 	Release(ctx context.Context, pod *corev1.Pod) error
 }
@@ -44,7 +52,11 @@ type Pods interface {
 // settle brings one job and its pods in line. It returns when to look again, 0 for when something changes.
 func (w *Watcher) settle(ctx context.Context, id string) (time.Duration, error) {
 	lost := w.notes.takeLost(id)
-	again, err := w.settleMembers(ctx, id, membersOf(w.pods.OfJob(id)), lost)
+	members, err := w.members(ctx, id)
+	var again time.Duration
+	if err == nil {
+		again, err = w.settleMembers(ctx, id, members, lost)
+	}
 	if err != nil && lost {
 		w.notes.setLost(id)
 	}
@@ -213,15 +225,18 @@ func (w *Watcher) tend(ctx context.Context, job batch.Job, members []member) (ti
 }
 
 func (w *Watcher) tendOne(ctx context.Context, job batch.Job, m member) (time.Duration, error) {
+	if err := w.shorten(ctx, m); err != nil {
+		return 0, err
+	}
 	if !isMine(job, m.attempt) || isReplaced(job, m) {
-		return w.retire(ctx, m.pod)
+		return w.retire(ctx, m)
 	}
 	if job.IsMultiNode() && m.node >= len(job.Current.Nodes) || m.node < 0 {
 		return 0, nil // not a pod of ours
 	}
 	n := nodeOf(job, m.node)
 	if n.Status.IsTerminal() { // the others go on
-		return w.retire(ctx, m.pod)
+		return w.retire(ctx, m)
 	}
 	isToStop := job.Stop != nil || job.Current.StatusReason != "" || n.StatusReason != "" || isDecided(m.pod)
 	if isToStop && m.pod.DeletionTimestamp == nil {
@@ -231,7 +246,11 @@ func (w *Watcher) tendOne(ctx context.Context, job batch.Job, m member) (time.Du
 }
 
 // retire ends a pod whose part is over: stopped if it still runs, released once its end is known, deleted after a while.
-func (w *Watcher) retire(ctx context.Context, pod *corev1.Pod) (time.Duration, error) {
+func (w *Watcher) retire(ctx context.Context, m member) (time.Duration, error) {
+	pod := m.pod
+	if m.lost {
+		return 0, w.bury(ctx, pod)
+	}
 	if !isFinished(pod) && pod.Spec.NodeName != "" {
 		if pod.DeletionTimestamp == nil {
 			return 0, w.pods.Stop(ctx, pod)

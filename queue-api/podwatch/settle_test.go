@@ -23,6 +23,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // onePod is a cluster with at most one pod, which records what is asked of it.
 type onePod struct {
+	onHost
+
 	pod      *corev1.Pod
 	stopped  int
 	released int
