@@ -31,6 +31,11 @@ type ComputeEnvironment struct {
 	// ComputeResources and UpdatePolicy are as sent, updates merged.
 	ComputeResources json.RawMessage `json:",omitempty"`
 	UpdatePolicy     json.RawMessage `json:",omitempty"`
+	// Generation goes up with each infrastructure update, which replaces the nodes of earlier ones; 0 stands for 1, the first.
+	Generation int `json:",omitempty"`
+	// ImageGeneration is the generation that was the last to take up the newest machine image.
+	// Invariant: at most Generation.
+	ImageGeneration int `json:",omitempty"`
 }
 
 // EKSConfiguration is where an environment's pods live.

@@ -84,8 +84,12 @@ const (
 	CapacityType = "muster.sh/capacity-type"
 	// NodeGroup is a node label: the autoscaler's node group.
 	NodeGroup = "muster.sh/node-group"
-	// Generation is a node label: the generation of the environment's template that launched the node.
+	// Generation is a node label: the generation of the environment's infrastructure that the node was launched as, a number
+	// from 1. Readers ask IsOutdated.
 	Generation = "muster.sh/generation"
+	// Outdated is the key of a node taint (writer: the autoscaler): the node is of an older generation than its environment.
+	// With effect NoSchedule it takes no new Batch pods, which do not tolerate it; with NoExecute those that it has are ended.
+	Outdated = "muster.sh/outdated"
 	// LaunchToken is a node annotation: the launch that made a simulated node, by which a repeated launch finds it.
 	LaunchToken = "muster.sh/launch-token"
 	// Interruption is a node taint (writers: the autoscaler, and batch-node-notices on the node itself): EC2 announced what is to

@@ -5,9 +5,12 @@ package controlplane
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"strconv"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // newEnvironment makes the record of a request that passed its checks; the UUID is the caller's.
@@ -49,7 +52,7 @@ func environmentDetail(scope batch.Scope, e *batch.ComputeEnvironment) (awsapi.C
 		ComputeEnvironmentName:     &e.Name,
 		ComputeEnvironmentArn:      new(scope.ARN(batch.ARNComputeEnvironment, e.Name)),
 		UnmanagedvCpus:             e.UnmanagedvCPUs,
-		Tags:                       orEmptyMap(e.Tags),
+		Tags:                       environmentTags(e),
 		Type:                       &e.Type,
 		State:                      new(string(e.State)),
 		Status:                     new(string(e.Status)),
@@ -74,6 +77,19 @@ func environmentDetail(scope batch.Scope, e *batch.ComputeEnvironment) (awsapi.C
 		}
 	}
 	return d, nil
+}
+
+// environmentTags are the user's and, after an infrastructure update, ours for the autoscaler.
+func environmentTags(e *batch.ComputeEnvironment) map[string]string {
+	if e.Generation <= 1 {
+		return orEmptyMap(e.Tags)
+	}
+	tags := map[string]string{batchmeta.GenerationTag: strconv.Itoa(e.Generation)}
+	if e.ImageGeneration > 1 {
+		tags[batchmeta.ImageGenerationTag] = strconv.Itoa(e.ImageGeneration)
+	}
+	maps.Copy(tags, e.Tags)
+	return tags
 }
 
 // resourcesDetail echoes compute resources and shows the defaults of minvCpus and desiredvCpus, as AWS Batch does but

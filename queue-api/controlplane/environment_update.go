@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
@@ -74,7 +75,27 @@ func updateResources(e *batch.ComputeEnvironment, u *awsapi.ComputeResourceUpdat
 	if err := checkResources(&r, e.EKS != nil); err != nil {
 		return err
 	}
+	startGeneration(e, &before, &r, value(u.UpdateToLatestImageVersion))
 	return storeResources(e, &r)
+}
+
+// startGeneration begins an infrastructure update, by which the nodes of all earlier generations are replaced. AWS Batch:
+// what asks for one is a change of anything but minvCpus, maxvCpus, desiredvCpus and scalingPolicy, or
+// updateToLatestImageVersion.
+func startGeneration(e *batch.ComputeEnvironment, before, after *awsapi.ComputeResource, latestImage bool) {
+	if !latestImage && reflect.DeepEqual(infrastructure(*before), infrastructure(*after)) {
+		return
+	}
+	e.Generation = max(e.Generation, 1) + 1
+	if latestImage {
+		e.ImageGeneration = e.Generation
+	}
+}
+
+// infrastructure is what instances are made of.
+func infrastructure(r awsapi.ComputeResource) awsapi.ComputeResource {
+	r.MinvCpus, r.MaxvCpus, r.DesiredvCpus, r.ScalingPolicy = nil, nil, nil, nil
+	return r
 }
 
 // checkInfrastructureUpdate is AWS Batch's rule for updates that replace instances: only with the service-linked role, not

@@ -66,7 +66,8 @@ func (s *Service) DescribeComputeEnvironments(ctx context.Context, call batch.Ca
 	return out, nil
 }
 
-// UpdateComputeEnvironment changes the members given and sets the status UPDATING; the leader makes it VALID again.
+// UpdateComputeEnvironment changes the members given and sets the status UPDATING; the leader makes it VALID again, after an
+// infrastructure update once no node of an earlier generation is left. Unlike AWS Batch, it may be called again meanwhile.
 func (s *Service) UpdateComputeEnvironment(ctx context.Context, call batch.Call, in *awsapi.UpdateComputeEnvironmentRequest) (*awsapi.UpdateComputeEnvironmentResponse, error) {
 	env, err := s.changeEnvironment(ctx, in.ComputeEnvironment, func(e *batch.ComputeEnvironment) error {
 		if e.Status == batch.ResourceDeleting {

@@ -5,9 +5,11 @@ package controlplane
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -189,6 +191,55 @@ func TestUpdateComputeEnvironment(t *testing.T) {
 			r := reply(t, f.DescribeComputeEnvironments, `{}`).ComputeEnvironments[0].ComputeResources
 			if e.MinvCPUs != *r.MinvCpus || e.MaxvCPUs != *r.MaxvCpus || e.Status != batch.ResourceUpdating {
 				t.Errorf("got %d to %d vCPUs, status %s", e.MinvCPUs, e.MaxvCPUs, e.Status)
+			}
+		})
+	}
+}
+
+// Contract 6.6: a scaling update replaces nothing, an infrastructure update all instances.
+func TestUpdateComputeEnvironmentStartsGenerations(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		update   string
+		starts   bool // a generation
+		newImage bool
+	}{
+		"vCPUs":                        {update: `"computeResources":{"minvCpus":1,"maxvCpus":9}`},
+		"the scale-down delay":         {update: `"computeResources":{"scalingPolicy":{"minScaleDownDelayMinutes":20}}`},
+		"the state":                    {update: `"state":"DISABLED"`},
+		"the update policy":            {update: `"updatePolicy":{"terminateJobsOnUpdate":true}`},
+		"what it is already":           {update: `"computeResources":{"maxvCpus":8,"instanceTypes":["c5"],"tags":{"a":"b"}}`},
+		"no newest image":              {update: `"computeResources":{"updateToLatestImageVersion":false}`},
+		"instance types":               {update: `"computeResources":{"instanceTypes":["m5"]}`, starts: true},
+		"tags":                         {update: `"computeResources":{"tags":{"a":"c"}}`, starts: true},
+		"a launch template":            {update: `"computeResources":{"maxvCpus":9,"launchTemplate":{"launchTemplateId":"lt"}}`, starts: true},
+		"the newest image":             {update: `"computeResources":{"updateToLatestImageVersion":true}`, starts: true, newImage: true},
+		"types and the newest image":   {update: `"computeResources":{"instanceTypes":["m5"],"updateToLatestImageVersion":true}`, starts: true, newImage: true},
+		"subnets and a key pair":       {update: `"computeResources":{"subnets":["s2"],"ec2KeyPair":"k"}`, starts: true},
+		"a strategy and what it costs": {update: `"computeResources":{"type":"SPOT","allocationStrategy":"SPOT_CAPACITY_OPTIMIZED","bidPercentage":50}`, starts: true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			ok(t, f.CreateComputeEnvironment, `{"computeEnvironmentName":"ce","type":"MANAGED","tags":{"mine":"1"},"computeResources":{"type":"EC2","maxvCpus":8,
+				"instanceTypes":["c5"],"allocationStrategy":"BEST_FIT_PROGRESSIVE","subnets":["s"],"tags":{"a":"b"}}}`)
+			wantTags := map[string]string{"mine": "1"}
+			for round := range 2 { // the second update gives what is there already, unless it asks for the newest image
+				ok(t, f.UpdateComputeEnvironment, `{"computeEnvironment":"ce",`+tc.update+`}`)
+				if tc.starts && (round == 0 || tc.newImage) {
+					wantTags["aws:muster:generation"] = strconv.Itoa(round + 2)
+				}
+				if tc.newImage {
+					wantTags["aws:muster:image-generation"] = strconv.Itoa(round + 2)
+				}
+				got := reply(t, f.DescribeComputeEnvironments, `{}`).ComputeEnvironments[0].Tags
+				if diff := cmp.Diff(wantTags, got); diff != "" {
+					t.Errorf("tags after update %d mismatch (-want +got):\n%s", round+1, diff)
+				}
+			}
+			if e, _ := f.store.Environment(t.Context(), "ce"); len(e.Tags) != 1 {
+				t.Errorf("the user's tags are %v", e.Tags)
 			}
 		})
 	}

@@ -45,6 +45,9 @@ func (h *house) HasNodes(_ context.Context, uuid string) (bool, error) {
 	return slices.ContainsFunc(h.pods.made, func(p *corev1.Pod) bool { return p.Labels[batchmeta.ComputeEnvironmentUUID] == uuid }), nil
 }
 
+// HasOutdatedNodes implements Cluster.
+func (h *house) HasOutdatedNodes(context.Context, string, int) (bool, error) { return false, nil }
+
 // DeleteUnbound implements Cluster.
 func (h *house) DeleteUnbound(_ context.Context, uuid string) error {
 	h.pods.made = slices.DeleteFunc(h.pods.made, func(p *corev1.Pod) bool {

@@ -45,6 +45,8 @@ type Cluster interface {
 	NamespaceExists(ctx context.Context, name string) (bool, error)
 	// HasNodes tells whether the environment still has nodes; it fails if it cannot tell.
 	HasNodes(ctx context.Context, environmentUUID string) (bool, error)
+	// HasOutdatedNodes tells whether it still has nodes of an earlier generation; it fails if it cannot tell.
+	HasOutdatedNodes(ctx context.Context, environmentUUID string, generation int) (bool, error)
 	// DeleteUnbound deletes the environment's pods that have no node yet.
 	DeleteUnbound(ctx context.Context, environmentUUID string) error
 }
@@ -130,14 +132,19 @@ func (r *Resources) validate(ctx context.Context, e batch.ComputeEnvironment) er
 		return fmt.Errorf("validate compute environment %s: %w", e.Name, err)
 	}
 	status, reason := batch.ResourceValid, reasonHealthy
-	if !ok {
+	switch updating, err := r.isUpdating(ctx, e); {
+	case err != nil:
+		return fmt.Errorf("validate compute environment %s: %w", e.Name, err)
+	case !ok:
 		status, reason = batch.ResourceInvalid, reasonNoNamespace
+	case updating:
+		status = batch.ResourceUpdating
 	}
 	if e.Status == status && e.StatusReason == reason {
 		return nil
 	}
 	_, err = r.store.UpdateEnvironment(ctx, e.Name, func(now *batch.ComputeEnvironment) error {
-		if now.UUID == e.UUID && now.Status != batch.ResourceDeleting {
+		if now.UUID == e.UUID && now.Status != batch.ResourceDeleting && now.Generation == e.Generation {
 			now.Status, now.StatusReason = status, reason
 		}
 		return nil
@@ -146,6 +153,15 @@ func (r *Resources) validate(ctx context.Context, e batch.ComputeEnvironment) er
 		return nil
 	}
 	return err
+}
+
+// isUpdating reports whether an infrastructure update is under way: nodes of an earlier generation are yet to go. Nodes of an
+// unmanaged environment are the admin's.
+func (r *Resources) isUpdating(ctx context.Context, e batch.ComputeEnvironment) (bool, error) {
+	if e.Type != batch.Managed || e.Generation <= 1 {
+		return false, nil
+	}
+	return r.cluster.HasOutdatedNodes(ctx, e.UUID, e.Generation)
 }
 
 // deleteEnvironment forgets an environment once no attempt under way is in it and its nodes are gone; nodes of an unmanaged

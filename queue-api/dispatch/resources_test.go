@@ -13,6 +13,7 @@ import (
 // oneCluster has the namespace jobs and, if nodes is set, nodes of every environment.
 type oneCluster struct {
 	nodes     bool
+	outdated  bool
 	err       error
 	withdrawn []string
 }
@@ -21,6 +22,10 @@ func (c *oneCluster) NamespaceExists(_ context.Context, name string) (bool, erro
 	return name == "jobs", c.err
 }
 func (c *oneCluster) HasNodes(context.Context, string) (bool, error) { return c.nodes, c.err }
+func (c *oneCluster) HasOutdatedNodes(context.Context, string, int) (bool, error) {
+	return c.outdated, c.err
+}
+
 func (c *oneCluster) DeleteUnbound(_ context.Context, uuid string) error {
 	c.withdrawn = append(c.withdrawn, uuid)
 	return nil
@@ -63,6 +68,42 @@ func TestEnvironmentsMoveAlong(t *testing.T) {
 			got, _ := b.store.Environment(t.Context(), "e")
 			if got.Status != tc.wantStatus || got.StatusReason != tc.wantReason {
 				t.Errorf("got %s %q, want %s %q", got.Status, got.StatusReason, tc.wantStatus, tc.wantReason)
+			}
+		})
+	}
+}
+
+func TestAnInfrastructureUpdateEndsWithTheLastOldNode(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		kind       string
+		generation int
+		cluster    oneCluster
+		want       batch.ResourceStatus
+	}{
+		"old nodes are left":              {batch.Managed, 2, oneCluster{outdated: true}, batch.ResourceUpdating},
+		"none is left":                    {batch.Managed, 2, oneCluster{}, batch.ResourceValid},
+		"a scaling update replaces none":  {batch.Managed, 0, oneCluster{outdated: true}, batch.ResourceValid},
+		"nodes of the admin are not ours": {batch.Unmanaged, 2, oneCluster{outdated: true}, batch.ResourceValid},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			err := b.store.CreateEnvironment(t.Context(), batch.ComputeEnvironment{
+				Name: "e", UUID: "u", Type: tc.kind, State: batch.Enabled, Status: batch.ResourceUpdating, Generation: tc.generation,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := NewResources(b.store, &tc.cluster, "jobs", b.clock)
+			for range 2 { // looking again changes nothing
+				if err := r.environments(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got, _ := b.store.Environment(t.Context(), "e"); got.Status != tc.want || got.StatusReason != reasonHealthy || !got.AcceptsWork() {
+				t.Errorf("got %s %q, want %s", got.Status, got.StatusReason, tc.want)
 			}
 		})
 	}

@@ -309,6 +309,19 @@ func (c *Cluster) HasNodes(ctx context.Context, environmentUUID string) (bool, e
 	return len(nodes.Items) > 0, nil
 }
 
+// HasOutdatedNodes tells whether the environment has nodes of a generation before this one; it asks the API server.
+func (c *Cluster) HasOutdatedNodes(ctx context.Context, environmentUUID string, generation int) (bool, error) {
+	nodes, err := c.client.Nodes().List(ctx, metav1.ListOptions{
+		LabelSelector: batchmeta.ComputeEnvironmentUUID + "=" + environmentUUID + "," + batchmeta.Generation,
+	})
+	if err != nil {
+		return false, fmt.Errorf("list nodes: %w", err)
+	}
+	return slices.ContainsFunc(nodes.Items, func(n corev1.Node) bool {
+		return batchmeta.IsOutdated(n.Labels[batchmeta.Generation], generation)
+	}), nil
+}
+
 // DeleteUnbound deletes the environment's pods that have no node yet. A pod that is bound meanwhile is kept: its
 // resourceVersion has changed.
 func (c *Cluster) DeleteUnbound(ctx context.Context, environmentUUID string) error {

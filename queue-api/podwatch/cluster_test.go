@@ -147,3 +147,23 @@ func TestPodsAreFoundByTheirChild(t *testing.T) {
 		}
 	}
 }
+
+func TestHasOutdatedNodes(t *testing.T) {
+	t.Parallel()
+	node := func(name, environment, generation string) *corev1.Node {
+		labels := map[string]string{batchmeta.ComputeEnvironmentUUID: environment, batchmeta.Generation: generation}
+		if generation == "" {
+			delete(labels, batchmeta.Generation) // an admin's
+		}
+		return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+	}
+	c, err := NewCluster(fake.NewClientset(node("a", "u", "2"), node("b", "u", "3"), node("c", "other", "1"), node("d", "u", "")).CoreV1())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for generation, want := range map[int]bool{1: false, 2: false, 3: true, 10: true} {
+		if got, err := c.HasOutdatedNodes(t.Context(), "u", generation); got != want || err != nil {
+			t.Errorf("HasOutdatedNodes of generation %d = %v, %v", generation, got, err)
+		}
+	}
+}
