@@ -2,7 +2,10 @@
 
 package batch
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // Types of compute environments.
 const (
@@ -42,6 +45,14 @@ type ComputeEnvironment struct {
 type EKSConfiguration struct {
 	ClusterARN string
 	Namespace  string
+}
+
+// ClusterName is the last part of the environment's eksClusterArn; empty without one.
+func (e *ComputeEnvironment) ClusterName() string {
+	if e.EKS == nil {
+		return ""
+	}
+	return e.EKS.ClusterARN[strings.LastIndexByte(e.EKS.ClusterARN, '/')+1:]
 }
 
 // AcceptsWork reports whether new attempts may be sent to the environment.

@@ -109,14 +109,17 @@ func (j *Job) IsMultiNode() bool { return j.NumNodes > 0 }
 type Attempt struct {
 	Number             int    // from 1
 	ComputeEnvironment string // name
-	PodName            string
-	PodNamespace       string
-	NodeName           string    // empty until bound
-	InstanceID         string    // of the node; empty until bound
-	AdmittedAt         time.Time `json:",omitzero"`
-	StartedAt          time.Time
-	StoppedAt          time.Time
-	StatusReason       string
+	// Cluster is the ARN of the registered cluster that the attempt's pods are in, as the environment had it when the attempt
+	// was admitted; empty for the home cluster.
+	Cluster      string `json:",omitempty"`
+	PodName      string
+	PodNamespace string
+	NodeName     string    // empty until bound
+	InstanceID   string    // of the node; empty until bound
+	AdmittedAt   time.Time `json:",omitzero"`
+	StartedAt    time.Time
+	StoppedAt    time.Time
+	StatusReason string
 	// Preempted is set when the attempt ended for work of higher rank. It is none of those that the job may have.
 	Preempted      bool `json:",omitempty"`
 	Containers     []ContainerOutcome

@@ -21,7 +21,10 @@ import (
 // admit records the admission, then makes the pods. What the attempt took of consumable resources goes back if it is not
 // admitted.
 func (d *Dispatcher) admit(ctx context.Context, q batch.JobQueue, job batch.Job, e batch.ComputeEnvironment, rank string) error {
-	attempt := len(job.Attempts) + 1
+	attempt, cluster := len(job.Attempts)+1, d.clusters.Of(e)
+	if _, ok := d.clusters.Pods(cluster); !ok { // lost since the round began
+		return d.giveBack(ctx, job)
+	}
 	pods, err := d.makePods(ctx, q, job, e, attempt, rank)
 	if invalid, ok := errors.AsType[*batch.Error](err); ok {
 		return errors.Join(d.giveBack(ctx, job), d.step(ctx, job.ID, lifecycle.Rejected{Attempt: attempt, Reason: invalid.Message}))
@@ -29,7 +32,8 @@ func (d *Dispatcher) admit(ctx context.Context, q batch.JobQueue, job batch.Job,
 	if err != nil {
 		return errors.Join(d.giveBack(ctx, job), err)
 	}
-	found, err := d.record(ctx, job.ID, admission(job, e, pods))
+	defer d.making.lock(job.ID)()
+	found, err := d.record(ctx, job.ID, admission(job, e, cluster, pods))
 	switch {
 	case errors.Is(err, lifecycle.ErrIllegalTransition), errors.Is(err, batch.ErrNotFound):
 		if found.Current != nil && found.Current.Number == attempt {
@@ -42,11 +46,18 @@ func (d *Dispatcher) admit(ctx context.Context, q batch.JobQueue, job batch.Job,
 	d.cfg.Metrics.admit(job.Queue)
 	klog.FromContext(ctx).V(2).Info("Admitted job", "job", job.ID, "jobQueue", job.Queue, "attempt", attempt,
 		"computeEnvironment", e.Name, "pod", klog.KObj(pods[0]), "pods", len(pods))
-	return d.create(ctx, job.ID, attempt, pods)
+	err = d.create(ctx, cluster, job.ID, attempt, pods)
+	if errors.Is(err, errNoneSent) { // nor before: the admission is this one's. It is another cluster's turn
+		d.unmade.remove(job.ID)
+		return errors.Join(err, d.step(ctx, job.ID, lifecycle.Withdrawn{Attempt: attempt}))
+	}
+	return err
 }
 
-func admission(job batch.Job, e batch.ComputeEnvironment, pods []*corev1.Pod) lifecycle.Admitted {
-	ev := lifecycle.Admitted{ComputeEnvironment: e.Name, PodName: pods[job.MainNode].Name, PodNamespace: pods[0].Namespace}
+func admission(job batch.Job, e batch.ComputeEnvironment, cluster string, pods []*corev1.Pod) lifecycle.Admitted {
+	ev := lifecycle.Admitted{
+		ComputeEnvironment: e.Name, Cluster: cluster, PodName: pods[job.MainNode].Name, PodNamespace: pods[0].Namespace,
+	}
 	if job.IsMultiNode() {
 		for _, pod := range pods {
 			ev.Nodes = append(ev.Nodes, pod.Name)
@@ -56,7 +67,7 @@ func admission(job batch.Job, e batch.ComputeEnvironment, pods []*corev1.Pod) li
 }
 
 // Ensure makes the pods of an admitted job again, for a job whose admission was recorded and whose pods were not all made,
-// or that has nodes to be replaced.
+// or that has nodes to be replaced. They are made in the cluster that the admission names: others of the attempt may be there.
 func (d *Dispatcher) Ensure(ctx context.Context, job batch.Job) error {
 	if job.Current == nil || job.Status != batch.StatusRunnable && !slices.ContainsFunc(job.Current.Nodes, batch.NodeAttempt.IsReplacing) {
 		return nil
@@ -75,10 +86,28 @@ func (d *Dispatcher) Ensure(ctx context.Context, job batch.Job) error {
 			if err != nil {
 				return err
 			}
-			return d.create(ctx, job.ID, job.Current.Number, unbound(job, pods))
+			return d.createAgain(ctx, job, unbound(job, pods))
 		}
 	}
 	return d.step(ctx, job.ID, lifecycle.Withdrawn{Attempt: job.Current.Number})
+}
+
+// createAgain is create for a job that was admitted before. It looks once more whether the admission stands: what was
+// withdrawn meanwhile may be admitted to another cluster.
+func (d *Dispatcher) createAgain(ctx context.Context, job batch.Job, pods []*corev1.Pod) error {
+	defer d.making.lock(job.ID)()
+	now, err := d.store.Job(ctx, job.ID)
+	if errors.Is(err, batch.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	at := job.Current
+	if now.Current == nil || now.Current.Number != at.Number || now.Current.Cluster != at.Cluster || now.Status != job.Status {
+		return nil
+	}
+	return d.create(ctx, at.Cluster, job.ID, at.Number, pods)
 }
 
 // queueOf is the job's queue as it is now; one of no priority if it is gone.
@@ -128,31 +157,48 @@ func (d *Dispatcher) makePods(
 	}, d.cfg.Pod)
 }
 
+// errNoneSent says that create did not reach the cluster with any of the pods.
+var errNoneSent = errors.New("no pod was made")
+
 // create makes the pods of an attempt. One that Kubernetes will never take fails the job and takes the others back, and one
 // that it does not take now explains the job, both in Kubernetes' own words. Any other is made in a later round.
-func (d *Dispatcher) create(ctx context.Context, jobID string, attempt int, pods []*corev1.Pod) error {
-	errs := make([]error, len(pods))
-	var group errgroup.Group
-	group.SetLimit(d.cfg.Parallel)
-	for i, pod := range pods {
-		group.Go(func() error {
-			errs[i] = d.pods.Create(ctx, pod)
-			return nil
-		})
+func (d *Dispatcher) create(ctx context.Context, cluster, jobID string, attempt int, pods []*corev1.Pod) error {
+	into, ok := d.clusters.Pods(cluster)
+	if !ok {
+		d.unmade.add(jobID, cluster)
+		return fmt.Errorf("create pods of job %s: %w: %w", jobID, errNoneSent, ErrNotSent)
 	}
-	_ = group.Wait() // each tells in errs
+	errs := d.createIn(ctx, into, pods)
 	if err := firstOf(errs, ErrRejected); err != nil {
 		rejected := d.step(ctx, jobID, lifecycle.Rejected{Attempt: attempt, Reason: err.Error()})
-		return errors.Join(rejected, d.withdraw(ctx, pods))
+		return errors.Join(rejected, d.withdraw(ctx, into, pods))
 	}
 	if err := firstOf(errs, nil); err != nil {
-		d.unmade.add(jobID)
+		d.unmade.add(jobID, cluster)
+		if !slices.ContainsFunc(errs, wasSent) {
+			err = fmt.Errorf("%w: %w", errNoneSent, err)
+		}
 		return fmt.Errorf("create pods of job %s: %w", jobID, err)
 	}
 	if err := firstOf(errs, ErrRefused); err != nil { // tried again by the watcher's reconcile
 		return d.step(ctx, jobID, lifecycle.Blocked{Reason: err.Error()})
 	}
 	return nil
+}
+
+// createIn makes the pods, a few at once, and gives each one's error.
+func (d *Dispatcher) createIn(ctx context.Context, into Pods, pods []*corev1.Pod) []error {
+	errs := make([]error, len(pods))
+	var group errgroup.Group
+	group.SetLimit(d.cfg.Parallel)
+	for i, pod := range pods {
+		group.Go(func() error {
+			errs[i] = into.Create(ctx, pod)
+			return nil
+		})
+	}
+	_ = group.Wait() // each tells in errs
+	return errs
 }
 
 // firstOf gives the first error of a class; of no class at all if that is nil.
@@ -169,12 +215,14 @@ func firstOf(errs []error, class error) error {
 	return nil
 }
 
+func wasSent(err error) bool { return !errors.Is(err, ErrNotSent) }
+
 // withdraw deletes pods that have no node yet.
-func (d *Dispatcher) withdraw(ctx context.Context, pods []*corev1.Pod) error {
+func (d *Dispatcher) withdraw(ctx context.Context, from Pods, pods []*corev1.Pod) error {
 	var group errgroup.Group
 	group.SetLimit(d.cfg.Parallel)
 	for _, pod := range pods {
-		group.Go(func() error { return d.pods.Withdraw(ctx, pod.Namespace, pod.Name) })
+		group.Go(func() error { return from.Withdraw(ctx, pod.Namespace, pod.Name) })
 	}
 	return group.Wait()
 }

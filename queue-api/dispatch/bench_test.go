@@ -20,13 +20,17 @@ import (
 	"github.com/muster-batch/muster/queue-api/storetest"
 )
 
-// podList is a cluster that takes every pod, or fails with err, or does what refuse says.
+// podList is the only cluster, and takes every pod, or fails with err, or does what refuse says.
 type podList struct {
 	mu     sync.Mutex // guards the rest
 	made   []*corev1.Pod
 	err    error
 	refuse func(pod *corev1.Pod) error
 }
+
+func (p *podList) Of(batch.ComputeEnvironment) string { return "" }
+
+func (p *podList) Pods(cluster string) (Pods, bool) { return p, cluster == "" }
 
 func (p *podList) Create(_ context.Context, pod *corev1.Pod) error {
 	p.mu.Lock()

@@ -132,7 +132,8 @@ func (d *Dispatcher) relocate(ctx context.Context, r *round) error {
 func (d *Dispatcher) relocateOne(ctx context.Context, job batch.Job, r *round) error {
 	since, here := d.failures.of(job)
 	q, ok := r.queues[job.Queue]
-	if !ok || !here {
+	pods, reached := d.clusters.Pods(job.Current.Cluster)
+	if !ok || !here || !reached {
 		return nil
 	}
 	job.BlockedAt = since // not of this environment alone
@@ -145,7 +146,7 @@ func (d *Dispatcher) relocateOne(ctx context.Context, job batch.Job, r *round) e
 				"computeEnvironment", job.Current.ComputeEnvironment, "next", b.Name, "reason", job.StatusReason)
 			b.Milli -= job.Requests.MilliVCPU // kept for it in this round
 			d.cfg.Metrics.move()
-			return d.pods.Withdraw(ctx, job.Current.PodNamespace, job.Current.PodName)
+			return pods.Withdraw(ctx, job.Current.PodNamespace, job.Current.PodName)
 		}
 	}
 	return nil

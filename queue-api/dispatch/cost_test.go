@@ -156,6 +156,8 @@ func (s *endless) Transition(_ context.Context, id string, step func(batch.Job) 
 // noPods takes every pod and forgets it.
 type noPods struct{}
 
+func (noPods) Of(batch.ComputeEnvironment) string             { return "" }
+func (noPods) Pods(string) (Pods, bool)                       { return noPods{}, true }
 func (noPods) Create(context.Context, *corev1.Pod) error      { return nil }
 func (noPods) Withdraw(context.Context, string, string) error { return nil }
 

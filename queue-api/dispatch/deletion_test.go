@@ -37,6 +37,9 @@ func newHouse(t *testing.T, rt *rapid.T) *house {
 	return h
 }
 
+// Host implements Hosts.
+func (h *house) Host(batch.ComputeEnvironment) (Cluster, error) { return h, nil }
+
 // NamespaceExists implements Cluster.
 func (h *house) NamespaceExists(context.Context, string) (bool, error) { return true, nil }
 

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
@@ -56,23 +55,6 @@ type ConsumableStore interface {
 	ReturnConsumables(ctx context.Context, holder string, spent bool) error
 }
 
-// Pods makes pods, and takes them back.
-type Pods interface {
-	// Create succeeds if the pod exists already. It fails with ErrRejected if the pod can never be made as it is, with
-	// ErrRefused if somebody must change something in the cluster first, and with any other error if it may be tried again
-	// soon.
-	Create(ctx context.Context, pod *corev1.Pod) error
-	// Withdraw deletes a pod that has no node yet. It succeeds if the pod is gone, or has a node by then and stays.
-	Withdraw(ctx context.Context, namespace, name string) error
-}
-
-var (
-	// ErrRejected says that Kubernetes refuses a pod for what is in it.
-	ErrRejected = errors.New("pod is invalid")
-	// ErrRefused says that Kubernetes refuses a pod for what is around it: a namespace, a quota, a right.
-	ErrRefused = errors.New("ACTION_REQUIRED - Kubernetes refuses the pod")
-)
-
 // Config tunes a Dispatcher.
 type Config struct {
 	// Pod are the server's defaults for pods.
@@ -105,12 +87,13 @@ type Config struct {
 // Dispatcher admits jobs.
 type Dispatcher struct {
 	store       Store
-	pods        Pods
+	clusters    Clusters
 	cfg         Config
 	wake        chan struct{}
 	definitions definitionCache
 	ranks       ranks
 	unmade      jobSet // admitted jobs whose pods could not all be made
+	making      jobLocks
 	failures    failures
 
 	// What follows is a round's, and rounds do not overlap.
@@ -121,7 +104,7 @@ type Dispatcher struct {
 }
 
 // New makes a Dispatcher.
-func New(store Store, pods Pods, cfg Config) *Dispatcher {
+func New(store Store, clusters Clusters, cfg Config) *Dispatcher {
 	cfg.Tick = cmp.Or(cfg.Tick, time.Second)
 	cfg.Batch = cmp.Or(cfg.Batch, 500)
 	cfg.Skips = cmp.Or(cfg.Skips, 1000)
@@ -131,7 +114,7 @@ func New(store Store, pods Pods, cfg Config) *Dispatcher {
 		cfg.Clock = clock.RealClock{}
 	}
 	return &Dispatcher{
-		store: store, pods: pods, cfg: cfg, wake: make(chan struct{}, 1), ranks: ranks{clock: cfg.Clock},
+		store: store, clusters: clusters, cfg: cfg, wake: make(chan struct{}, 1), ranks: ranks{clock: cfg.Clock},
 		heads: map[int]fairshare.Head{}, accounts: map[int]*account{}, sweeps: map[shareKey]*sweep{},
 	}
 }
@@ -202,10 +185,21 @@ func (d *Dispatcher) forgetQueues(r *round) {
 	maps.DeleteFunc(d.sweeps, func(k shareKey, _ *sweep) bool { return !numbers[k.queue] })
 }
 
-// finish makes the pods that could not be made when their jobs were admitted. The first failure ends it: the API server
-// is asked once a round, not once a job, while it is down.
+// finish makes the pods that could not be made when their jobs were admitted.
 func (d *Dispatcher) finish(ctx context.Context) error {
-	for _, id := range d.unmade.all() {
+	var errs []error
+	for cluster, ids := range d.unmade.byCluster() {
+		if _, ok := d.clusters.Pods(cluster); ok {
+			errs = append(errs, d.finishIn(ctx, ids))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// finishIn makes the pods of jobs of one cluster. The first failure ends it: the API server is asked once a round, not once a
+// job, while it is down.
+func (d *Dispatcher) finishIn(ctx context.Context, ids []string) error {
+	for _, id := range ids {
 		job, err := d.store.Job(ctx, id)
 		if err != nil && !errors.Is(err, batch.ErrNotFound) {
 			return err

@@ -11,6 +11,9 @@
 //   - Environments are tried in the queue's order. A job for which no node can be launched where it was admitted is
 //     withdrawn and tried in the next one, each once in a time of back-off (capacity.go). Multi-node jobs go neither to
 //     UNMANAGED nor to Spot environments, and stay where they were admitted.
+//   - An environment's cluster is where its pods are made (clusters.go). While it does not answer, the environment takes nothing
+//     and what was admitted there stays: only the cluster itself can say that a pod is not there. A job goes to another cluster
+//     only if its pods cannot have been made.
 //   - Consumable resources are taken before a job is admitted, all of them or none. A job that finds too little waits, and
 //     so do the jobs of its queue behind it that need the same; all others go on (consumables.go).
 //   - A queue whose jobs may preempt is admitted, in managed environments, to what queues of lower priority hold there

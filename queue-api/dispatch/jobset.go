@@ -8,19 +8,20 @@ import (
 	"sync"
 )
 
-// jobSet is a set of job ids that many goroutines may use. The zero value is empty.
+// jobSet is a set of job ids, with the cluster that each job's pods are in, that many goroutines may use. The zero value is
+// empty.
 type jobSet struct {
 	mu  sync.Mutex // guards ids
-	ids map[string]bool
+	ids map[string]string
 }
 
-func (s *jobSet) add(id string) {
+func (s *jobSet) add(id, cluster string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ids == nil {
-		s.ids = map[string]bool{}
+		s.ids = map[string]string{}
 	}
-	s.ids[id] = true
+	s.ids[id] = cluster
 }
 
 func (s *jobSet) remove(id string) {
@@ -29,9 +30,13 @@ func (s *jobSet) remove(id string) {
 	delete(s.ids, id)
 }
 
-// all are the ids in order.
-func (s *jobSet) all() []string {
+// byCluster are the ids in order.
+func (s *jobSet) byCluster() map[string][]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Sorted(maps.Keys(s.ids))
+	out := map[string][]string{}
+	for _, id := range slices.Sorted(maps.Keys(s.ids)) {
+		out[s.ids[id]] = append(out[s.ids[id]], id)
+	}
+	return out
 }

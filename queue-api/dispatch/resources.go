@@ -39,22 +39,10 @@ type ResourceStore interface {
 	PruneDeleted(ctx context.Context) error
 }
 
-// Cluster answers what Resources must know of Kubernetes.
-type Cluster interface {
-	// NamespaceExists fails if it cannot tell.
-	NamespaceExists(ctx context.Context, name string) (bool, error)
-	// HasNodes tells whether the environment still has nodes; it fails if it cannot tell.
-	HasNodes(ctx context.Context, environmentUUID string) (bool, error)
-	// HasOutdatedNodes tells whether it still has nodes of an earlier generation; it fails if it cannot tell.
-	HasOutdatedNodes(ctx context.Context, environmentUUID string, generation int) (bool, error)
-	// DeleteUnbound deletes the environment's pods that have no node yet.
-	DeleteUnbound(ctx context.Context, environmentUUID string) error
-}
-
 // Resources moves queues and environments to where their owners want them.
 type Resources struct {
 	store     ResourceStore
-	cluster   Cluster
+	hosts     Hosts
 	namespace string // of environments that name none
 	clock     clock.WithTicker
 	wake      chan struct{}
@@ -64,8 +52,8 @@ type Resources struct {
 const resourceTick = 5 * time.Second
 
 // NewResources makes a Resources; namespace is where pods go when their environment names none.
-func NewResources(store ResourceStore, cluster Cluster, namespace string, clk clock.WithTicker) *Resources {
-	return &Resources{store: store, cluster: cluster, namespace: namespace, clock: clk, wake: make(chan struct{}, 1)}
+func NewResources(store ResourceStore, hosts Hosts, namespace string, clk clock.WithTicker) *Resources {
+	return &Resources{store: store, hosts: hosts, namespace: namespace, clock: clk, wake: make(chan struct{}, 1)}
 }
 
 // Wake starts a round soon. It does not block.
@@ -106,44 +94,66 @@ func (r *Resources) environments(ctx context.Context) error {
 	}
 	var errs []error
 	for _, e := range all {
-		if !e.AcceptsWork() {
-			// Admission is revocable until a pod is bound: its jobs wait again and try the next environment.
-			errs = append(errs, r.cluster.DeleteUnbound(ctx, e.UUID))
-		}
-		switch e.Status {
-		case batch.ResourceCreating, batch.ResourceUpdating, batch.ResourceInvalid:
-			errs = append(errs, r.validate(ctx, e))
-		case batch.ResourceDeleting:
-			errs = append(errs, r.deleteEnvironment(ctx, e))
-		case batch.ResourceValid:
-		}
+		errs = append(errs, r.environment(ctx, e))
 	}
 	return errors.Join(errs...)
 }
 
-// validate makes an environment VALID, or INVALID with the reason; an INVALID one is looked at again and again.
-func (r *Resources) validate(ctx context.Context, e batch.ComputeEnvironment) error {
+func (r *Resources) environment(ctx context.Context, e batch.ComputeEnvironment) error {
+	cluster, err := r.hosts.Host(e)
+	switch reason := reasonNoHost(e, err); {
+	case e.Status == batch.ResourceDeleting:
+		return r.deleteEnvironment(ctx, e, cluster, err)
+	case reason != "":
+		return r.judge(ctx, e, batch.ResourceInvalid, reason)
+	case err != nil && e.Status == batch.ResourceValid: // nobody knows better
+		return nil
+	case err != nil:
+		return fmt.Errorf("validate compute environment %s: %w", e.Name, err)
+	}
+	if e.Status != batch.ResourceValid {
+		if e.Status, err = r.validate(ctx, e, cluster); err != nil {
+			return err
+		}
+	}
+	if e.AcceptsWork() {
+		return nil
+	}
+	// Admission is revocable until a pod is bound: its jobs wait again and try the next environment.
+	return cluster.DeleteUnbound(ctx, e.UUID)
+}
+
+// validate makes an environment VALID, or INVALID with the reason, and tells which; an INVALID one is looked at again and
+// again.
+func (r *Resources) validate(ctx context.Context, e batch.ComputeEnvironment, cluster Cluster) (batch.ResourceStatus, error) {
 	namespace := r.namespace
 	if e.EKS != nil && e.EKS.Namespace != "" {
 		namespace = e.EKS.Namespace
 	}
-	ok, err := r.cluster.NamespaceExists(ctx, namespace)
+	ok, err := cluster.NamespaceExists(ctx, namespace)
+	updating := false
+	if err == nil {
+		updating, err = isUpdating(ctx, e, cluster)
+	}
 	if err != nil {
-		return fmt.Errorf("validate compute environment %s: %w", e.Name, err)
+		return e.Status, fmt.Errorf("validate compute environment %s: %w", e.Name, err)
 	}
 	status, reason := batch.ResourceValid, reasonHealthy
-	switch updating, err := r.isUpdating(ctx, e); {
-	case err != nil:
-		return fmt.Errorf("validate compute environment %s: %w", e.Name, err)
+	switch {
 	case !ok:
 		status, reason = batch.ResourceInvalid, reasonNoNamespace
 	case updating:
 		status = batch.ResourceUpdating
 	}
+	return status, r.judge(ctx, e, status, reason)
+}
+
+// judge gives an environment its status and the reason.
+func (r *Resources) judge(ctx context.Context, e batch.ComputeEnvironment, status batch.ResourceStatus, reason string) error {
 	if e.Status == status && e.StatusReason == reason {
 		return nil
 	}
-	_, err = r.store.UpdateEnvironment(ctx, e.Name, func(now *batch.ComputeEnvironment) error {
+	_, err := r.store.UpdateEnvironment(ctx, e.Name, func(now *batch.ComputeEnvironment) error {
 		if now.UUID == e.UUID && now.Status != batch.ResourceDeleting && now.Generation == e.Generation {
 			now.Status, now.StatusReason = status, reason
 		}
@@ -157,19 +167,26 @@ func (r *Resources) validate(ctx context.Context, e batch.ComputeEnvironment) er
 
 // isUpdating reports whether an infrastructure update is under way: nodes of an earlier generation are yet to go. Nodes of an
 // unmanaged environment are the admin's.
-func (r *Resources) isUpdating(ctx context.Context, e batch.ComputeEnvironment) (bool, error) {
+func isUpdating(ctx context.Context, e batch.ComputeEnvironment, cluster Cluster) (bool, error) {
 	if e.Type != batch.Managed || e.Generation <= 1 {
 		return false, nil
 	}
-	return r.cluster.HasOutdatedNodes(ctx, e.UUID, e.Generation)
+	return cluster.HasOutdatedNodes(ctx, e.UUID, e.Generation)
 }
 
 // deleteEnvironment forgets an environment once no attempt under way is in it and its nodes are gone; nodes of an unmanaged
-// one are the admin's.
-func (r *Resources) deleteEnvironment(ctx context.Context, e batch.ComputeEnvironment) error {
+// one are the admin's, and of a cluster that is not registered nobody can tell. Until then no pod waits for a node.
+func (r *Resources) deleteEnvironment(ctx context.Context, e batch.ComputeEnvironment, cluster Cluster, noHost error) error {
 	used, err := r.isUsed(ctx, e.Name)
-	if err == nil && !used && e.Type == batch.Managed {
-		used, err = r.cluster.HasNodes(ctx, e.UUID)
+	switch {
+	case err != nil, errors.Is(noHost, ErrNoCluster):
+	case noHost != nil:
+		err = noHost
+	default:
+		err = cluster.DeleteUnbound(ctx, e.UUID)
+		if err == nil && !used && e.Type == batch.Managed {
+			used, err = cluster.HasNodes(ctx, e.UUID)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("delete compute environment %s: %w", e.Name, err)

@@ -15,9 +15,11 @@ type oneCluster struct {
 	nodes     bool
 	outdated  bool
 	err       error
+	away      error // of Host
 	withdrawn []string
 }
 
+func (c *oneCluster) Host(batch.ComputeEnvironment) (Cluster, error) { return c, c.away }
 func (c *oneCluster) NamespaceExists(_ context.Context, name string) (bool, error) {
 	return name == "jobs", c.err
 }

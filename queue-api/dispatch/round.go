@@ -42,7 +42,7 @@ func (d *Dispatcher) newRound(ctx context.Context) (*round, error) {
 		budgets:      make(map[string]*fairshare.Budget, len(environments)), noGangs: map[string]bool{},
 	}
 	for _, e := range environments {
-		r.environments[e.Name], r.budgets[e.Name], r.noGangs[e.Name] = e, budgetOf(e), !takesGangs(e)
+		r.environments[e.Name], r.budgets[e.Name], r.noGangs[e.Name] = e, d.budgetOf(e), !takesGangs(e)
 	}
 	// AWS Batch: higher priority first.
 	slices.SortStableFunc(r.order, func(a, b batch.JobQueue) int {
@@ -75,10 +75,10 @@ func (d *Dispatcher) policies(ctx context.Context, fair bool) (map[string]batch.
 	return byName, nil
 }
 
-func budgetOf(e batch.ComputeEnvironment) *fairshare.Budget {
+func (d *Dispatcher) budgetOf(e batch.ComputeEnvironment) *fairshare.Budget {
 	milli := int64(e.MaxvCPUs) * 1000
 	return &fairshare.Budget{
-		Name: e.Name, Accepts: e.AcceptsWork(), Milli: milli, MaxMilli: milli,
+		Name: e.Name, Accepts: e.AcceptsWork() && d.isReady(e), Milli: milli, MaxMilli: milli,
 		Unlimited: e.Type == batch.Unmanaged && e.MaxvCPUs == 0,
 	}
 }

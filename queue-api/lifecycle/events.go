@@ -124,6 +124,7 @@ func explain(job batch.Job, reason string, now time.Time) batch.Job {
 // Admitted gives a waiting job its next attempt. The status stays RUNNABLE: AWS Batch says STARTING once a node is chosen.
 type Admitted struct {
 	ComputeEnvironment string
+	Cluster            string // see batch.Attempt
 	PodName            string // may be empty for a multi-node job: the main node's is in Nodes
 	PodNamespace       string
 	// Nodes are the names of a multi-node job's pods by node index; nil for any other job.
@@ -138,6 +139,7 @@ func (ev Admitted) apply(job batch.Job, now time.Time) (batch.Job, []Effect, err
 	job.Current = &batch.Attempt{
 		Number:             len(job.Attempts) + 1,
 		ComputeEnvironment: ev.ComputeEnvironment,
+		Cluster:            ev.Cluster,
 		PodName:            ev.PodName,
 		PodNamespace:       ev.PodNamespace,
 		AdmittedAt:         now,

@@ -22,10 +22,13 @@ func (w *Watcher) ScaleUpFailed(ctx context.Context, event *corev1.Event) {
 	}
 	ev := lifecycle.Blocked{Reason: event.Message}
 	job, err := w.store.Transition(ctx, ownerOf(pod), func(job batch.Job) (batch.Job, error) {
+		if w.isElsewhere(job) {
+			return job, nil
+		}
 		next, _, err := lifecycle.Step(job, ev, w.cfg.Clock.Now())
 		return next, err
 	})
-	if err == nil {
+	if err == nil && !w.isElsewhere(job) {
 		w.dispatcher.NoCapacity(job)
 	} else if !errors.Is(err, batch.ErrNotFound) {
 		klog.FromContext(ctx).Error(err, "Blocked job keeps its old reason", "pod", klog.KObj(pod))

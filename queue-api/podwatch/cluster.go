@@ -40,10 +40,11 @@ const (
 	byNode = "node"
 )
 
-// NewCluster makes the informers: pods with a job's label, nodes of compute environments, and the autoscaler's Events.
-func NewCluster(client corev1client.CoreV1Interface) (*Cluster, error) {
+// NewCluster makes the informers: pods with a job's label, nodes of compute environments, and the autoscaler's Events. They
+// list and watch through source, whose requests may last; all else goes through client.
+func NewCluster(client corev1client.CoreV1Interface, source cache.Getter) (*Cluster, error) {
 	informer := func(resource string, example runtime.Object, indexers cache.Indexers, tweak func(*metav1.ListOptions)) cache.SharedIndexInformer {
-		source := cache.NewFilteredListWatchFromClient(client.RESTClient(), resource, metav1.NamespaceAll, tweak)
+		source := cache.NewFilteredListWatchFromClient(source, resource, metav1.NamespaceAll, tweak)
 		return cache.NewSharedIndexInformer(source, example, 0, indexers)
 	}
 	jobOf := func(obj any) ([]string, error) { return []string{ownerOf(obj.(*corev1.Pod))}, nil }

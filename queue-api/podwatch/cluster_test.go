@@ -47,7 +47,7 @@ func TestAnnounce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			client := fake.NewClientset()
-			c, err := NewCluster(client.CoreV1())
+			c, err := NewCluster(client.CoreV1(), client.CoreV1().RESTClient())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +89,7 @@ func TestNudgeChangesThePod(t *testing.T) {
 	t.Parallel()
 	pod := mainPod(false)
 	client := fake.NewClientset(pod)
-	c, err := NewCluster(client.CoreV1())
+	c, err := NewCluster(client.CoreV1(), client.CoreV1().RESTClient())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestCacheKeepsOnlyWhatIsRead(t *testing.T) {
 
 func TestPodsAreFoundByTheirChild(t *testing.T) {
 	t.Parallel()
-	c, err := NewCluster(fake.NewClientset().CoreV1())
+	c, err := NewCluster(fake.NewClientset().CoreV1(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestHasOutdatedNodes(t *testing.T) {
 		}
 		return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
 	}
-	c, err := NewCluster(fake.NewClientset(node("a", "u", "2"), node("b", "u", "3"), node("c", "other", "1"), node("d", "u", "")).CoreV1())
+	c, err := NewCluster(fake.NewClientset(node("a", "u", "2"), node("b", "u", "3"), node("c", "other", "1"), node("d", "u", "")).CoreV1(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,4 +17,8 @@
 //
 // Everything is derived again from pods and jobs at the start and every minute: a missed event heals by itself. A pod whose
 // job is unknown is kept: it may be all that is left of the job.
+//
+// Each cluster has a Watcher, which settles the attempts that were admitted to it. The others are its neighbours': if a pod
+// of one of their attempts should turn up in its own cluster it is stopped, so that no job runs twice. While a cluster
+// does not answer, nothing is concluded of its pods, and its jobs stay as they are.
 package podwatch

@@ -53,7 +53,7 @@ func (w *Watcher) releaseUnbound(ctx context.Context, members []member) error {
 
 // missing settles the pods of a job's current attempt that the cache does not have. Only the API server's word counts.
 func (w *Watcher) missing(ctx context.Context, job batch.Job) (batch.Job, error) {
-	if job.Current == nil {
+	if job.Current == nil || w.isElsewhere(job) {
 		return job, nil
 	}
 	var events []lifecycle.Event

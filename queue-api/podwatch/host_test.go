@@ -144,7 +144,7 @@ func outOfService(node *corev1.Node) {
 func TestNodesOutOfServiceTellOfTheirPods(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, 1, 0)
-	c, err := NewCluster(fake.NewClientset().CoreV1())
+	c, err := NewCluster(fake.NewClientset().CoreV1(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestNodesOutOfServiceTellOfTheirPods(t *testing.T) {
 
 func TestAnnouncedEndOfANode(t *testing.T) {
 	t.Parallel()
-	c, err := NewCluster(fake.NewClientset().CoreV1())
+	c, err := NewCluster(fake.NewClientset().CoreV1(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,6 +61,11 @@ func isGang(pod *corev1.Pod) bool {
 	return ok
 }
 
+// isElsewhere reports whether the job's current attempt has its pods in another cluster.
+func (w *Watcher) isElsewhere(job batch.Job) bool {
+	return job.Current != nil && !w.cfg.Owns(job.Current.Cluster)
+}
+
 // isMine reports whether the attempt is the job's current one.
 func isMine(job batch.Job, attempt int) bool {
 	return job.Current != nil && job.Current.Number == attempt

@@ -77,6 +77,10 @@ func (w *Watcher) settleMembers(ctx context.Context, id string, members []member
 	if err != nil {
 		return 0, err
 	}
+	if w.isElsewhere(job) { // what it has here is over
+		job.Current = nil
+		return w.tend(ctx, job, members)
+	}
 	job, again, err := w.advance(ctx, job, members)
 	if err == nil && lost {
 		job, err = w.missing(ctx, job)
@@ -149,6 +153,10 @@ func (w *Watcher) play(ctx context.Context, job batch.Job, events []lifecycle.Ev
 		var effects []lifecycle.Effect
 		applied, before := 0, job.Status
 		after, err := w.store.Transition(ctx, job.ID, func(j batch.Job) (batch.Job, error) {
+			if w.isElsewhere(j) { // since it was read
+				applied = len(events)
+				return j, nil
+			}
 			next, e, n, err := lifecycle.StepThrough(j, events, now)
 			before, effects, applied = j.Status, e, n
 			return next, err

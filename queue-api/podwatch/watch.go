@@ -52,6 +52,9 @@ type Config struct {
 	Resync time.Duration
 	// Workers settle jobs at once. Default 16.
 	Workers int
+	// Owns tells whether the pods of attempts in a cluster, as batch.Attempt names it, are in this one. Others have a Watcher
+	// of their own. Default: those of the home cluster.
+	Owns func(cluster string) bool
 	// Clock times attempts. Default the real one.
 	Clock clock.WithTicker
 }
@@ -76,6 +79,9 @@ func New(store Store, pods Pods, dispatcher Dispatcher, cfg Config) *Watcher {
 	cfg.ReplaceTimeout = cmp.Or(cfg.ReplaceTimeout, 5*time.Minute)
 	cfg.Resync = cmp.Or(cfg.Resync, time.Minute)
 	cfg.Workers = cmp.Or(cfg.Workers, 16)
+	if cfg.Owns == nil {
+		cfg.Owns = func(cluster string) bool { return cluster == "" }
+	}
 	if cfg.Clock == nil {
 		cfg.Clock = clock.RealClock{}
 	}

@@ -117,12 +117,13 @@ func newParts(kube cluster, o options, store *redisstore.Store, pods *podwatch.C
 		return parts{}, err
 	}
 	cfg.Metrics = metrics
-	p := parts{dispatcher: dispatch.New(store, dispatch.PodClient{Client: kube.core}, cfg)}
+	clusters := &clusterSet{home: dispatch.PodClient{Client: kube.core}, homePods: pods}
+	p := parts{dispatcher: dispatch.New(store, clusters, cfg)}
 	p.releaser = release.New(store, p.dispatcher, release.Config{})
 	p.watcher = podwatch.New(store, pods, afterEnds{p.dispatcher, p.releaser}, podwatch.Config{
 		FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout,
 	})
-	p.resources = dispatch.NewResources(store, pods, o.namespace, clock.RealClock{})
+	p.resources = dispatch.NewResources(store, clusters, o.namespace, clock.RealClock{})
 	return p, nil
 }
 
@@ -133,7 +134,7 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 		return err
 	}
 	klog.FromContext(ctx).Info("Leading")
-	pods, err := podwatch.NewCluster(kube.core)
+	pods, err := podwatch.NewCluster(kube.core, kube.core.RESTClient())
 	if err != nil {
 		return err
 	}
