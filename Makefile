@@ -2,6 +2,7 @@
 
 GOTAGS       := kwok
 NODES        ?= auto
+FLEET        ?= local
 LINT         := go tool -modfile=hack/tools/lint/go.mod
 LOCALCLUSTER := bin/localcluster
 PACKAGES     := ./queue-api/cmd/queue-api ./plugins/cmd/batch-scheduler ./autoscaler/cmd/batch-autoscaler
@@ -15,8 +16,8 @@ help: ## List the targets.
 ##@ Running
 
 .PHONY: demo
-demo: hack-build ## Run everything on this machine, and a job, an array and a gang on it; NODES=kwok simulates the nodes.
-	bin/demo -localcluster=$(LOCALCLUSTER) -- --nodes=$(NODES)
+demo: hack-build ## Run everything on this machine, and a job, an array and a gang; FLEET=ec2 on a fake EC2, NODES=kwok on simulated nodes.
+	bin/demo -localcluster=$(LOCALCLUSTER) -- --nodes=$(NODES) --fleet=$(FLEET) $(if $(filter ec2,$(FLEET)),--set batch-autoscaler=--scale-down-delay=10s)
 
 .PHONY: demo-down
 demo-down: hack-build ## End what demo left running.

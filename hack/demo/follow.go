@@ -23,6 +23,8 @@ type story struct {
 	// encores are the jobs that followed, and whole is how long everything took.
 	encores []encore
 	whole   time.Duration
+	// bill is what EC2 tells in the end, where nodes came from it.
+	bill []string
 }
 
 // moment is one line of the timeline.

@@ -48,8 +48,8 @@ func run(ctx context.Context, cluster local, upArgs []string) error {
 	return seen.print(os.Stdout, env)
 }
 
-// show creates what jobs need, follows a first one and lets an array and a gang follow. What it returns is all there is to
-// tell.
+// show creates what jobs need, follows a first one and lets an array and a gang follow; on EC2 it also sees the nodes go. What
+// it returns is all there is to tell.
 func show(ctx context.Context, board *progress.Board, cluster local, env environment, started time.Time) (*story, error) {
 	user := newUser(env)
 	err := board.Do("environment and queue", func(line *progress.Step) error {
@@ -86,6 +86,15 @@ func show(ctx context.Context, board *progress.Board, cluster local, env environ
 		err := board.Do(next.what, func(line *progress.Step) error {
 			told, err := next.run(line)
 			seen.encores = append(seen.encores, told)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if ec2 := (cloud{endpoint: env["MUSTER_EC2_ENDPOINT"]}); ec2.endpoint != "" {
+		err := board.Do("back to no nodes", func(line *progress.Step) error {
+			seen.bill, err = ec2.awaitZero(ctx, line, watcher)
 			return err
 		})
 		if err != nil {

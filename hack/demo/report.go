@@ -28,7 +28,11 @@ Timeline:
 The first job took {{.Total}} from the start. Then came, on the same environment:
 {{range .Encores}}
     {{.}}{{end}}
-
+{{with .Bill}}
+The nodes were instances of a fake EC2, which batch-autoscaler met through AWS's SDK. All of them are gone again:
+{{range .}}
+    {{.}}{{end}}
+{{end}}
 It took {{.Whole}} altogether. Everything is left running. To go on:
 
     export AWS_ACCESS_KEY_ID={{index .Env "AWS_ACCESS_KEY_ID"}} AWS_SECRET_ACCESS_KEY={{index .Env "AWS_SECRET_ACCESS_KEY"}} AWS_DEFAULT_REGION={{index .Env "AWS_DEFAULT_REGION"}}
@@ -41,6 +45,10 @@ It took {{.Whole}} altogether. Everything is left running. To go on:
 
 {{with index .Env "MUSTER_REGISTRY" -}}
 Images come from a local registry, which has busybox and takes others at {{.}}, whichever host their names begin with.
+{{end -}}
+{{with index .Env "MUSTER_EC2_ENDPOINT" -}}
+EC2: {{.}}; its state is at {{.}}/fake/state, and POST {{.}}/fake/reclaim takes an instance away.
+{{else -}}
 Every instance type has this machine's own shape.
 {{end -}}
 Health and metrics: {{index .Env "MUSTER_QUEUE_API_HEALTH"}}, {{index .Env "MUSTER_SCHEDULER_HEALTH"}}, {{index .Env "MUSTER_AUTOSCALER_HEALTH"}}
@@ -56,6 +64,7 @@ func (s *story) print(out io.Writer, env environment) error {
 		"Times":     s.timeline(),
 		"Total":     fmt.Sprintf("%.1f s", s.total.Seconds()),
 		"Encores":   s.encoreLines(),
+		"Bill":      s.bill,
 		"Whole":     fmt.Sprintf("%.1f s", s.whole.Seconds()),
 		"Env":       env,
 		"Endpoint":  env["MUSTER_ENDPOINT"],

@@ -52,8 +52,8 @@ func (u user) prepare(ctx context.Context) error {
 	return nil
 }
 
-// createEnvironment creates the environment as one does for EKS. A local cluster has no subnets, roles or security groups;
-// the request has them because AWS wants them.
+// createEnvironment creates the environment as one does for EKS. A local cluster has no roles or security groups, and subnets
+// only where there is a fake of EC2; the request has them because AWS wants them.
 func (u user) createEnvironment(ctx context.Context) error {
 	before, err := u.api.DescribeComputeEnvironments(ctx, &batch.DescribeComputeEnvironmentsInput{ComputeEnvironments: []string{name}})
 	if err != nil {
@@ -74,7 +74,7 @@ func (u user) createEnvironment(ctx context.Context) error {
 				MaxvCpus:           aws.Int32(8),
 				InstanceTypes:      []string{"optimal"},
 				InstanceRole:       aws.String("arn:aws:iam::123456789012:instance-profile/local"),
-				Subnets:            []string{"subnet-local"},
+				Subnets:            []string{"subnet-us-east-1a", "subnet-us-east-1b", "subnet-us-east-1c"},
 				SecurityGroupIds:   []string{"sg-local"},
 			},
 		})

@@ -110,6 +110,15 @@ func (w *watcher) pod(job string) podTimes {
 	return w.pods[job]
 }
 
+// batchNodes is how many nodes of compute environments there are.
+func (w *watcher) batchNodes(ctx context.Context) (int, error) {
+	nodes, err := w.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{LabelSelector: batchmeta.ComputeEnvironmentUUID})
+	if err != nil {
+		return 0, fmt.Errorf("list nodes: %w", err)
+	}
+	return len(nodes.Items), nil
+}
+
 // log is what the pod's containers printed.
 func (w *watcher) log(ctx context.Context, namespace, pod string) (string, error) {
 	stream, err := w.client.CoreV1().Pods(namespace).GetLogs(pod, &corev1.PodLogOptions{}).Stream(ctx)

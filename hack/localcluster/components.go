@@ -4,6 +4,7 @@ package main
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/muster-batch/muster/hack/localcluster/daemon"
 	"github.com/muster-batch/muster/hack/localcluster/toolchain"
@@ -34,6 +35,9 @@ func (c *cluster) components() []component {
 		all = append(all, c.kwok())
 	} else {
 		all = append(all, c.registry())
+	}
+	if c.Fleet == fleetEC2 {
+		all = append(all, c.ec2())
 	}
 	if !c.WithoutPrograms {
 		all = append(all, c.queueAPI(), c.batchScheduler(), c.batchAutoscaler())
@@ -122,6 +126,24 @@ func (c *cluster) controllerManager() component {
 			"--controllers=*,-nodeipam", "--leader-elect=false",
 		}},
 		address: address, after: []string{"kube-apiserver"}, ready: c.answers("https://" + address + "/healthz"),
+	}
+}
+
+// ec2 is the fake of EC2. Its instances are made as those of the fleet of the nodes' own kind are.
+func (c *cluster) ec2() component {
+	address := c.address(portEC2)
+	args := []string{
+		"--listen=" + address, "--cluster=" + eksCluster, "--cluster-endpoint=" + c.apiServerURL(), "--cluster-ca=" + c.at.in("pki/ca.crt"),
+		"--machines=" + strconv.Itoa(c.Slots),
+	}
+	if c.simulated() {
+		args = append(args, "--kubeconfig="+c.kubeconfigOf("kwok"))
+	} else {
+		args = append(args, "--fleet-command="+c.at.fleet())
+	}
+	return component{
+		Program: daemon.Program{Name: "ec2", Path: c.programPath(toolchain.EC2Fake), Args: args},
+		address: address, after: []string{stepBuild, "kube-apiserver"}, ready: c.answers(c.ec2URL() + "/fake/state"),
 	}
 }
 

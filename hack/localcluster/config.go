@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -20,6 +21,8 @@ type config struct {
 	Source string
 	// Nodes is nodesReal or nodesKwok.
 	Nodes string
+	// Fleet is fleetLocal or fleetEC2.
+	Fleet string
 	// PortBase is the first of portCount ports; 0 stands for the default ones.
 	PortBase int
 	// Listen is the address of the Batch API.
@@ -41,6 +44,12 @@ const (
 	nodesAuto = "auto" // real ones where the machine can run them
 )
 
+// Kinds of fleets.
+const (
+	fleetLocal = "local" // what the nodes' kind has of its own: an exec fleet of real ones, or one of KWOK's
+	fleetEC2   = "ec2"   // that of Amazon EC2, which hack/ec2fake stands in for
+)
+
 // Ports, counted from the base.
 const (
 	defaultPortBase = 16440
@@ -57,6 +66,7 @@ const (
 	portQueueHealth       = 11
 	portScheduler         = 12
 	portAutoscaler        = 13
+	portEC2               = 14
 	portNodes             = 20 // and every port above: two a node
 
 	maxSlots = (portCount - portNodes) / 2
@@ -98,6 +108,7 @@ func (c config) save(at paths) error {
 func (c *config) addFlags(flags *flag.FlagSet) {
 	flags.StringVar(&c.Source, "source", c.Source, "checkout to build the programs from")
 	flags.StringVar(&c.Nodes, "nodes", c.Nodes, "real: a containerd and a kubelet each; kwok: simulated; auto: real where the machine can run them")
+	flags.StringVar(&c.Fleet, "fleet", c.Fleet, "where nodes come from. local: this machine; ec2: Amazon EC2, of which there is a fake with machines behind it")
 	flags.IntVar(&c.PortBase, "port-base", c.PortBase, fmt.Sprintf("first of %d ports for everything; 0 for the default ports", portCount))
 	flags.StringVar(&c.Listen, "listen", c.Listen, "address of the Batch API (MUSTER_LISTEN; default 127.0.0.1:8080, or from --port-base)")
 	flags.IntVar(&c.Slots, "slots", c.Slots, fmt.Sprintf("how many real nodes there can be at once, 1 to %d", maxSlots))
@@ -131,6 +142,9 @@ func (c *config) complete() error {
 	}
 	if c.Nodes != nodesReal && c.Nodes != nodesKwok && c.Nodes != nodesAuto {
 		return fmt.Errorf("--nodes=%s: one of %s, %s, %s", c.Nodes, nodesReal, nodesKwok, nodesAuto)
+	}
+	if c.Fleet = cmp.Or(c.Fleet, fleetLocal); c.Fleet != fleetLocal && c.Fleet != fleetEC2 {
+		return fmt.Errorf("--fleet=%s: one of %s, %s", c.Fleet, fleetLocal, fleetEC2)
 	}
 	if c.Slots < 1 || c.Slots > maxSlots {
 		return fmt.Errorf("--slots=%d: 1 to %d", c.Slots, maxSlots)
@@ -167,6 +181,7 @@ func (c config) program(offset, wellKnown int) string {
 func (c config) queueHealth() string  { return c.program(portQueueHealth, 8081) }
 func (c config) scheduler() string    { return c.program(portScheduler, 10359) }
 func (c config) autoscaler() string   { return c.program(portAutoscaler, 8085) }
+func (c config) ec2URL() string       { return "http://" + c.address(portEC2) }
 func (c config) apiServerURL() string { return "https://" + c.address(portAPIServer) }
 func (c config) redisURL() string     { return "redis://" + c.address(portRedis) + "/0" }
 func (c config) simulated() bool      { return c.Nodes == nodesKwok }

@@ -11,7 +11,7 @@ import (
 
 func TestConfigFor(t *testing.T) {
 	before := config{
-		Source: "/src", Nodes: nodesReal, Slots: 3, Listen: "127.0.0.1:8080", Flags: map[string][]string{"queue-api": {"-v=2"}},
+		Source: "/src", Nodes: nodesReal, Fleet: fleetLocal, Slots: 3, Listen: "127.0.0.1:8080", Flags: map[string][]string{"queue-api": {"-v=2"}},
 	}
 	cases := map[string]struct {
 		isNew   bool
@@ -22,26 +22,27 @@ func TestConfigFor(t *testing.T) {
 	}{
 		"a new cluster listens where MUSTER_LISTEN says": {
 			isNew: true, listen: "127.0.0.1:9000", args: []string{"--source=/src"},
-			want: config{Source: "/src", Nodes: nodesAuto, Slots: 8, Listen: "127.0.0.1:9000"},
+			want: config{Source: "/src", Nodes: nodesAuto, Fleet: fleetLocal, Slots: 8, Listen: "127.0.0.1:9000"},
 		},
 		"a flag wins over MUSTER_LISTEN": {
 			isNew: true, listen: "127.0.0.1:9000", args: []string{"--source=/src", "--listen=127.0.0.1:1"},
-			want: config{Source: "/src", Nodes: nodesAuto, Slots: 8, Listen: "127.0.0.1:1"},
+			want: config{Source: "/src", Nodes: nodesAuto, Fleet: fleetLocal, Slots: 8, Listen: "127.0.0.1:1"},
 		},
 		"a cluster that is there keeps what is not asked to be otherwise": {
 			args: []string{"--slots=4"},
 			want: config{
-				Source: "/src", Nodes: nodesReal, Slots: 4, Listen: "127.0.0.1:8080", Flags: map[string][]string{"queue-api": {"-v=2"}},
+				Source: "/src", Nodes: nodesReal, Fleet: fleetLocal, Slots: 4, Listen: "127.0.0.1:8080", Flags: map[string][]string{"queue-api": {"-v=2"}},
 			},
 		},
 		"further flags of a program replace those of an earlier up": {
 			args: []string{"--set", "queue-api=--finished-pod-ttl=5s", "--set", "queue-api=-v=4"},
 			want: config{
-				Source: "/src", Nodes: nodesReal, Slots: 3, Listen: "127.0.0.1:8080",
+				Source: "/src", Nodes: nodesReal, Fleet: fleetLocal, Slots: 3, Listen: "127.0.0.1:8080",
 				Flags: map[string][]string{"queue-api": {"--finished-pod-ttl=5s", "-v=4"}},
 			},
 		},
 		"an unknown kind of nodes is refused":         {args: []string{"--nodes=virtual"}, wantErr: "--nodes=virtual"},
+		"an unknown kind of fleet is refused":         {args: []string{"--fleet=cloud"}, wantErr: "--fleet=cloud"},
 		"more slots than there are ports are refused": {args: []string{"--slots=41"}, wantErr: "--slots=41: 1 to 40"},
 		"a port base beyond the last port is refused": {args: []string{"--port-base=65500"}, wantErr: "--port-base=65500"},
 		"a flag for no program is refused":            {args: []string{"--set", "--v=4"}, wantErr: "want NAME=--flag=value"},

@@ -17,6 +17,9 @@ var dummyCredentials = map[string]string{
 	"AWS_REGION":            "us-east-1",
 }
 
+// eksCluster is the name of the cluster of EKS that this one is, where there is a fake of EC2.
+const eksCluster = "local"
+
 func (c *cluster) programPath(p toolchain.Program) string {
 	return filepath.Join(c.at.programs(), p.Name())
 }
@@ -63,10 +66,18 @@ func (c *cluster) batchAutoscaler() component {
 		"--health-address=" + c.autoscaler(),
 		"--leader-elect=false",
 	}
-	if c.simulated() {
+	switch {
+	case c.Fleet == fleetEC2:
+		args = append(args, "--fleet=ec2", "--ec2-cluster="+eksCluster, "--ec2-endpoint="+c.ec2URL())
+	case c.simulated():
 		args = append(args, "--fleet=kwok")
-	} else {
+	default:
 		args = append(args, "--fleet=exec", "--fleet-command="+c.at.fleet())
+	}
+	// It asks queue-api once a second, and its fleet; found there at once, it is ready at once.
+	after := []string{stepBuild, stepManifests, "queue-api"}
+	if c.Fleet == fleetEC2 {
+		after = append(after, "ec2")
 	}
 	var env []string
 	for key, value := range dummyCredentials {
@@ -75,8 +86,7 @@ func (c *cluster) batchAutoscaler() component {
 	return component{
 		Program: daemon.Program{Name: "batch-autoscaler", Path: c.programPath(toolchain.Autoscaler), Args: args, Env: env},
 		address: c.autoscaler(),
-		// It asks queue-api once a second; found there at once, it is ready at once.
-		after:   []string{stepBuild, stepManifests, "queue-api"},
+		after:   after,
 		ready:   c.answers("http://" + c.autoscaler() + "/readyz"),
 		durable: true,
 	}

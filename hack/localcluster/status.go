@@ -102,6 +102,7 @@ func (c *cluster) environment() map[string]string {
 		"MUSTER_DIR":               c.at.dir,
 		"MUSTER_ENDPOINT":          c.endpoint(),
 		"MUSTER_NODES":             c.Nodes,
+		"MUSTER_FLEET":             c.Fleet,
 		"MUSTER_NAMESPACE":         jobNamespace,
 		"MUSTER_KUBECTL":           c.kubernetes("kubectl"),
 		"MUSTER_REDIS_URL":         c.redisURL(),
@@ -111,6 +112,9 @@ func (c *cluster) environment() map[string]string {
 	}
 	if !c.simulated() {
 		env["MUSTER_REGISTRY"] = c.address(portRegistry)
+	}
+	if c.Fleet == fleetEC2 {
+		env["MUSTER_EC2_ENDPOINT"] = c.ec2URL()
 	}
 	maps.Copy(env, dummyCredentials)
 	return env

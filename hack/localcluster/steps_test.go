@@ -85,8 +85,11 @@ func TestRunSteps(t *testing.T) {
 // TestEveryStepIsReachable holds the names in after to those of steps: a misspelt one would not be waited for.
 func TestEveryStepIsReachable(t *testing.T) {
 	t.Parallel()
-	for _, nodes := range []string{nodesReal, nodesKwok} {
-		c := newCluster(paths{dir: t.TempDir()}, config{Nodes: nodes, Slots: 1})
+	for _, cfg := range []config{
+		{Nodes: nodesReal, Fleet: fleetLocal}, {Nodes: nodesKwok, Fleet: fleetLocal},
+		{Nodes: nodesReal, Fleet: fleetEC2}, {Nodes: nodesKwok, Fleet: fleetEC2},
+	} {
+		c := newCluster(paths{dir: t.TempDir()}, cfg)
 		var names []string
 		for _, s := range c.steps() {
 			names = append(names, s.name)

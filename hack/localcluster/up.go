@@ -77,7 +77,7 @@ func (c *cluster) clear(ctx context.Context, board *progress.Board) error {
 func configFor(before config, isNew bool, args []string) (config, error) {
 	c := before
 	if isNew {
-		c = config{Nodes: nodesAuto, Slots: 8}
+		c = config{Nodes: nodesAuto, Fleet: fleetLocal, Slots: 8}
 	}
 	c.Listen = cmp.Or(os.Getenv("MUSTER_LISTEN"), c.Listen)
 	flags := flag.NewFlagSet("up", flag.ContinueOnError)
@@ -153,13 +153,22 @@ func (c *cluster) steps() []step {
 	steps := []step{{name: stepManifests, after: []string{"kube-apiserver"}, run: c.applyManifests}}
 	if !c.WithoutPrograms {
 		steps = append(steps, step{name: stepBuild, run: func(ctx context.Context, line *progress.Step) error {
-			return c.tools.BuildPrograms(ctx, c.at.programs(), line.Note)
+			return c.tools.BuildPrograms(ctx, c.at.programs(), c.built(), line.Note)
 		}})
 	}
 	for _, part := range c.components() {
 		steps = append(steps, c.startStep(part))
 	}
 	return steps
+}
+
+// built are this repository's programs that the cluster runs.
+func (c *cluster) built() []toolchain.Program {
+	programs := []toolchain.Program{toolchain.QueueAPI, toolchain.Scheduler, toolchain.Autoscaler}
+	if c.Fleet == fleetEC2 {
+		programs = append(programs, toolchain.EC2Fake)
+	}
+	return programs
 }
 
 // kwokStages is the configuration of kwok.

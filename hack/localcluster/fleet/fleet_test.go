@@ -37,6 +37,7 @@ func TestRunRefuses(t *testing.T) {
 		"what is no JSON":                     {verb: "launch", in: "launch!", wantErr: "read request"},
 		"a launch without a token":            {verb: "launch", in: "{}", wantErr: "without a token"},
 		"a launch into a cluster that ends":   {verb: "launch", in: `{"token":"t"}`, closed: true, wantErr: "the cluster is down"},
+		"to launch what is no instance":       {verb: "launch", in: `{"token":"t","instanceId":"../pki"}`, wantErr: `"../pki" is no instance id`},
 		"to terminate what is no instance":    {verb: "terminate", in: `{"instanceIds":["../pki"]}`, wantErr: `"../pki" is no instance id`},
 		"to terminate by a pattern, likewise": {verb: "terminate", in: `{"instanceIds":["i-*"]}`, wantErr: `"i-*" is no instance id`},
 	}

@@ -3,6 +3,7 @@
 package fleet
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -27,6 +28,13 @@ type launchRequest struct {
 	CapacityType           string            `json:"capacityType"`
 	Labels                 map[string]string `json:"labels"`
 	Taints                 []corev1.Taint    `json:"taints"`
+
+	// What batch-autoscaler leaves to the fleet and the fake of EC2 (hack/ec2fake) decides: which instance it is, and what
+	// of this machine its type does not have.
+	InstanceID string            `json:"instanceId,omitempty"`
+	ProviderID string            `json:"providerId,omitempty"`
+	Reserved   map[string]string `json:"reserved,omitempty"`
+	MaxPods    int               `json:"maxPods,omitempty"`
 }
 
 type launchReply struct {
@@ -83,7 +91,10 @@ func (f Fleet) launch(request launchRequest) (launchReply, error) {
 
 // recordFor finds the record of the request's token, or writes a new one if there is a free slot. The dead give up theirs.
 func (f Fleet) recordFor(request launchRequest, records []Instance) (Instance, error) {
-	id := instanceID(request.Token)
+	id := cmp.Or(request.InstanceID, instanceID(request.Token))
+	if err := checkID(id); err != nil {
+		return Instance{}, fmt.Errorf("launch: %w", err)
+	}
 	taken := make([]bool, f.Slots)
 	for _, other := range records {
 		if other.InstanceID == id {
@@ -111,8 +122,10 @@ func newInstance(id string, slot int, request launchRequest) Instance {
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	labels[batchmeta.InstanceID] = id
-	providerID := "muster:///local/" + id
+	if request.InstanceID == "" { // what is told which instance it is may not know: the autoscaler tells the node
+		labels[batchmeta.InstanceID] = id
+	}
+	providerID := cmp.Or(request.ProviderID, "muster:///local/"+id)
 	return Instance{
 		InstanceID:             id,
 		ProviderID:             providerID,
@@ -123,7 +136,10 @@ func newInstance(id string, slot int, request launchRequest) Instance {
 		CapacityType:           request.CapacityType,
 		Token:                  request.Token,
 		LaunchedAt:             time.Now(),
-		Node:                   node.Node{Name: id, Slot: slot, ProviderID: providerID, Labels: labels, Taints: request.Taints},
+		Node: node.Node{
+			Name: id, Slot: slot, ProviderID: providerID, Labels: labels, Taints: request.Taints,
+			Reserved: request.Reserved, MaxPods: request.MaxPods,
+		},
 	}
 }
 
@@ -146,12 +162,20 @@ func (f Fleet) terminate(ids []string) error {
 	defer lock.Close()
 	var group errgroup.Group
 	for _, id := range ids {
-		if !strings.HasPrefix(id, "i-") || strings.ContainsAny(id, "/*?[") {
-			return fmt.Errorf("terminate: %q is no instance id", id)
+		if err := checkID(id); err != nil {
+			return fmt.Errorf("terminate: %w", err)
 		}
 		group.Go(func() error { return f.Nodes.Destroy(id) })
 	}
 	return group.Wait()
+}
+
+// checkID keeps what is no id from becoming a path.
+func checkID(id string) error {
+	if !strings.HasPrefix(id, "i-") || strings.ContainsAny(id, "/*?[") {
+		return fmt.Errorf("%q is no instance id", id)
+	}
+	return nil
 }
 
 type listReply struct {

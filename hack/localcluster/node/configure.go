@@ -3,6 +3,7 @@
 package node
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -76,7 +77,8 @@ func (c Config) kubeletConfig(n Node, l layout, address, clientCA string, server
 		"cgroupRoot":               c.group(n.Name).path(),
 		"providerID":               n.ProviderID,
 		"registerWithTaints":       n.Taints,
-		"maxPods":                  MaxPods,
+		"maxPods":                  cmp.Or(n.MaxPods, MaxPods),
+		"systemReserved":           n.Reserved,
 		"podLogsDir":               l.podLogs,
 		"volumePluginDir":          filepath.Join(l.kubelet, "volumeplugins"),
 		"clusterDNS":               nameServers(),

@@ -45,6 +45,10 @@ type Node struct {
 	ProviderID string            `json:"providerId"`
 	Labels     map[string]string `json:"labels"`
 	Taints     []corev1.Taint    `json:"taints"`
+	// Reserved is what of the machine the node does not offer to pods, as the kubelet's systemReserved has it: cpu, memory.
+	Reserved map[string]string `json:"reserved,omitempty"`
+	// MaxPods is how many pods the node takes; the constant of that name if zero.
+	MaxPods int `json:"maxPods,omitempty"`
 }
 
 // Shape is what a node offers: all of this machine, whatever other nodes there are.
@@ -62,7 +66,7 @@ func MachineShape() (Shape, error) {
 	return Shape{CPUs: runtime.NumCPU(), MemoryMiB: int64(info.Totalram) * int64(info.Unit) >> 20}, nil
 }
 
-// MaxPods is how many pods a node takes.
+// MaxPods is how many pods a node takes that does not say otherwise.
 const MaxPods = 110
 
 // Folder is where everything of the named node lies.

@@ -75,19 +75,20 @@ const (
 	QueueAPI   Program = "queue-api/cmd/queue-api"
 	Scheduler  Program = "plugins/cmd/batch-scheduler"
 	Autoscaler Program = "autoscaler/cmd/batch-autoscaler"
+	EC2Fake    Program = "hack/ec2fake"
 )
 
 // Name is the program's name.
 func (p Program) Name() string { return path.Base(string(p)) }
 
-// BuildPrograms builds this repository's programs into dir, each time: the go command knows what is up to date.
-func (t Toolchain) BuildPrograms(ctx context.Context, dir string, report Report) error {
+// BuildPrograms builds programs of this repository into dir, each time: the go command knows what is up to date.
+func (t Toolchain) BuildPrograms(ctx context.Context, dir string, programs []Program, report Report) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
 	// kwok keeps cluster-autoscaler from linking every cloud provider there is.
 	args := []string{"build", "-v", "-tags", "kwok", "-o", dir + "/"}
-	for _, p := range []Program{QueueAPI, Scheduler, Autoscaler} {
+	for _, p := range programs {
 		args = append(args, "./"+string(p))
 	}
 	return runGo(goCommand(ctx, t.Source, args...), report)

@@ -31,7 +31,8 @@ type Config struct {
 	Ended    func(Instance)
 }
 
-// Pool is where instances come from. A pool without a zone is over all zones, one without a capacity type over both.
+// Pool is where instances come from. A pool without a type is of all types, one without a zone over all zones, one without a
+// capacity type over both.
 type Pool struct {
 	Type, Zone, Capacity string // Capacity is on-demand or spot
 }
@@ -88,7 +89,7 @@ func New(cfg Config) *Cloud {
 		cfg.Zones = []string{"us-east-1a", "us-east-1b", "us-east-1c"}
 	}
 	if len(cfg.Types) == 0 {
-		cfg.Types = commonTypes()
+		cfg.Types = CommonTypes()
 	}
 	return &Cloud{
 		cfg: cfg, instances: map[string]*Instance{}, templates: map[string]*Template{}, stock: map[Pool]int{}, quota: -1,
@@ -96,7 +97,8 @@ func New(cfg Config) *Cloud {
 	}
 }
 
-func commonTypes() []instancetype.Type {
+// CommonTypes are the types of a cloud that is not told otherwise: of several families and architectures, one with GPUs.
+func CommonTypes() []instancetype.Type {
 	types, err := instancetype.Builtin().Resolve([]string{"c5", "m5", "r5", "c6g", "m6i", "c6i", "r6i", "c7i", "g5"})
 	if err != nil {
 		panic(fmt.Sprintf("the built-in table lacks a family: %v", err))
@@ -146,7 +148,7 @@ func (c *Cloud) Reclaim(id string) {
 
 // Instances are those that are not on their way out, oldest first.
 func (c *Cloud) Instances() []Instance {
-	return slices.DeleteFunc(c.History(), func(i Instance) bool { return i.isGone() })
+	return slices.DeleteFunc(c.History(), func(i Instance) bool { return i.IsGone() })
 }
 
 // History are all instances that there ever were, oldest first.
@@ -211,7 +213,7 @@ func (c *Cloud) nextID(kind string) string {
 // end ends an instance and gives back its place in the stock. It returns nil if there is none. It is called with mu held.
 func (c *Cloud) end(id string) *Instance {
 	i := c.instances[id]
-	if i == nil || i.isGone() {
+	if i == nil || i.IsGone() {
 		return nil
 	}
 	i.State = shuttingDown
@@ -232,10 +234,15 @@ func (c *Cloud) told(ended ...*Instance) {
 	}
 }
 
-func poolsOf(instanceType, zone, capacity string) [4]Pool {
-	return [...]Pool{
-		{instanceType, zone, capacity}, {instanceType, "", capacity}, {instanceType, zone, ""}, {instanceType, "", ""},
+// poolsOf are the pools that an instance is taken from.
+func poolsOf(instanceType, zone, capacity string) []Pool {
+	var out []Pool
+	for _, t := range [...]string{instanceType, ""} {
+		for _, z := range [...]string{zone, ""} {
+			out = append(out, Pool{t, z, capacity}, Pool{t, z, ""})
+		}
 	}
+	return out
 }
 
 // The states at the end. What an instance costs, and the stock that it takes, ends with the first.
@@ -244,7 +251,8 @@ const (
 	terminated   = "terminated"
 )
 
-func (i *Instance) isGone() bool { return i.State == shuttingDown || i.State == terminated }
+// IsGone reports whether the instance is on its way out: it costs nothing any more.
+func (i *Instance) IsGone() bool { return i.State == shuttingDown || i.State == terminated }
 
 func atoi(s string) int {
 	n, _ := strconv.Atoi(s) // what is no number was not sent

@@ -225,7 +225,7 @@ func (c *Cloud) short(v *override, capacity string) *fleetError {
 	t, _ := c.typeOf(v.Type)
 	used := 0
 	for _, i := range c.instances {
-		if !i.isGone() {
+		if !i.IsGone() {
 			other, _ := c.typeOf(i.Type)
 			used += other.VCPUs
 		}

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/autoscaler/nodetemplate"
 )
 
@@ -32,19 +33,25 @@ func (c *Cloud) NodeOf(i *Instance) (*corev1.Node, error) {
 		return nil, err
 	}
 	t, _ := c.typeOf(i.Type)
-	name := "ip-" + strings.TrimPrefix(i.ID, "i-")
-	drawn := nodetemplate.Node(name, &nodetemplate.Spec{Type: t, Zone: i.Zone})
+	return k.Node(i, t), nil
+}
+
+// Node is the node of an instance of the type, with all that the kubelet and the cloud controller of AWS give it.
+func (k *Kubelet) Node(i *Instance, t instancetype.Type) *corev1.Node {
+	drawn := nodetemplate.Node(i.NodeName(), &nodetemplate.Spec{Type: t})
 	node := &corev1.Node{Status: drawn.Status}
-	node.Name, node.Labels = name, map[string]string{}
+	node.Name, node.Labels = drawn.Name, i.CloudLabels()
 	for _, key := range []string{corev1.LabelHostname, corev1.LabelOSStable, corev1.LabelArchStable} {
 		node.Labels[key] = drawn.Labels[key]
 	}
-	maps.Copy(node.Labels, i.CloudLabels())
 	maps.Copy(node.Labels, k.Labels)
 	node.Spec.ProviderID = i.ProviderID()
 	node.Spec.Taints = k.Taints
-	return node, nil
+	return node
 }
+
+// NodeName is the name that the instance's node has where nobody gives it another. Like AWS's, it is not the instance's id.
+func (i *Instance) NodeName() string { return "ip-" + strings.TrimPrefix(i.ID, "i-") }
 
 // ProviderID is the spec.providerID of the instance's node.
 func (i *Instance) ProviderID() string { return "aws:///" + i.Zone + "/" + i.ID }
