@@ -21,6 +21,11 @@ import (
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
+// IsMarked reports whether no more pods may come to the node because of what was announced of its instance.
+func IsMarked(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == batchmeta.Interruption })
+}
+
 // Marker writes on nodes what was announced of their instances.
 type Marker struct {
 	nodes typedcorev1.NodeInterface

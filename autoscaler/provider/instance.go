@@ -34,6 +34,8 @@ type instance struct {
 	node       string                           // name of its node; empty while there is none
 	since      time.Time                        // when it became known
 	missing    time.Time                        // when a list first lacked it; zero if the last one had it
+	leaving    time.Time                        // when the cloud said that it stops or ends it; zero if we do, or nobody does
+	closed     bool                             // its node takes no more pods, as an interruption was announced
 }
 
 const placeholderPrefix = "placeholder:///"

@@ -141,6 +141,9 @@ func (p *Provider) appear(listed []fleet.Instance, started time.Time) (changed b
 			changed = true
 		}
 		i.missing = time.Time{}
+		if i.overdue(started) {
+			i.state, i.leaving = running, time.Time{}
+		}
 		if i.state == pending {
 			i.state = stateOf(f)
 		}
@@ -168,6 +171,9 @@ func (p *Provider) disappear(listed []fleet.Instance, started time.Time) (lost [
 	}
 	for id, i := range p.instances {
 		switch {
+		case !seen[id] && i.overdue(started):
+			p.drop(i)
+			lost = append(lost, id)
 		case seen[id] || i.state != pending && i.state != running || i.since.After(started):
 		case i.missing.IsZero():
 			i.missing = started

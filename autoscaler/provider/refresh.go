@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-batch/muster/autoscaler/computeenv"
 	"github.com/muster-batch/muster/autoscaler/instancetype"
+	"github.com/muster-batch/muster/autoscaler/interruption"
 )
 
 // Refresh implements cloudprovider.CloudProvider, at the start of each loop. It only reads memory.
@@ -76,14 +77,14 @@ func (p *Provider) group(key groupKey, environment string) *Group {
 // syncNodes notes which instances have a node, and what ready nodes really look like.
 func (p *Provider) syncNodes(nodes []*corev1.Node) {
 	for _, i := range p.instances {
-		i.node = ""
+		i.node, i.closed = "", false
 	}
 	for _, n := range nodes {
 		i := p.instances[n.Spec.ProviderID]
 		if i == nil || n.Spec.ProviderID == "" {
 			continue
 		}
-		i.node = n.Name
+		i.node, i.closed = n.Name, interruption.IsMarked(n)
 		if kubeutil.IsNodeReadyAndSchedulable(n) {
 			i.group.observed = observation{status: &n.Status, at: p.cfg.Clock.Now()}
 		}

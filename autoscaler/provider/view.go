@@ -53,7 +53,7 @@ func (p *Provider) usedVCPUs(environmentUUID string) int {
 }
 
 // Kept says how the group's environment stands with its minvCpus: the vCPUs to keep, those of one node of the group, and
-// those of instances that stay, which are neither leaving nor the instance of a node in leaving.
+// those of instances that stay, which are neither leaving nor the instance of a node in leaving, and take pods.
 func (g *Group) Kept(leaving map[string]bool) (floor, vcpus, staying int) {
 	g.p.mu.Lock()
 	defer g.p.mu.Unlock()
@@ -62,7 +62,7 @@ func (g *Group) Kept(leaving map[string]bool) (floor, vcpus, staying int) {
 	}
 	for _, other := range g.p.siblings[g.key.environmentUUID] {
 		for _, i := range other.instances {
-			if (i.state == pending || i.state == running) && !leaving[i.node] {
+			if (i.state == pending || i.state == running) && !i.closed && !leaving[i.node] {
 				staying += other.typ.VCPUs
 			}
 		}

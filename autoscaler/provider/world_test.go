@@ -32,6 +32,7 @@ type world struct {
 	nodes        []*corev1.Node
 	occupant     string // pod that the API server sees on every node
 	deleted      []string
+	broken       error // of every deletion of a node
 	failures     []FailedLaunch
 	clock        *testingclock.FakeClock
 }
@@ -50,8 +51,10 @@ func (w *world) LabelNode(_ context.Context, node, id string) error {
 }
 
 func (w *world) DeleteNode(_ context.Context, n *corev1.Node) error {
-	w.deleted = append(w.deleted, n.Name)
-	return nil
+	if w.broken == nil {
+		w.deleted = append(w.deleted, n.Name)
+	}
+	return w.broken
 }
 
 func (w *world) Node(_ context.Context, id string) (*corev1.Node, error) {

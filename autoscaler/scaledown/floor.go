@@ -10,6 +10,7 @@ import (
 	"k8s.io/autoscaler/cluster-autoscaler/processors/nodes"
 	"k8s.io/autoscaler/cluster-autoscaler/simulator"
 
+	"github.com/muster-batch/muster/autoscaler/interruption"
 	"github.com/muster-batch/muster/autoscaler/provider"
 )
 
@@ -48,6 +49,9 @@ func mayGo(ctx *cacontext.AutoscalingContext, c simulator.NodeToBeRemoved, leavi
 	g, ours := ng.(*provider.Group)
 	if err != nil || !ours {
 		return simulator.NotAutoscaled
+	}
+	if interruption.IsMarked(c.Node) { // it is no part of what is kept
+		return simulator.NoReason
 	}
 	if floor, vcpus, staying := g.Kept(leaving); staying-vcpus < floor {
 		return simulator.NodeGroupMinSizeReached
