@@ -65,6 +65,10 @@ func created(at int64) func(*corev1.Pod) {
 	return func(p *corev1.Pod) { p.CreationTimestamp = metav1.NewTime(time.Unix(at, 0)) }
 }
 
+func ranked(rank string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) { p.Annotations[batchmeta.Rank] = rank }
+}
+
 // brief is what tests look at of a demand.
 type brief struct {
 	Gang   string
@@ -165,6 +169,23 @@ func TestDemands(t *testing.T) {
 			},
 			want: []brief{{Gang: "podgroup/jobs/g", Whole: true, Counts: []int{2}}},
 		},
+		"gangs go in the order in which their queue admitted them, before those of users": {
+			pods: []*corev1.Pod{
+				makePod("a", member("old", 1), created(1)), makePod("b", member("second", 1), ranked("0002"), created(2)),
+				makePod("c", member("first", 1), ranked("0001"), created(3)), makePod("d", member("forged", 1), ranked("-1"), created(4)),
+			},
+			want: []brief{
+				{Gang: "jobs/first", Whole: true, Counts: []int{1}}, {Gang: "jobs/second", Whole: true, Counts: []int{1}},
+				{Gang: "jobs/old", Whole: true, Counts: []int{1}}, {Gang: "jobs/forged", Whole: true, Counts: []int{1}},
+			},
+		},
+		"users' gangs go by priority, then by age": {
+			pods: []*corev1.Pod{
+				makePod("a", member("old", 1), created(1)),
+				makePod("b", member("high", 1), created(2), func(p *corev1.Pod) { p.Spec.Priority = new(int32(5)) }),
+			},
+			want: []brief{{Gang: "jobs/high", Whole: true, Counts: []int{1}}, {Gang: "jobs/old", Whole: true, Counts: []int{1}}},
+		},
 		"the oldest gang goes first, before all that is in none": {
 			pods: []*corev1.Pod{
 				makePod("a"), makePod("y", member("young", 1), created(2000)), makePod("o", member("old", 1), created(500)),
@@ -262,7 +283,7 @@ func TestRequest(t *testing.T) {
 			corev1.ResourceCPU: resource.MustParse("3"),
 		}}}}
 	})
-	got, complete := request(p)
+	got, complete := Request(p)
 	want := pack.Vector{CPUMillis: 3000, Memory: 1 << 30, GPUs: 2, Pods: 1}
 	if diff := cmp.Diff(want, got); diff != "" || !complete {
 		t.Errorf("complete = %v, request mismatch (-want +got):\n%s", complete, diff)

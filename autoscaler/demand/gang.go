@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,8 +16,10 @@ import (
 
 // gang is the members of a gang that exist.
 type gang struct {
-	size, least int // as annotated; 0 if unknown
-	placed      int // members that have a node
+	size, least int    // as annotated; 0 if unknown
+	placed      int    // members that have a node
+	rank        string // the best of its members'; empty if the queue API gave none
+	priority    int32  // the highest
 	oldest      time.Time
 	pending     map[string]*group // by shape
 }
@@ -29,9 +32,36 @@ func (g *gang) observe(p *corev1.Pod) {
 	if n, err := strconv.Atoi(p.Annotations[batchmeta.GangMin]); err == nil && n > 0 {
 		g.least = n
 	}
+	if rank := rankOf(p); g.rank == "" || rank != "" && rank < g.rank {
+		g.rank = rank
+	}
+	if p.Spec.Priority != nil {
+		g.priority = max(g.priority, *p.Spec.Priority)
+	}
 	if created := p.CreationTimestamp.Time; g.oldest.IsZero() || created.Before(g.oldest) {
 		g.oldest = created
 	}
+}
+
+// rankOf is the order in which the queue API admitted the pod; empty if it did not.
+func rankOf(p *corev1.Pod) string {
+	rank := p.Annotations[batchmeta.Rank]
+	if strings.Trim(rank, "0123456789") != "" {
+		return "" // it would sort before all others
+	}
+	return rank
+}
+
+// compare orders gangs as the scheduler does: those that a queue ranked by rank, then the others by priority and age.
+func (g *gang) compare(o *gang) int {
+	if (g.rank == "") != (o.rank == "") {
+		return cmp.Compare(o.rank, g.rank)
+	}
+	c := cmp.Compare(g.rank, o.rank)
+	if g.rank == "" {
+		c = cmp.Compare(o.priority, g.priority)
+	}
+	return cmp.Or(c, g.oldest.Compare(o.oldest))
 }
 
 // demands are what the gang needs: the members without which it cannot start, as a whole, and the others one by one.

@@ -114,7 +114,7 @@ func (x *Index) replace(p *corev1.Pod, uuids []string) bool {
 }
 
 func (x *Index) add(p *corev1.Pod, name string, uuids []string) {
-	v, complete := request(p)
+	v, complete := Request(p)
 	alone := !complete || mindsNeighbours(p)
 	shape := shapeOf(p, v, alone)
 	groups, key := x.shapes, shape
@@ -166,13 +166,13 @@ func (x *Index) remove(uid types.UID) bool {
 	return true
 }
 
-// Demands are what is wanted now: gangs first, oldest first, since what is left beside a gang serves the others but not the
-// other way round.
+// Demands are what is wanted now: gangs first, in the scheduler's order, since what is left beside a gang serves the others
+// but not the other way round.
 func (x *Index) Demands() []Demand {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	names := slices.SortedFunc(maps.Keys(x.gangs), func(a, b string) int {
-		return cmp.Or(x.gangs[a].oldest.Compare(x.gangs[b].oldest), cmp.Compare(a, b))
+		return cmp.Or(x.gangs[a].compare(x.gangs[b]), cmp.Compare(a, b))
 	})
 	var out, loose []Demand
 	for _, name := range names {

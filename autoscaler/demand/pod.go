@@ -62,8 +62,8 @@ func gangOf(p *corev1.Pod) string {
 	return ""
 }
 
-// request is what the pod takes of a node. complete is false if it asks for something that Vector does not count.
-func request(p *corev1.Pod) (v pack.Vector, complete bool) {
+// Request is what the pod takes of a node. complete is false if it asks for something that Vector does not count.
+func Request(p *corev1.Pod) (v pack.Vector, complete bool) {
 	v.Pods, complete = 1, true
 	for name, q := range resourcehelper.PodRequests(p, resourcehelper.PodResourcesOptions{}) {
 		switch name { //nolint:exhaustive // the others are no resources of a node

@@ -75,13 +75,9 @@ func (s *solver) buy(p packing, whole bool) {
 	s.budgets[o.Budget].Used += p.nodes * o.VCPUs
 	purchase := Purchase{Offer: p.offer, Nodes: p.nodes, Whole: whole}
 	for _, r := range p.rows {
-		h := Hold{Group: o.Group, Nodes: r.nodes}
 		for _, c := range r.contents {
-			key := p.parts[c.candidate].Key
-			h.Contents = append(h.Contents, Content{key, c.count})
-			purchase.add(key, c.count*r.nodes)
+			purchase.Contents = appendContent(purchase.Contents, p.parts[c.candidate].Key, c.count*r.nodes)
 		}
-		s.bought = append(s.bought, h)
 		for range r.nodes {
 			s.occupy(o, r, p.parts)
 		}
@@ -91,18 +87,8 @@ func (s *solver) buy(p packing, whole bool) {
 
 // occupy adds one bought node and its pods.
 func (s *solver) occupy(o *Offer, r row, parts []candidate) {
-	s.bins = append(s.bins, bin{Bin: Bin{Class: o.Class, Group: o.Group, Free: o.Fresh}, alone: r.alone})
+	s.bins = append(s.bins, bin{Bin: Bin{Class: o.Class, Group: o.Group, Free: o.Fresh, Coming: true}, alone: r.alone})
 	for _, c := range r.contents {
 		s.apply(change{bin: len(s.bins) - 1, demand: parts[c.candidate].demand, part: parts[c.candidate].part, count: c.count})
 	}
-}
-
-func (p *Purchase) add(key string, count int) {
-	for i := range p.Contents {
-		if p.Contents[i].Key == key {
-			p.Contents[i].Count += count
-			return
-		}
-	}
-	p.Contents = append(p.Contents, Content{key, count})
 }

@@ -2,6 +2,12 @@
 
 package pack
 
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
 // reserve gives the nodes that were bought for pods to those pods, before anybody else is served.
 func (s *solver) reserve() {
 	index := map[string][2]int{}
@@ -11,13 +17,9 @@ func (s *solver) reserve() {
 		}
 	}
 	for _, h := range s.p.Holds {
-		start := len(s.journal)
 		s.honour(h, index)
-		if len(s.journal) > start {
-			s.holds = append(s.holds, hold{Hold: h, changes: s.journal[start:len(s.journal):len(s.journal)]})
-		}
 	}
-	s.journal = nil
+	s.held, s.journal = s.journal, nil
 }
 
 // honour finds up to h.Nodes nodes of the group for the contents. A hold whose pods are all bound or gone finds none, and
@@ -45,16 +47,47 @@ func (s *solver) honour(h Hold, index map[string][2]int) {
 
 // release gives back what holds had set aside for a demand that cannot be completed.
 func (s *solver) release(d int) {
-	kept := s.holds[:0]
-	for _, h := range s.holds {
-		if h.changes[0].demand != d {
-			kept = append(kept, h)
-			continue
-		}
-		for _, c := range h.changes {
+	s.held = slices.DeleteFunc(s.held, func(c change) bool {
+		if c.demand == d {
 			s.undo(c)
-			s.bins[c.bin].held = false
+		}
+		return c.demand == d
+	})
+}
+
+// promises are the holds for the next Problem: what was put on nodes that are on their way or were held before.
+func (s *solver) promises() []Hold {
+	contents := make([][]Content, len(s.bins))
+	for _, c := range slices.Concat(s.held, s.journal) {
+		if b := &s.bins[c.bin]; b.held || b.Coming {
+			contents[c.bin] = appendContent(contents[c.bin], s.part(c.demand, c.part).Key, c.count)
 		}
 	}
-	s.holds = kept
+	var out []Hold
+	alike := map[string]int{}
+	for b, list := range contents {
+		if len(list) == 0 {
+			continue
+		}
+		slices.SortFunc(list, func(x, y Content) int { return cmp.Compare(x.Key, y.Key) })
+		group := s.bins[b].Group
+		key := fmt.Sprint(group, list)
+		if i, known := alike[key]; known {
+			out[i].Nodes++
+			continue
+		}
+		alike[key] = len(out)
+		out = append(out, Hold{Group: group, Nodes: 1, Contents: list})
+	}
+	return out
+}
+
+func appendContent(list []Content, key string, count int) []Content {
+	for i := range list {
+		if list[i].Key == key {
+			list[i].Count += count
+			return list
+		}
+	}
+	return append(list, Content{key, count})
 }

@@ -22,6 +22,8 @@ type Bin struct {
 	Class int    // nodes of one class differ in nothing but what is free on them
 	Group string // node group; matches Offer.Group and Hold.Group
 	Free  Vector
+	// Coming nodes are on their way. Of Unsure ones it is not even known yet whether they come.
+	Coming, Unsure bool
 }
 
 // Offer is a node group of which nodes can be bought.
@@ -33,6 +35,8 @@ type Offer struct {
 	VCPUs  int
 	// Closed offers are not bought now, but may be later: they tell a pod that must wait from one that can never run.
 	Closed bool
+	// Failed is how often in a row a purchase of it has failed of late.
+	Failed int
 }
 
 // Budget is how many vCPUs an environment may have, and has. Invariant: Solve never lets Used exceed Max, but by Stretch.
@@ -63,7 +67,7 @@ type Content struct {
 	Count int
 }
 
-// Hold is a promise of an earlier Solve: each of Nodes nodes of the group was bought for Contents.
+// Hold is a promise of an earlier Solve: each of Nodes nodes of the group is on its way for Contents.
 type Hold struct {
 	Group    string
 	Nodes    int
@@ -72,9 +76,11 @@ type Hold struct {
 
 // Purchase is nodes to buy.
 type Purchase struct {
-	Offer    int
-	Nodes    int
-	Whole    bool      // useless unless all the nodes come
+	Offer int
+	Nodes int
+	Whole bool // useless unless all the nodes come
+	// Later purchases are decided, and their vCPUs spoken for, but not to be made before others of their demand have come.
+	Later    bool
 	Contents []Content // of all the nodes together
 }
 

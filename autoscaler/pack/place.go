@@ -2,7 +2,10 @@
 
 package pack
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // placeLoose puts as many pods of a demand as possible on the nodes there are.
 func (s *solver) placeLoose(d int) {
@@ -49,33 +52,61 @@ func (s *solver) buyWhole(d int) bool {
 		return true
 	}
 	if p, ok := s.best(cands, -1, true); ok {
-		s.buy(p, true)
+		s.purchase([]packing{p}, s.isUnsure(d))
 		return true
 	}
+	var all []packing
+	before := s.mark()
 	for _, c := range cands {
 		p, ok := s.best([]candidate{c}, -1, true)
 		if !ok {
 			return false
 		}
 		s.buy(p, true)
+		all = append(all, p)
 	}
+	s.rewind(before)
+	s.purchase(all, s.isUnsure(d))
 	return true
+}
+
+// purchase buys for one demand. Of several packings only the one that is likeliest to fail is bought now, and none while
+// an earlier one is not sure to come: what was bought for a demand that then falls short stands idle.
+func (s *solver) purchase(all []packing, wait bool) {
+	slices.SortStableFunc(all, func(a, b packing) int {
+		return cmp.Or(cmp.Compare(s.p.Offers[b.offer].Failed, s.p.Offers[a.offer].Failed), cmp.Compare(b.nodes, a.nodes))
+	})
+	for n, p := range all {
+		first := len(s.bins)
+		s.buy(p, true)
+		if wait || n > 0 {
+			s.purchases[len(s.purchases)-1].Later = true
+			for b := range s.bins[first:] {
+				s.bins[first+b].Coming = false
+			}
+		}
+	}
+}
+
+// isUnsure reports whether a demand has a place on nodes that may not come.
+func (s *solver) isUnsure(d int) bool {
+	unsure := func(c change) bool { return c.demand == d && s.bins[c.bin].Unsure }
+	return slices.ContainsFunc(s.held, unsure) || slices.ContainsFunc(s.journal, unsure)
 }
 
 // mark is a point to come back to.
 type mark struct {
-	journal, bins, purchases, bought int
-	budgets                          []Budget
+	journal, bins, purchases int
+	budgets                  []Budget
 }
 
 func (s *solver) mark() mark {
-	return mark{len(s.journal), len(s.bins), len(s.purchases), len(s.bought), slices.Clone(s.budgets)}
+	return mark{len(s.journal), len(s.bins), len(s.purchases), slices.Clone(s.budgets)}
 }
 
 func (s *solver) rewind(m mark) {
 	s.bins = s.bins[:m.bins]
 	s.purchases = s.purchases[:m.purchases]
-	s.bought = s.bought[:m.bought]
 	s.budgets = m.budgets
 	for _, c := range slices.Backward(s.journal[m.journal:]) {
 		s.undo(c)

@@ -12,9 +12,8 @@ type solver struct {
 	left    [][]int // per demand and part: pods without a place
 
 	purchases []Purchase
-	bought    []Hold
-	holds     []hold
-	journal   []change
+	held      []change         // of holds, in force from before the first demand
+	journal   []change         // of demands, since
 	byGroup   map[string][]int // existing bins of a node group
 	fits      map[fitKey]bool
 	scale     Vector // the machine that sizes are compared to
@@ -25,12 +24,6 @@ type bin struct {
 	used  Vector
 	held  bool // a hold has chosen it
 	alone bool // it took a pod that was Alone
-}
-
-// hold is a Hold of the Problem and where its pods were put.
-type hold struct {
-	Hold
-	changes []change
 }
 
 // change is pods put on a bin.
@@ -131,13 +124,9 @@ func (s *solver) fill(d, i int) {
 }
 
 func (s *solver) solution() Solution {
-	out := Solution{Purchases: s.purchases, Used: make([]Vector, len(s.p.Bins)), Left: s.leftovers()}
+	out := Solution{Purchases: s.purchases, Used: make([]Vector, len(s.p.Bins)), Left: s.leftovers(), Holds: s.promises()}
 	for i := range out.Used {
 		out.Used[i] = s.bins[i].used
 	}
-	for _, h := range s.holds {
-		out.Holds = append(out.Holds, h.Hold)
-	}
-	out.Holds = append(out.Holds, s.bought...)
 	return out
 }

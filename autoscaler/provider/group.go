@@ -40,6 +40,7 @@ type Group struct {
 	rank      int
 	instances map[string]*instance
 	failures  int // instances that failed: they use no vCPUs
+	failed    int // launches in a row that were not complete
 	observed  observation
 }
 

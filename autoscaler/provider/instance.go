@@ -36,6 +36,8 @@ type instance struct {
 	missing    time.Time                        // when a list first lacked it; zero if the last one had it
 	leaving    time.Time                        // when the cloud said that it stops or ends it; zero if we do, or nobody does
 	closed     bool                             // its node takes no more pods, as an interruption was announced
+	joined     bool                             // it has had a node
+	use        use
 }
 
 const placeholderPrefix = "placeholder:///"
@@ -99,12 +101,14 @@ func (p *Provider) adopt(g *Group, f *fleet.Instance) *instance {
 	if known := p.instances[f.ProviderID]; known != nil {
 		return known
 	}
+	bought := false
 	if waiting := p.instances[placeholderPrefix+f.Token]; waiting != nil && f.Token != "" {
-		g = waiting.group
+		g, bought = waiting.group, true
 		p.drop(waiting)
 	}
 	i := &instance{
 		id: f.ID, providerID: f.ProviderID, token: f.Token, group: g, state: stateOf(f), since: p.cfg.Clock.Now(),
+		use: use{bought: bought},
 	}
 	p.add(i)
 	return i

@@ -146,6 +146,9 @@ func (p *Provider) book(l launch, instances []fleet.Instance, err error) (missin
 			missing++
 		}
 	}
+	if l.group.failed++; missing == 0 {
+		l.group.failed = 0
+	}
 	return missing
 }
 

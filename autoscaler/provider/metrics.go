@@ -3,6 +3,8 @@
 package provider
 
 import (
+	"time"
+
 	"k8s.io/component-base/metrics"
 )
 
@@ -11,6 +13,7 @@ type Metrics struct {
 	launches     *metrics.CounterVec
 	failures     *metrics.CounterVec
 	terminations *metrics.CounterVec
+	idle         *metrics.CounterVec
 	nodes        *metrics.GaugeVec
 	vcpus        *metrics.GaugeVec
 }
@@ -33,14 +36,18 @@ func NewMetrics() *Metrics {
 		launches:     counter("launched_instances_total", "Instances that the fleet launched."),
 		failures:     counter("failed_instances_total", "Instances that were asked for and not launched, by reason.", "reason"),
 		terminations: counter("terminated_instances_total", "Instances that were ended."),
-		nodes:        gauge("instances", "Instances by state.", "state"),
-		vcpus:        gauge("vcpus", "vCPUs of the environment: in use, and its limits minvCpus and maxvCpus.", "kind"),
+		idle: metrics.NewCounterVec(&metrics.CounterOpts{
+			Subsystem: subsystem, Name: "stranded_node_seconds_total", StabilityLevel: metrics.ALPHA,
+			Help: "Time that bought nodes were ready before the first pod was on them.",
+		}, []string{"compute_environment"}),
+		nodes: gauge("instances", "Instances by state.", "state"),
+		vcpus: gauge("vcpus", "vCPUs of the environment: in use, and its limits minvCpus and maxvCpus.", "kind"),
 	}
 }
 
 // Register makes the metrics visible through register, as legacyregistry.MustRegister.
 func (m *Metrics) Register(register func(...metrics.Registerable)) {
-	register(m.launches, m.failures, m.terminations, m.nodes, m.vcpus)
+	register(m.launches, m.failures, m.terminations, m.idle, m.nodes, m.vcpus)
 }
 
 func (m *Metrics) launched(environment, instanceType string, n int) {
@@ -53,6 +60,10 @@ func (m *Metrics) failed(environment, instanceType, reason string, n int) {
 
 func (m *Metrics) terminated(environment, instanceType string) {
 	m.terminations.WithLabelValues(environment, instanceType).Inc()
+}
+
+func (m *Metrics) stranded(environment string, d time.Duration) {
+	m.idle.WithLabelValues(environment).Add(d.Seconds())
 }
 
 // observe counts instances; it is called with mu held.

@@ -33,6 +33,8 @@ type Environments interface {
 type Cluster interface {
 	// Node is the node that registered for the instance; nil if there is none.
 	Node(ctx context.Context, instanceID string) (*corev1.Node, error)
+	// ProviderIDs are the spec.providerID of all nodes of fleets.
+	ProviderIDs(ctx context.Context) (map[string]bool, error)
 	// LabelNode tells a node which instance it is.
 	LabelNode(ctx context.Context, node, instanceID string) error
 	// Occupant is an unfinished pod on the node; empty if there is none and the node may go.

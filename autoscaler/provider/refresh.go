@@ -84,9 +84,12 @@ func (p *Provider) syncNodes(nodes []*corev1.Node) {
 		if i == nil || n.Spec.ProviderID == "" {
 			continue
 		}
-		i.node, i.closed = n.Name, interruption.IsMarked(n)
+		i.node, i.joined, i.closed = n.Name, true, interruption.IsMarked(n)
 		if kubeutil.IsNodeReadyAndSchedulable(n) {
 			i.group.observed = observation{status: &n.Status, at: p.cfg.Clock.Now()}
+			if i.use.counted.IsZero() {
+				i.use.counted = p.cfg.Clock.Now()
+			}
 		}
 	}
 }

@@ -12,6 +12,9 @@ type Offer struct {
 	Group *Group
 	Type  instancetype.Type
 	Rank  int // place of the type in the environment's list
+	// Launching is how many instances are asked for of which the fleet has not said yet whether they come.
+	Launching int
+	Failed    int // launches in a row that were not complete
 }
 
 // Market is an environment and what may be bought in it.
@@ -38,9 +41,19 @@ func (p *Provider) Markets() []Market {
 			at[g.key.environmentUUID] = i
 			out = append(out, Market{Environment: g.env, UsedVCPUs: p.usedVCPUs(g.key.environmentUUID)})
 		}
-		out[i].Offers = append(out[i].Offers, Offer{Group: g, Type: g.typ, Rank: g.rank})
+		out[i].Offers = append(out[i].Offers, Offer{Group: g, Type: g.typ, Rank: g.rank, Launching: g.launching(), Failed: g.failed})
 	}
 	return out
+}
+
+func (g *Group) launching() int {
+	n := 0
+	for _, i := range g.instances {
+		if i.state == launching {
+			n++
+		}
+	}
+	return n
 }
 
 // usedVCPUs is called with mu held.
@@ -60,14 +73,21 @@ func (g *Group) Kept(leaving map[string]bool) (floor, vcpus, staying int) {
 	if g.env != nil {
 		floor = g.env.Floor()
 	}
-	for _, other := range g.p.siblings[g.key.environmentUUID] {
-		for _, i := range other.instances {
+	return floor, g.typ.VCPUs, g.p.staying(g.key.environmentUUID, leaving)
+}
+
+// staying are the vCPUs of an environment's instances that are neither leaving nor the instance of a node in leaving. It is
+// called with mu held.
+func (p *Provider) staying(environmentUUID string, leaving map[string]bool) int {
+	vcpus := 0
+	for _, g := range p.siblings[environmentUUID] {
+		for _, i := range g.instances {
 			if (i.state == pending || i.state == running) && !i.closed && !leaving[i.node] {
-				staying += other.typ.VCPUs
+				vcpus += g.typ.VCPUs
 			}
 		}
 	}
-	return floor, g.typ.VCPUs, staying
+	return vcpus
 }
 
 // EnvironmentUUID is the group's environment.

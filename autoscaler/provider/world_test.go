@@ -50,6 +50,14 @@ func (w *world) LabelNode(_ context.Context, node, id string) error {
 	return nil
 }
 
+func (w *world) ProviderIDs(context.Context) (map[string]bool, error) {
+	ids := map[string]bool{}
+	for _, n := range w.nodes {
+		ids[n.Spec.ProviderID] = true
+	}
+	return ids, nil
+}
+
 func (w *world) DeleteNode(_ context.Context, n *corev1.Node) error {
 	if w.broken == nil {
 		w.deleted = append(w.deleted, n.Name)

@@ -45,6 +45,19 @@ func (c *Cluster) Node(ctx context.Context, instanceID string) (*corev1.Node, er
 	return nil, nil
 }
 
+// ProviderIDs implements provider.Cluster.
+func (c *Cluster) ProviderIDs(ctx context.Context) (map[string]bool, error) {
+	nodes, err := c.client.Nodes().List(ctx, metav1.ListOptions{LabelSelector: batchmeta.NodeGroup})
+	if err != nil {
+		return nil, fmt.Errorf("list nodes: %w", err)
+	}
+	ids := make(map[string]bool, len(nodes.Items))
+	for i := range nodes.Items {
+		ids[nodes.Items[i].Spec.ProviderID] = true
+	}
+	return ids, nil
+}
+
 // LabelNode implements provider.Cluster.
 func (c *Cluster) LabelNode(ctx context.Context, node, instanceID string) error {
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": map[string]string{batchmeta.InstanceID: instanceID}}})

@@ -5,6 +5,7 @@ package scaleup
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/autoscaler/cluster-autoscaler/simulator/clustersnapshot"
@@ -28,19 +29,26 @@ type board struct {
 	classes  []class
 	classOf  map[uint64]int
 	parts    map[string]*demand.Part // by key
+	unsure   map[string]int          // upcoming nodes by group that may not come
+	now      time.Time
 }
 
 // newBoard poses the problem of the present snapshot.
 func newBoard(o *Orchestrator, templates map[string]*framework.NodeInfo) (*board, error) {
 	b := &board{
 		snapshot: o.core.ClusterSnapshot, fits: o.fits, markets: o.cfg.Provider.Markets(),
-		classOf: map[uint64]int{}, parts: map[string]*demand.Part{},
+		classOf: map[uint64]int{}, parts: map[string]*demand.Part{}, unsure: map[string]int{}, now: o.cfg.Clock.Now(),
 	}
 	b.fits.trim()
 	b.problem.Fits, b.problem.FitsBin, b.problem.Score = b.mayRun, b.mayRunOn, b.score
 	infos, err := b.snapshot.ListNodeInfos()
 	if err != nil {
 		return nil, fmt.Errorf("list nodes of the snapshot: %w", err)
+	}
+	for _, m := range b.markets {
+		for _, offer := range m.Offers {
+			b.unsure[offer.Group.Id()] = offer.Launching
+		}
 	}
 	for _, info := range infos {
 		b.addBin(info)
@@ -65,7 +73,12 @@ func (b *board) addBin(info *framework.NodeInfo) {
 		b.classOf[signature] = index
 		b.classes = append(b.classes, class{signature: signature, node: node})
 	}
-	b.problem.Bins = append(b.problem.Bins, pack.Bin{Class: index, Group: group, Free: free(info)})
+	bin := pack.Bin{Class: index, Group: group, Free: free(info).Plus(freed(info, b.now), 1)}
+	if bin.Coming = node.Annotations[upcoming] != ""; bin.Coming && b.unsure[group] > 0 {
+		bin.Unsure = true
+		b.unsure[group]--
+	}
+	b.problem.Bins = append(b.problem.Bins, bin)
 	b.binNodes = append(b.binNodes, node)
 }
 
@@ -79,7 +92,7 @@ func (b *board) addMarket(o *Orchestrator, m int, templates map[string]*framewor
 		}
 		b.problem.Offers = append(b.problem.Offers, pack.Offer{
 			Class: len(b.classes), Group: offer.Group.Id(), Budget: m, Fresh: free(template), VCPUs: offer.Type.VCPUs,
-			Closed: !market.Environment.AcceptsJobs() || !o.isSafe(offer.Group),
+			Closed: !market.Environment.AcceptsJobs() || !o.isSafe(offer.Group), Failed: offer.Failed,
 		})
 		b.offers = append(b.offers, offer)
 		b.classes = append(b.classes, class{

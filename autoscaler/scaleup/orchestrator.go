@@ -28,6 +28,8 @@ import (
 // Provider is what the orchestrator needs of the cloud provider.
 type Provider interface {
 	Markets() []provider.Market
+	// NoteUse is told which nodes have pods.
+	NoteUse(busy map[string]bool)
 }
 
 // Config is an Orchestrator's surroundings.
@@ -43,11 +45,12 @@ type Config struct {
 
 // Orchestrator is cluster-autoscaler's scale-up. It is used by one goroutine, the loop.
 type Orchestrator struct {
-	cfg    Config
-	logger klog.Logger
-	holds  []pack.Hold
-	fits   *fitCache
-	asked  bool // in this loop
+	cfg     Config
+	logger  klog.Logger
+	holds   []pack.Hold
+	fits    *fitCache
+	surplus map[string]surplus // by node group
+	asked   bool               // in this loop
 
 	core       *cacontext.AutoscalingContext
 	processors *processors.AutoscalingProcessors
@@ -67,7 +70,7 @@ func New(ctx context.Context, cfg Config) *Orchestrator {
 	if cfg.Metrics == nil {
 		cfg.Metrics = NewMetrics()
 	}
-	return &Orchestrator{cfg: cfg, logger: klog.FromContext(ctx), fits: newFitCache(cfg.Clock)}
+	return &Orchestrator{cfg: cfg, logger: klog.FromContext(ctx), fits: newFitCache(cfg.Clock), surplus: map[string]surplus{}}
 }
 
 // Initialize implements scaleup.Orchestrator.
@@ -91,7 +94,9 @@ func (o *Orchestrator) ScaleUp(
 	solution := b.solve(o.holds)
 	o.holds = solution.Holds
 	for _, purchase := range solution.Purchases {
-		o.buy(b, purchase)
+		if !purchase.Later {
+			o.buy(b, purchase)
+		}
 	}
 	if err := b.placeStandIns(solution.Used); err != nil {
 		return nil, caerrors.ToAutoscalerError(caerrors.InternalError, err)
@@ -128,6 +133,7 @@ func (o *Orchestrator) ScaleUpToNodeGroupMinSize(
 	if !o.asked {
 		o.cfg.Metrics.observe(0, 0) // core does not ask when nothing waits
 	}
+	o.settle()
 	for _, m := range o.cfg.Provider.Markets() {
 		e := m.Environment
 		if e.Status != batch.ResourceValid && e.Status != batch.ResourceUpdating {

@@ -15,6 +15,9 @@ import (
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
+// standIns is the namespace of stand-ins.
+const standIns = "batch-autoscaler"
+
 // placeStandIns puts one pod on each node that demands were placed on, as large as all of them, into the snapshot.
 func (b *board) placeStandIns(used []pack.Vector) error {
 	for i, v := range used {
@@ -42,7 +45,7 @@ func standIn(node string, v pack.Vector) *corev1.Pod {
 	name := "stand-in-" + node
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: "batch-autoscaler", Name: name, UID: types.UID(name),
+			Namespace: standIns, Name: name, UID: types.UID(name),
 			Labels: map[string]string{batchmeta.Gang: "stand-in"},
 		},
 		Spec: corev1.PodSpec{
