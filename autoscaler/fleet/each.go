@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/muster-batch/muster/autoscaler/instancetype"
 )
 
 const (
@@ -17,12 +19,12 @@ const (
 
 // Single launches and ends single instances: what a fleet has whose machines come one by one.
 type Single interface {
-	// LaunchOne starts the instance with the token, or finds it if it was started before.
+	// LaunchOne starts the instance with the token, or finds it if it was started before. The request is for one type.
 	LaunchOne(ctx context.Context, r LaunchRequest, token string) (Instance, error)
 	Terminate(ctx context.Context, ids []string) error
 }
 
-// LaunchEach is Fleet.Launch for a Single. After the first failure no further instance is started; with r.Whole those that
+// LaunchEach is Fleet.Launch for a Single. Of several types, an instance is of the first that there is. After the first failure no further instance is started; with r.Whole those that
 // were are ended again.
 func LaunchEach(ctx context.Context, s Single, r LaunchRequest) ([]Instance, error) {
 	instances, err := launchEach(ctx, s, r)
@@ -58,7 +60,7 @@ func launchEach(ctx context.Context, s Single, r LaunchRequest) ([]Instance, err
 	for range min(r.Count, launchesAtOnce) {
 		workers.Go(func() {
 			for i, ok := take(); ok; i, ok = take() {
-				instance, err := s.LaunchOne(ctx, r, InstanceToken(r.Token, i))
+				instance, err := launchOne(ctx, s, &r, InstanceToken(r.Token, i))
 				mu.Lock()
 				if err != nil {
 					failed = errors.Join(failed, err)
@@ -71,4 +73,17 @@ func launchEach(ctx context.Context, s Single, r LaunchRequest) ([]Instance, err
 	}
 	workers.Wait()
 	return got, failed
+}
+
+// launchOne tries the request's types in their order, until one is there or something else goes wrong.
+func launchOne(ctx context.Context, s Single, r *LaunchRequest, token string) (Instance, error) {
+	choices := r.Choices()
+	var last *CapacityError
+	for _, t := range choices {
+		instance, err := s.LaunchOne(ctx, r.Of(t), token)
+		if !errors.As(err, &last) {
+			return instance, err
+		}
+	}
+	return Instance{}, &CapacityError{InstanceType: instancetype.Names(choices), Err: last.Err}
 }

@@ -6,7 +6,7 @@ import "errors"
 
 // CapacityError says that the fleet has no machine of the type to give now: a stock-out, a quota, an unfulfilled bid.
 type CapacityError struct {
-	InstanceType string
+	InstanceType string // or the names of several
 	Err          error
 }
 

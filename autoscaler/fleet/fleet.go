@@ -4,6 +4,7 @@ package fleet
 
 import (
 	"context"
+	"maps"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -32,16 +33,40 @@ type Fleet interface {
 
 // LaunchRequest asks for instances of one node group.
 type LaunchRequest struct {
-	Token        string // unique to the launch; instance i of it has the token InstanceToken(Token, i)
-	Count        int
-	Whole        bool // fewer than Count are of no use
-	NodeGroup    string
-	Environment  Environment
+	Token       string // unique to the launch; instance i of it has the token InstanceToken(Token, i)
+	Count       int
+	Whole       bool // fewer than Count are of no use
+	NodeGroup   string
+	Environment Environment
+	// Type is what each instance has at least. If there are Types, each may be of any of them, the first preferred, and Type
+	// is none of them but what they have in common.
 	Type         instancetype.Type
+	Types        []instancetype.Type
 	CapacityType string // batchmeta.CapacityOnDemand or batchmeta.CapacitySpot
-	// Labels and Taints are those that the nodes must register with, beside the label batchmeta.InstanceID.
+	// Labels and Taints are those that the nodes must register with, beside the label batchmeta.InstanceID. With Types, the
+	// label of the instance type is not among them: each node has its own.
 	Labels map[string]string
 	Taints []corev1.Taint
+}
+
+// Choices are the types that each instance may be of, the preferred first.
+func (r *LaunchRequest) Choices() []instancetype.Type {
+	if len(r.Types) == 0 {
+		return []instancetype.Type{r.Type}
+	}
+	return r.Types
+}
+
+// Of is the request for one of its choices alone.
+func (r *LaunchRequest) Of(t instancetype.Type) LaunchRequest {
+	one := *r
+	one.Type, one.Types = t, nil
+	one.Labels = maps.Clone(r.Labels)
+	if one.Labels == nil {
+		one.Labels = map[string]string{}
+	}
+	one.Labels[corev1.LabelInstanceTypeStable] = t.Name
+	return one
 }
 
 // State of an instance.
@@ -63,6 +88,8 @@ type Instance struct {
 	InstanceType    string
 	Token           string
 	State           State
+	// PricePerHour is what the instance costs, where the fleet knows that better than its type says; else 0.
+	PricePerHour float64
 }
 
 // InstanceToken is the token of one instance of a launch.

@@ -3,6 +3,8 @@
 package instancetype
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -51,6 +53,11 @@ func New(all []Type) *Catalogue {
 func (c *Catalogue) Lookup(name string) (Type, bool) {
 	t, ok := c.types[name]
 	return t, ok
+}
+
+// All are the types, smallest first.
+func (c *Catalogue) All() []Type {
+	return slices.SortedFunc(maps.Values(c.types), func(a, b Type) int { return cmp.Or(compareSize(a, b), cmp.Compare(a.Name, b.Name)) })
 }
 
 // Resolve gives the types that names stand for, each once, in the order of names and with each family's smallest first.

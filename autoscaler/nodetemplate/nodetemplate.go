@@ -3,6 +3,8 @@
 package nodetemplate
 
 import (
+	"cmp"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,6 +26,8 @@ type Spec struct {
 	CapacityType    string // batchmeta.CapacityOnDemand or batchmeta.CapacitySpot
 	Zone            string // empty when only the launch decides it
 	Type            instancetype.Type
+	// Mixed nodes are of several types that have Type in common: which one, each node says itself.
+	Mixed bool
 }
 
 // Labels are those that a node of the group registers with, but for the instance id, which only the fleet knows.
@@ -33,7 +37,9 @@ func (s *Spec) Labels() map[string]string {
 		batchmeta.CapacityType:           s.CapacityType,
 		batchmeta.NodeGroup:              s.Group,
 		batchmeta.Generation:             Generation,
-		corev1.LabelInstanceTypeStable:   s.Type.Name,
+	}
+	if !s.Mixed {
+		labels[corev1.LabelInstanceTypeStable] = s.Type.Name
 	}
 	if s.Zone != "" {
 		labels[corev1.LabelTopologyZone] = s.Zone
@@ -80,12 +86,22 @@ func capacity(t *instancetype.Type) corev1.ResourceList {
 }
 
 func allocatable(t *instancetype.Type) corev1.ResourceList {
-	if a := t.Allocatable; a != nil {
-		return resources(t, a.CPUMillis, a.MemoryMiB, diskMiB)
+	a := allocatableOf(t)
+	return resources(t, a.CPUMillis, a.MemoryMiB, a.DiskMiB)
+}
+
+// allocatableOf is complete.
+func allocatableOf(t *instancetype.Type) instancetype.Allocatable {
+	if t.Allocatable == nil {
+		return instancetype.Allocatable{
+			CPUMillis: int64(t.VCPUs)*1000 - reservedCPUMillis(t.VCPUs),
+			MemoryMiB: max(t.MemoryMiB-reservedMemoryMiB(t), 0),
+			DiskMiB:   diskMiB * 9 / 10,
+		}
 	}
-	cpu := int64(t.VCPUs)*1000 - reservedCPUMillis(t.VCPUs)
-	memory := t.MemoryMiB - reservedMemoryMiB(t)
-	return resources(t, cpu, max(memory, 0), diskMiB*9/10)
+	a := *t.Allocatable
+	a.DiskMiB = cmp.Or(a.DiskMiB, diskMiB)
+	return a
 }
 
 func resources(t *instancetype.Type, cpuMillis, memoryMiB, diskMiB int64) corev1.ResourceList {

@@ -3,9 +3,11 @@
 package ec2
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
+	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
@@ -26,7 +29,7 @@ func (f *Fleet) Launch(ctx context.Context, r fleet.LaunchRequest) ([]fleet.Inst
 		return instances, err
 	}
 	if err == nil {
-		err = refusal(r.Type.Name, codeUnfulfillable, fmt.Sprintf("%d of %d instances", len(instances), r.Count))
+		err = refusal(namesOf(&r), codeUnfulfillable, fmt.Sprintf("%d of %d instances", len(instances), r.Count))
 	}
 	return f.undo(ctx, instances, err)
 }
@@ -47,6 +50,9 @@ func (f *Fleet) undo(ctx context.Context, instances []fleet.Instance, err error)
 
 func (f *Fleet) launch(ctx context.Context, r *fleet.LaunchRequest) ([]fleet.Instance, error) {
 	in, err := f.request(ctx, r)
+	if short := (*backedOffError)(nil); errors.As(err, &short) {
+		return f.refuse(ctx, r, short)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -63,9 +69,20 @@ func (f *Fleet) launch(ctx context.Context, r *fleet.LaunchRequest) ([]fleet.Ins
 		return f.launched(ctx, r)
 	}
 	if err != nil {
-		return nil, explain("create fleet", r.Type.Name, err)
+		return nil, explain("create fleet", namesOf(r), err)
 	}
 	return f.outcome(r, out)
+}
+
+func namesOf(r *fleet.LaunchRequest) string { return instancetype.Names(r.Choices()) }
+
+// refuse is the outcome of a launch that EC2 is not asked for. If it is a repeated one, there may be instances of it.
+func (f *Fleet) refuse(ctx context.Context, r *fleet.LaunchRequest, short *backedOffError) ([]fleet.Instance, error) {
+	instances, err := f.ofLaunch(ctx, r)
+	if err != nil || len(instances) >= r.Count {
+		return instances, err
+	}
+	return instances, fmt.Errorf("create fleet: %w", refusal(namesOf(r), short.why.Code, short.why.Message))
 }
 
 // isTemplateGone reports whether nothing was launched for want of the template.
@@ -78,6 +95,15 @@ func isTemplateGone(out *awsec2.CreateFleetOutput, err error) bool {
 
 // launched are the instances that an earlier call with the launch's token started.
 func (f *Fleet) launched(ctx context.Context, r *fleet.LaunchRequest) ([]fleet.Instance, error) {
+	out, err := f.ofLaunch(ctx, r)
+	if err == nil && len(out) < r.Count {
+		err = fmt.Errorf("repeat launch: EC2 shows %d of %d instances", len(out), r.Count)
+	}
+	return out, err
+}
+
+// ofLaunch are the instances of the launch that EC2 shows.
+func (f *Fleet) ofLaunch(ctx context.Context, r *fleet.LaunchRequest) ([]fleet.Instance, error) {
 	shown, err := f.describe(ctx, filter("tag:"+tagCluster, f.cfg.Cluster), filter("tag:"+batchmeta.LaunchToken, r.Token), alive)
 	if err != nil {
 		return nil, explain("describe instances", "", err)
@@ -85,9 +111,6 @@ func (f *Fleet) launched(ctx context.Context, r *fleet.LaunchRequest) ([]fleet.I
 	var out []fleet.Instance
 	for i := range shown {
 		out = append(out, f.instanceOf(&shown[i]))
-	}
-	if len(out) < r.Count {
-		return out, fmt.Errorf("repeat launch: EC2 shows %d of %d instances", len(out), r.Count)
 	}
 	return out, nil
 }
@@ -97,34 +120,47 @@ func (f *Fleet) outcome(r *fleet.LaunchRequest, out *awsec2.CreateFleetOutput) (
 	var instances []fleet.Instance
 	for i := range out.Instances {
 		set := &out.Instances[i]
-		zone := ""
-		if o := set.LaunchTemplateAndOverrides; o != nil && o.Overrides != nil {
-			zone = aws.ToString(o.Overrides.AvailabilityZone)
+		p := poolOf(r, set.LaunchTemplateAndOverrides)
+		if len(set.InstanceIds) > 0 {
+			f.shortages.clear(p)
 		}
 		for _, id := range set.InstanceIds {
 			instance := fleet.Instance{
-				ID: id, ProviderID: providerID(zone, id), NodeGroup: r.NodeGroup, EnvironmentUUID: r.Environment.UUID,
-				InstanceType: r.Type.Name, Token: f.seats.token(r.Token, id), State: fleet.Pending,
+				ID: id, ProviderID: providerID(p.zone, id), NodeGroup: r.NodeGroup, EnvironmentUUID: r.Environment.UUID,
+				InstanceType: p.instanceType, Token: f.seats.token(r.Token, id), State: fleet.Pending,
 			}
 			f.recent.launch(r.Token, instance)
 			instances = append(instances, instance)
 		}
 	}
 	for i := range out.Errors {
-		if e := &out.Errors[i]; classOf(aws.ToString(e.ErrorCode)) == fleet.NoCapacity {
-			f.shortages.note(pool{r.Type.Name, zoneOf(e), r.CapacityType})
+		e := &out.Errors[i]
+		if code := aws.ToString(e.ErrorCode); classOf(code) == fleet.NoCapacity {
+			f.shortages.note(poolOf(r, e.LaunchTemplateAndOverrides), &fleet.RefusedError{
+				Class: fleet.NoCapacity, Code: code, Message: aws.ToString(e.ErrorMessage),
+			})
 		}
 	}
 	if len(instances) >= r.Count {
 		return instances, nil
 	}
-	return instances, shortfall(r.Type.Name, out.Errors)
+	return instances, shortfall(namesOf(r), out.Errors)
+}
+
+// poolOf is the pool that EC2 speaks of.
+func poolOf(r *fleet.LaunchRequest, from *ec2types.LaunchTemplateAndOverridesResponse) pool {
+	p := pool{instanceType: r.Type.Name, capacityType: r.CapacityType}
+	if from != nil && from.Overrides != nil {
+		p.zone = aws.ToString(from.Overrides.AvailabilityZone)
+		p.instanceType = cmp.Or(string(from.Overrides.InstanceType), p.instanceType)
+	}
+	return p
 }
 
 // shortfall makes one error of what EC2 says of each pool. Want of machines goes before all else, as it passes.
-func shortfall(instanceType string, refused []ec2types.CreateFleetError) error {
+func shortfall(instanceTypes string, refused []ec2types.CreateFleetError) error {
 	if len(refused) == 0 {
-		return fmt.Errorf("create fleet: %w", refusal(instanceType, codeUnfulfillable, "EC2 launched fewer instances than asked for"))
+		return fmt.Errorf("create fleet: %w", refusal(instanceTypes, codeUnfulfillable, "EC2 launched fewer instances than asked for"))
 	}
 	worst := &refused[0]
 	var zones []string
@@ -133,7 +169,7 @@ func shortfall(instanceType string, refused []ec2types.CreateFleetError) error {
 		if classOf(aws.ToString(e.ErrorCode)) == fleet.NoCapacity {
 			worst = e
 		}
-		if zone := zoneOf(e); zone != "" {
+		if zone := zoneOf(e); zone != "" && !slices.Contains(zones, zone) {
 			zones = append(zones, zone)
 		}
 	}
@@ -141,7 +177,7 @@ func shortfall(instanceType string, refused []ec2types.CreateFleetError) error {
 	if len(zones) > 0 {
 		message += " (" + strings.Join(zones, ", ") + ")"
 	}
-	return fmt.Errorf("create fleet: %w", refusal(instanceType, aws.ToString(worst.ErrorCode), message))
+	return fmt.Errorf("create fleet: %w", refusal(instanceTypes, aws.ToString(worst.ErrorCode), message))
 }
 
 func zoneOf(e *ec2types.CreateFleetError) string {

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
@@ -75,31 +74,6 @@ func TestStockOutOfOneZoneIsMadeUpInAnother(t *testing.T) {
 	w.launched(w.request("token-1", 3))
 	if diff := cmp.Diff(map[string]int{"us-east-1a": 1, "us-east-1b": 2}, zones(w.cloud.Instances())); diff != "" {
 		t.Errorf("zones mismatch (-want +got):\n%s", diff)
-	}
-}
-
-func TestAnEmptyPoolIsPassedOverForAWhile(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, ec2fake.Config{Zones: []string{"z-a", "z-b"}})
-	pool := ec2fake.Pool{Type: "c5.large", Zone: "z-a"}
-	w.cloud.SetStock(pool, 0)
-	w.cloud.SetStock(ec2fake.Pool{Type: "c5.large", Zone: "z-b"}, 0)
-	if _, err := w.Launch(t.Context(), w.request("token-1", 1)); !fleet.IsOutOfCapacity(err) {
-		t.Fatalf("Launch: %v, want a capacity error", err)
-	}
-	w.clock.Step(2 * time.Minute)
-	w.cloud.SetStock(ec2fake.Pool{Type: "c5.large", Zone: "z-b"}, 9)
-	w.launched(w.request("token-2", 1)) // all pools are short, so all are asked again, and z-a is noted anew
-	w.cloud.SetStock(pool, 9)
-	w.clock.Step(2 * time.Minute)
-	w.launched(w.request("token-3", 1))
-	if got := zones(w.cloud.Instances()); got["z-b"] != 2 {
-		t.Errorf("instances by zone: %v, want all in z-b", got)
-	}
-	w.clock.Step(2 * time.Minute)
-	w.launched(w.request("token-4", 1))
-	if got := zones(w.cloud.Instances()); got["z-a"] != 1 {
-		t.Errorf("instances by zone: %v, want one in z-a after the shortage", got)
 	}
 }
 

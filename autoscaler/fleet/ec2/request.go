@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -22,29 +21,16 @@ const (
 	maxWhole = 1000
 )
 
-// request makes a CreateFleet call of a launch.
+// request makes a CreateFleet call of a launch. If all of its pools are backed off, the error is a *backedOffError.
 func (f *Fleet) request(ctx context.Context, r *fleet.LaunchRequest) (*awsec2.CreateFleetInput, error) {
-	price, err := maxPrice(r)
-	if err != nil {
-		return nil, err
-	}
-	zones, err := f.subnets.perZone(ctx, r.Environment.Resources.Subnets)
-	if err != nil {
-		return nil, err
-	}
-	template, err := f.template(ctx, r)
+	configs, err := f.configs(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	in := &awsec2.CreateFleetInput{
-		ClientToken: aws.String(clientToken(r.Token, "")),
-		Type:        ec2types.FleetTypeInstant,
-		LaunchTemplateConfigs: []ec2types.FleetLaunchTemplateConfigRequest{{
-			LaunchTemplateSpecification: &ec2types.FleetLaunchTemplateSpecificationRequest{
-				LaunchTemplateName: aws.String(template), Version: aws.String("1"),
-			},
-			Overrides: overrides(f.shortages.keep(zones, r.Type.Name, r.CapacityType), r.Type.Name, price),
-		}},
+		ClientToken:           aws.String(clientToken(r.Token, "")),
+		Type:                  ec2types.FleetTypeInstant,
+		LaunchTemplateConfigs: configs,
 		TargetCapacitySpecification: &ec2types.TargetCapacitySpecificationRequest{
 			TotalTargetCapacity:       aws.Int32(int32(r.Count)),
 			DefaultTargetCapacityType: ec2types.DefaultTargetCapacityTypeOnDemand,
@@ -53,28 +39,6 @@ func (f *Fleet) request(ctx context.Context, r *fleet.LaunchRequest) (*awsec2.Cr
 	}
 	setStrategy(in, r)
 	return in, nil
-}
-
-func overrides(zones []subnet, instanceType, price string) []ec2types.FleetLaunchTemplateOverridesRequest {
-	out := make([]ec2types.FleetLaunchTemplateOverridesRequest, len(zones))
-	for i, z := range zones {
-		out[i] = ec2types.FleetLaunchTemplateOverridesRequest{
-			InstanceType: ec2types.InstanceType(instanceType),
-			SubnetId:     aws.String(z.id), AvailabilityZone: aws.String(z.zone), // the reply tells the zone only if we do
-		}
-		if price != "" {
-			out[i].MaxPrice = aws.String(price)
-		}
-	}
-	return out
-}
-
-// prioritize says that zones are wanted in the environment's order.
-func prioritize(in *awsec2.CreateFleetInput) {
-	overrides := in.LaunchTemplateConfigs[0].Overrides
-	for i := range overrides {
-		overrides[i].Priority = aws.Float64(float64(i))
-	}
 }
 
 // setStrategy asks for On-Demand or Spot, and for all or nothing if need be. Instances of a placement group are in one zone.
@@ -95,7 +59,7 @@ func setStrategy(in *awsec2.CreateFleetInput, r *fleet.LaunchRequest) {
 			MinTargetCapacity: least, SingleInstanceType: oneType, SingleAvailabilityZone: oneZone,
 		}
 		if in.SpotOptions.AllocationStrategy == ec2types.SpotAllocationStrategyCapacityOptimizedPrioritized {
-			prioritize(in)
+			prioritize(in, r)
 		}
 		return
 	}
@@ -104,7 +68,7 @@ func setStrategy(in *awsec2.CreateFleetInput, r *fleet.LaunchRequest) {
 		MinTargetCapacity:  least, SingleInstanceType: oneType, SingleAvailabilityZone: oneZone,
 	}
 	if strategy == "BEST_FIT_PROGRESSIVE_ORDERED" {
-		prioritize(in)
+		prioritize(in, r)
 		in.OnDemandOptions.AllocationStrategy = ec2types.FleetOnDemandAllocationStrategyPrioritized
 	}
 }
@@ -120,18 +84,6 @@ func spotStrategy(strategy string) ec2types.SpotAllocationStrategy {
 	default:
 		return ec2types.SpotAllocationStrategyLowestPrice
 	}
-}
-
-// maxPrice is what a Spot instance may cost at most; empty for the On-Demand price, which is EC2's own limit.
-func maxPrice(r *fleet.LaunchRequest) (string, error) {
-	percent := r.Environment.Resources.BidPercentage
-	if r.CapacityType != batchmeta.CapacitySpot || percent <= 0 || percent >= 100 {
-		return "", nil
-	}
-	if r.Type.PricePerHour <= 0 {
-		return "", invalid("bidPercentage is %d, but the On-Demand price of %s is not known", percent, r.Type.Name)
-	}
-	return strconv.FormatFloat(r.Type.PricePerHour*float64(percent)/100, 'f', 5, 64), nil
 }
 
 // clientToken is the launch's token, or a digest of it if that is too long for EC2.

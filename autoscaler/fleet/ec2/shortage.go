@@ -3,55 +3,118 @@
 package ec2
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
 	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/autoscaler/fleet"
+	"github.com/muster-batch/muster/autoscaler/instancetype"
 )
 
-// shortageLasts is how long a pool that had nothing to give is passed over.
-const shortageLasts = 3 * time.Minute
+const (
+	// firstShortage is how long a pool that had nothing to give is backed off, and doubles each time that it still has not.
+	firstShortage = 5 * time.Second
+	longShortage  = 5 * time.Minute
+	// reclaimed is how long a pool is backed off that EC2 takes instances back from.
+	reclaimed = 3 * time.Minute
+)
 
 // pool is where EC2 takes an instance from: what one zone has of a type, On-Demand or Spot.
 type pool struct {
 	instanceType, zone, capacityType string
 }
 
-// shortages remembers which pools were empty, so that one zone's stock-out does not cost every launch a refusal.
+// shortages remembers which pools were empty, so that no pool is asked again before its time.
 type shortages struct {
 	clock clock.PassiveClock
 
-	mu    sync.Mutex // guards until
-	until map[pool]time.Time
+	mu    sync.Mutex // guards known
+	known map[pool]shortage
 }
+
+// shortage is a pool's back-off. It is kept when it is over, to be a longer one if the pool is still empty then.
+type shortage struct {
+	until time.Time
+	lasts time.Duration
+	why   *fleet.RefusedError
+}
+
+// backedOffError says that EC2 is not asked, as what it said last of each pool still holds.
+type backedOffError struct {
+	why *fleet.RefusedError
+}
+
+func (e *backedOffError) Error() string { return e.why.Error() }
 
 func newShortages(c clock.PassiveClock) *shortages {
-	return &shortages{clock: c, until: map[pool]time.Time{}}
+	return &shortages{clock: c, known: map[pool]shortage{}}
 }
 
-func (s *shortages) note(p pool) {
+// note backs a pool off that was empty.
+func (s *shortages) note(p pool, why *fleet.RefusedError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.until[p] = s.clock.Now().Add(shortageLasts)
+	now := s.clock.Now()
+	last, again := s.known[p]
+	if again && now.Before(last.until) {
+		return // asked at the same time as the call that told of it first
+	}
+	lasts := firstShortage
+	if again && now.Sub(last.until) < longShortage {
+		lasts = min(2*last.lasts, longShortage)
+	}
+	s.known[p] = shortage{until: now.Add(lasts), lasts: lasts, why: why}
 }
 
-// keep leaves out the subnets whose pools are short. If all are, the caller is to try them all: whether a type is worth
-// asking for is decided elsewhere.
-func (s *shortages) keep(all []subnet, instanceType, capacityType string) []subnet {
+// clear says that a pool had something to give.
+func (s *shortages) clear(p pool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clock.Now().After(s.known[p].until) { // an answer from before the shortage says nothing
+		delete(s.known, p)
+	}
+}
+
+// open are the zones whose pool of the type is not backed off.
+func (s *shortages) open(all []subnet, instanceType, capacityType string) []subnet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock.Now()
 	var out []subnet
 	for _, n := range all {
-		p := pool{instanceType, n.zone, capacityType}
-		if until, short := s.until[p]; short && now.Before(until) {
-			continue
+		if !now.Before(s.known[pool{instanceType, n.zone, capacityType}].until) {
+			out = append(out, n)
 		}
-		delete(s.until, p)
-		out = append(out, n)
-	}
-	if len(out) == 0 {
-		return all
 	}
 	return out
+}
+
+// reason is what EC2 said of the first pool that is backed off.
+func (s *shortages) reason(all []subnet, types []instancetype.Type, capacityType string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range types {
+		for _, n := range all {
+			if known := s.known[pool{types[i].Name, n.zone, capacityType}]; known.why != nil {
+				return &backedOffError{known.why}
+			}
+		}
+	}
+	return fmt.Errorf("create fleet: no pool of %s", instancetype.Names(types))
+}
+
+// Avoid backs a pool off that EC2 takes instances back from, or says that it will.
+func (f *Fleet) Avoid(instanceType, zone, capacityType string) {
+	s := f.shortages
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := pool{instanceType, zone, capacityType}
+	until := s.clock.Now().Add(reclaimed)
+	if until.After(s.known[p].until) {
+		s.known[p] = shortage{until: until, lasts: reclaimed, why: &fleet.RefusedError{
+			Class: fleet.NoCapacity, Code: codeUnfulfillable, Message: "EC2 takes back " + capacityType + " instances of " + instanceType + " in " + zone,
+		}}
+	}
 }

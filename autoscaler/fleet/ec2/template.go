@@ -44,11 +44,14 @@ func (t *templates) note(key, name string) {
 	t.made[key] = name
 }
 
-// forget forgets the launch's template.
+// forget forgets the launch's templates.
 func (t *templates) forget(r *fleet.LaunchRequest) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.made, templateKey(r))
+	choices := r.Choices()
+	for i := range choices {
+		delete(t.made, templateKey(ofType(r, &choices[i])))
+	}
 }
 
 // templateInput is all that a template follows from but what its words stand for at the time: the newest image, the latest
@@ -105,7 +108,8 @@ func templateKey(r *fleet.LaunchRequest) string {
 		Taints    []corev1.Taint
 		GPUs      int
 		Arch      string
-	}{r.Environment.Resources, r.Environment.UUID, r.Labels, r.Taints, r.Type.GPUs, r.Type.Architecture})
+		Base      *fleet.LaunchTemplate
+	}{r.Environment.Resources, r.Environment.UUID, r.Labels, r.Taints, r.Type.GPUs, r.Type.Architecture, baseOf(r)})
 }
 
 func (f *Fleet) inputOf(r *fleet.LaunchRequest, base *fleet.LaunchTemplate, i *image, c *Cluster) templateInput {

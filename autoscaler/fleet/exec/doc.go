@@ -9,7 +9,7 @@
 // stderr. The verbs and their documents are in wire.go:
 //
 //	instance-types  which machines the names of a compute environment stand for
-//	launch          start one instance, idempotent by token, without waiting for its node
+//	launch          start one instance of one type, idempotent by token, without waiting for its node
 //	list            every instance that was launched and is not gone
 //	terminate       end instances, idempotent, and return when they are gone
 package exec

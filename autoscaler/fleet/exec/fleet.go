@@ -3,6 +3,7 @@
 package exec
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func (f *Fleet) LaunchOne(ctx context.Context, r fleet.LaunchRequest, token stri
 	}
 	return fleet.Instance{
 		ID: reply.InstanceID, ProviderID: reply.ProviderID, NodeGroup: r.NodeGroup, EnvironmentUUID: r.Environment.UUID,
-		InstanceType: r.Type.Name, Token: token, State: fleet.Pending,
+		InstanceType: cmp.Or(reply.InstanceType, r.Type.Name), Token: token, State: fleet.Pending,
 	}, nil
 }
 

@@ -64,6 +64,8 @@ type taint struct {
 type launchReply struct {
 	InstanceID string `json:"instanceId"`
 	ProviderID string `json:"providerId"`
+	// InstanceType need only be told if it is not the one that was asked for, as an instance of the token was there already.
+	InstanceType string `json:"instanceType"`
 }
 
 type listReply struct {

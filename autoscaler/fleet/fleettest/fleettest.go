@@ -5,10 +5,13 @@ package fleettest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
 	"github.com/muster-batch/muster/autoscaler/nodetemplate"
@@ -42,6 +45,8 @@ func Run(t *testing.T, harness func(*testing.T) Harness) {
 	if harness(t).Exhaust != nil {
 		cases["a fleet that runs out gives what it has and says so"] = testExhausted
 		cases["a launch that must be whole is all or nothing"] = testWhole
+		cases["of several types there is one"] = testSeveralTypes
+		cases["of several types there is none"] = testNoneOfSeveralTypes
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -206,6 +211,50 @@ func launchTooMany(t *testing.T, h Harness, whole bool) ([]fleet.Instance, error
 	r := Request(t, h, "token-a", 4)
 	r.Whole = whole
 	return h.Fleet.Launch(t.Context(), r)
+}
+
+// several asks for instances of any of the types.
+func several(t *testing.T, h Harness, token string, count int) fleet.LaunchRequest {
+	t.Helper()
+	types, err := h.Fleet.InstanceTypes(t.Context(), h.Types)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Request(t, h, token, count)
+	r.Type.Name, r.Types = "4vcpu-4gib", types
+	delete(r.Labels, corev1.LabelInstanceTypeStable)
+	return r
+}
+
+func testSeveralTypes(t *testing.T, h Harness) {
+	t.Helper()
+	for _, name := range h.Types {
+		h.Exhaust(name, 0)
+	}
+	last := h.Types[len(h.Types)-1]
+	h.Exhaust(last, 3)
+	r := several(t, h, "token-a", 2)
+	first, second := launch(t, h, r), launch(t, h, r)
+	if diff := gocmp.Diff(providerIDs(first), providerIDs(second)); diff != "" {
+		t.Errorf("repeated launch mismatch (-first +second):\n%s", diff)
+	}
+	for _, i := range append(first, list(t, h)...) {
+		if i.InstanceType != last || i.NodeGroup != r.NodeGroup {
+			t.Errorf("%+v, want it to be of type %s", i, last)
+		}
+	}
+}
+
+func testNoneOfSeveralTypes(t *testing.T, h Harness) {
+	t.Helper()
+	for _, name := range h.Types {
+		h.Exhaust(name, 0)
+	}
+	got, err := h.Fleet.Launch(t.Context(), several(t, h, "token-a", 2))
+	short := (*fleet.CapacityError)(nil)
+	if len(got) != 0 || !errors.As(err, &short) || short.InstanceType != strings.Join(h.Types, ", ") {
+		t.Errorf("Launch = %d instances, %v; want none and a capacity error of all types", len(got), err)
+	}
 }
 
 func testCancelled(t *testing.T, h Harness) {

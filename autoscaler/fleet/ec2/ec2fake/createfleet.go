@@ -40,17 +40,23 @@ type override struct {
 	Zone     string `xml:"availabilityZone"`
 	Subnet   string `xml:"subnetId"`
 	MaxPrice string `xml:"maxPrice,omitempty"`
+	Priority string `xml:"priority,omitempty"`
+	machine  machine
+}
+
+// machine is what a launch template says.
+type machine struct {
+	image, userData string
 }
 
 // order is a CreateFleet call, understood.
 type order struct {
-	count, least int
-	oneZone      bool
-	capacity     string
-	overrides    []override
-	image        string
-	userData     string
-	tags         map[string]string
+	count, least     int
+	oneZone, oneType bool
+	strategy         string
+	capacity         string
+	overrides        []override
+	tags             map[string]string
 }
 
 func (c *Cloud) createFleet(p *node) (any, error) {
@@ -111,30 +117,49 @@ func (c *Cloud) understand(p *node) (*order, error) {
 	if p.text("TargetCapacitySpecification", "DefaultTargetCapacityType") == "spot" {
 		o.capacity, options = "spot", p.at("SpotOptions")
 	}
-	o.least, o.oneZone = atoi(options.text("MinTargetCapacity")), options.text("SingleAvailabilityZone") == "true"
-	if o.least > 0 && !o.oneZone && options.text("SingleInstanceType") != "true" {
+	o.least, o.strategy = atoi(options.text("MinTargetCapacity")), options.text("AllocationStrategy")
+	o.oneZone, o.oneType = options.text("SingleAvailabilityZone") == "true", options.text("SingleInstanceType") == "true"
+	if o.least > 0 && !o.oneZone && !o.oneType {
 		return nil, refuse("InvalidParameterCombination", "MinTargetCapacity needs SingleInstanceType or SingleAvailabilityZone")
 	}
 	configs := p.list("LaunchTemplateConfigs")
-	if len(configs) != 1 || o.count < 1 {
+	if len(configs) == 0 || o.count < 1 {
 		return nil, refuse("MissingParameter", "a fleet needs a launch template and a capacity")
 	}
-	data, err := c.templateData(configs[0].at("LaunchTemplateSpecification"))
+	for _, config := range configs {
+		m, err := c.machineOf(config.at("LaunchTemplateSpecification"))
+		if err != nil {
+			return nil, err
+		}
+		if err := c.takeOverrides(o, m, config.list("Overrides")); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+func (c *Cloud) machineOf(template *node) (machine, error) {
+	data, err := c.templateData(template)
 	if err != nil {
-		return nil, err
+		return machine{}, err
 	}
 	user, err := base64.StdEncoding.DecodeString(data.text("UserData"))
 	if err != nil {
-		return nil, refuse("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.")
+		return machine{}, refuse("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.")
 	}
-	o.image, o.userData = data.text("ImageId"), string(user)
-	return o, c.takeOverrides(o, configs[0].list("Overrides"))
+	return machine{data.text("ImageId"), string(user)}, nil
 }
 
-func (c *Cloud) takeOverrides(o *order, list []*node) error {
+func (c *Cloud) takeOverrides(o *order, m machine, list []*node) error {
 	seen := map[Pool]bool{}
+	for _, v := range o.overrides {
+		seen[Pool{v.Type, v.Zone, ""}] = true
+	}
 	for _, n := range list {
-		v := override{Type: n.text("InstanceType"), Zone: n.text("AvailabilityZone"), Subnet: n.text("SubnetId"), MaxPrice: n.text("MaxPrice")}
+		v := override{
+			Type: n.text("InstanceType"), Zone: n.text("AvailabilityZone"), Subnet: n.text("SubnetId"),
+			MaxPrice: n.text("MaxPrice"), Priority: n.text("Priority"), machine: m,
+		}
 		if _, ok := c.typeOf(v.Type); !ok {
 			return refuse("InvalidParameterValue", "The instance type "+v.Type+" does not exist.")
 		}
@@ -148,15 +173,19 @@ func (c *Cloud) takeOverrides(o *order, list []*node) error {
 		seen[pool] = true
 		o.overrides = append(o.overrides, v)
 	}
-	if len(o.overrides) == 0 {
+	switch {
+	case len(list) == 0:
 		return refuse("MissingParameter", "a fleet needs overrides")
+	case len(o.overrides) > 300:
+		return refuse("InvalidFleetConfig", "a fleet has at most 300 overrides")
 	}
 	return nil
 }
 
-// fulfil launches what there is, zone by zone. It is called with mu held.
+// fulfil launches what there is, pool by pool in the order of the strategy. It is called with mu held.
 func (c *Cloud) fulfil(o *order) (*createFleetReply, []Instance) {
 	reply := &createFleetReply{FleetID: c.nextID("fleet")}
+	c.rank(o)
 	if o.least > 0 {
 		c.narrow(o)
 	}
@@ -187,20 +216,6 @@ func (c *Cloud) fulfil(o *order) (*createFleetReply, []Instance) {
 	}
 	reply.Instances = nil
 	return reply, nil
-}
-
-// narrow keeps the first zone that holds the whole order, if it must be one.
-func (c *Cloud) narrow(o *order) {
-	if !o.oneZone {
-		return
-	}
-	for _, v := range o.overrides {
-		if c.room(&v, o.capacity) >= o.least {
-			o.overrides = []override{v}
-			return
-		}
-	}
-	o.overrides = o.overrides[:1] // none does: it runs dry
 }
 
 const unlimited = 1 << 30
@@ -243,14 +258,19 @@ func (c *Cloud) short(v *override, capacity string) *fleetError {
 	return e
 }
 
-func (c *Cloud) launch(v *override, o *order) *Instance {
-	for _, p := range poolsOf(v.Type, v.Zone, o.capacity) {
+// take takes an instance out of its pools.
+func (c *Cloud) take(v *override, capacity string) {
+	for _, p := range poolsOf(v.Type, v.Zone, capacity) {
 		if _, limited := c.stock[p]; limited {
 			c.stock[p]--
 		}
 	}
+}
+
+func (c *Cloud) launch(v *override, o *order) *Instance {
+	c.take(v, o.capacity)
 	i := &Instance{
-		ID: c.nextID("i"), Type: v.Type, Zone: v.Zone, Subnet: v.Subnet, Capacity: o.capacity, Image: o.image, UserData: o.userData,
+		ID: c.nextID("i"), Type: v.Type, Zone: v.Zone, Subnet: v.Subnet, Capacity: o.capacity, Image: v.machine.image, UserData: v.machine.userData,
 		State: "pending", MaxPrice: v.MaxPrice, Tags: o.tags, hidden: c.hideNew, serial: c.serial,
 	}
 	c.instances[i.ID] = i
