@@ -93,7 +93,8 @@ func TestReadMakesASnapshotOfAllPages(t *testing.T) {
 	want := Environment{
 		Name: "ce", UUID: "u-1", State: batch.Enabled, Status: batch.ResourceValid, MinvCPUs: 2, MaxvCPUs: 64,
 		Strategy: "SPOT_CAPACITY_OPTIMIZED", CapacityType: "spot", InstanceTypes: []string{"c5.large"}, ScaleDownDelay: 20 * time.Minute,
-		Resources: fleet.Resources{Strategy: "SPOT_CAPACITY_OPTIMIZED", Subnets: []string{"s"}},
+		UpdateGrace: 30 * time.Minute,
+		Resources:   fleet.Resources{Strategy: "SPOT_CAPACITY_OPTIMIZED", Subnets: []string{"s"}},
 	}
 	if diff := cmp.Diff(want, ce); diff != "" {
 		t.Errorf("environment mismatch (-want +got):\n%s", diff)
@@ -103,6 +104,37 @@ func TestReadMakesASnapshotOfAllPages(t *testing.T) {
 	}
 	if got[2].CapacityType != "on-demand" || len(got[2].Types) == 0 {
 		t.Errorf("an environment of Fargate's kind has no nodes: %+v", got[2])
+	}
+}
+
+func TestUpdatesAreTakenOver(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		give           string
+		wantGeneration int
+		wantGrace      time.Duration
+	}{
+		"nothing said":              {``, 0, 30 * time.Minute},
+		"a later generation":        {`"tags":{"aws:muster:generation":"3","a":"b"},`, 3, 30 * time.Minute},
+		"not a generation":          {`"tags":{"aws:muster:generation":"x"},`, 0, 30 * time.Minute},
+		"jobs end at once":          {`"updatePolicy":{"terminateJobsOnUpdate":true,"jobExecutionTimeoutMinutes":5},`, 0, 0},
+		"jobs have their time":      {`"updatePolicy":{"terminateJobsOnUpdate":false,"jobExecutionTimeoutMinutes":7200},`, 0, 120 * time.Hour},
+		"jobs have AWS's own time":  {`"updatePolicy":{"terminateJobsOnUpdate":false},`, 0, 30 * time.Minute},
+		"an empty policy is no one": {`"updatePolicy":{},`, 0, 30 * time.Minute},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &server{pages: []string{`{"computeEnvironmentName":"ce","uuid":"u-1","type":"MANAGED",` + tc.give +
+				`"computeResources":{"type":"EC2","maxvCpus":4,"instanceTypes":["c5"]}}`}}
+			r := newReader(t, s, fake.New(fake.Config{}), Config{})
+			if err := r.Read(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.Snapshot().Environment("u-1"); got.Generation != tc.wantGeneration || got.UpdateGrace != tc.wantGrace {
+				t.Errorf("generation %d, grace %v", got.Generation, got.UpdateGrace)
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@
 package computeenv
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -41,10 +42,25 @@ func environmentOf(d *types.ComputeEnvironmentDetail) *Environment {
 		e.InstanceTypes = []string{"optimal"} // such an environment names none
 	}
 	e.Resources = resourcesOf(r, e.Strategy)
+	e.Generation, _ = strconv.Atoi(d.Tags[batchmeta.GenerationTag])
+	e.UpdateGrace = updateGrace(d.UpdatePolicy)
 	if p := r.ScalingPolicy; p != nil {
 		e.ScaleDownDelay = time.Duration(aws.ToInt32(p.MinScaleDownDelayMinutes)) * time.Minute
 	}
 	return e
+}
+
+// updateGrace is how long jobs may go on when their node is to be replaced. AWS Batch: 30 minutes by default, and not at all
+// with terminateJobsOnUpdate.
+func updateGrace(p *types.UpdatePolicy) time.Duration {
+	switch {
+	case p == nil || !aws.ToBool(p.TerminateJobsOnUpdate) && aws.ToInt64(p.JobExecutionTimeoutMinutes) == 0:
+		return 30 * time.Minute
+	case aws.ToBool(p.TerminateJobsOnUpdate):
+		return 0
+	default:
+		return time.Duration(aws.ToInt64(p.JobExecutionTimeoutMinutes)) * time.Minute
+	}
 }
 
 var capacityTypes = map[types.CRType]string{

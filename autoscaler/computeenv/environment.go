@@ -35,6 +35,10 @@ type Environment struct {
 	Resources fleet.Resources
 	// ScaleDownDelay is scalingPolicy.minScaleDownDelayMinutes: how long a node is kept after its last job. 0 is unset.
 	ScaleDownDelay time.Duration
+	// Generation of the infrastructure: nodes of an older one are to be replaced. 0 stands for 1, the first.
+	Generation int
+	// UpdateGrace is how long jobs may still run on nodes that are to be replaced, as updatePolicy says.
+	UpdateGrace time.Duration
 	// Types are what InstanceTypes stand for, in their order. TypesError says why there are none.
 	Types      []instancetype.Type
 	TypesError string

@@ -4,6 +4,7 @@ package nodetemplate
 
 import (
 	"cmp"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -16,15 +17,13 @@ import (
 // GPU is the resource that GPU jobs request.
 const GPU corev1.ResourceName = "nvidia.com/gpu"
 
-// Generation is the value of the generation label until launch templates have generations.
-const Generation = "1"
-
 // Spec is what all nodes of a node group have in common.
 type Spec struct {
 	Group           string // node group id
 	EnvironmentUUID string
 	CapacityType    string // batchmeta.CapacityOnDemand or batchmeta.CapacitySpot
 	Zone            string // empty when only the launch decides it
+	Generation      int    // of the environment's infrastructure; 0 stands for 1, the first
 	Type            instancetype.Type
 	// Mixed nodes are of several types that have Type in common: which one, each node says itself.
 	Mixed bool
@@ -36,7 +35,7 @@ func (s *Spec) Labels() map[string]string {
 		batchmeta.ComputeEnvironmentUUID: s.EnvironmentUUID,
 		batchmeta.CapacityType:           s.CapacityType,
 		batchmeta.NodeGroup:              s.Group,
-		batchmeta.Generation:             Generation,
+		batchmeta.Generation:             strconv.Itoa(max(s.Generation, 1)),
 	}
 	if !s.Mixed {
 		labels[corev1.LabelInstanceTypeStable] = s.Type.Name

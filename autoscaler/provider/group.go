@@ -155,7 +155,7 @@ func (g *Group) TemplateNodeInfo() (*framework.NodeInfo, error) {
 
 func (g *Group) spec() nodetemplate.Spec {
 	return nodetemplate.Spec{
-		Group: g.id, EnvironmentUUID: g.key.environmentUUID, CapacityType: g.key.capacityType, Type: g.typ,
+		Group: g.id, EnvironmentUUID: g.key.environmentUUID, CapacityType: g.key.capacityType, Generation: g.generation(), Type: g.typ,
 	}
 }
 

@@ -118,7 +118,7 @@ func TestAnInstanceThatLeaves(t *testing.T) {
 		w.Leave(ids[0])
 		w.fleet.Lose(ids[0])
 		w.reconcile(time.Minute)
-		w.reconcile(30*time.Second)
+		w.reconcile(30 * time.Second)
 		if len(w.deleted) != 0 {
 			t.Errorf("deleted %v", w.deleted)
 		}

@@ -135,10 +135,15 @@ func (p *Provider) NodeGroups() []cloudprovider.NodeGroup {
 func (p *Provider) NodeGroupForNode(node *corev1.Node) (cloudprovider.NodeGroup, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if i := p.instances[node.Spec.ProviderID]; i != nil {
+	i := p.instances[node.Spec.ProviderID]
+	switch {
+	case i == nil:
+		return nil, nil
+	case i.outdated:
+		return &outdatedGroup{i.group}, nil
+	default:
 		return i.group, nil
 	}
-	return nil, nil
 }
 
 // HasInstance implements cloudprovider.CloudProvider.

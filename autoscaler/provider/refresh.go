@@ -13,6 +13,7 @@ import (
 	"github.com/muster-batch/muster/autoscaler/computeenv"
 	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/autoscaler/interruption"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // Refresh implements cloudprovider.CloudProvider, at the start of each loop. It only reads memory.
@@ -41,6 +42,9 @@ func (p *Provider) syncGroups(s *computeenv.Snapshot) {
 	for _, e := range s.All() {
 		for rank, t := range e.Types {
 			g := p.group(groupKey{e.UUID, t.Name, e.CapacityType}, e.Name)
+			if g.generation() != e.Generation {
+				g.observed = observation{} // its nodes will look otherwise
+			}
 			g.env, g.typ, g.offered, g.rank = e, t, true, rank
 		}
 	}
@@ -77,16 +81,19 @@ func (p *Provider) group(key groupKey, environment string) *Group {
 // syncNodes notes which instances have a node, and what ready nodes really look like.
 func (p *Provider) syncNodes(nodes []*corev1.Node) {
 	for _, i := range p.instances {
-		i.node, i.closed = "", false
+		i.node, i.closed, i.outdated = "", false, false
 	}
 	for _, n := range nodes {
 		i := p.instances[n.Spec.ProviderID]
 		if i == nil || n.Spec.ProviderID == "" {
 			continue
 		}
-		i.node, i.joined, i.closed = n.Name, true, interruption.IsMarked(n)
+		i.node, i.joined, i.outdated = n.Name, true, batchmeta.IsOutdated(n.Labels[batchmeta.Generation], i.group.generation())
+		i.closed = i.outdated || interruption.IsMarked(n)
 		if kubeutil.IsNodeReadyAndSchedulable(n) {
-			i.group.observed = observation{status: &n.Status, at: p.cfg.Clock.Now()}
+			if !i.outdated {
+				i.group.observed = observation{status: &n.Status, at: p.cfg.Clock.Now()}
+			}
 			if i.use.counted.IsZero() {
 				i.use.counted = p.cfg.Clock.Now()
 			}

@@ -21,6 +21,8 @@ type Offer struct {
 type Market struct {
 	Environment *computeenv.Environment
 	UsedVCPUs   int // of instances that exist, are being launched, or are not yet gone
+	// ClosedVCPUs are those of them whose nodes take no more pods: they count, but not towards minvCpus.
+	ClosedVCPUs int
 	Offers      []Offer
 }
 
@@ -39,7 +41,8 @@ func (p *Provider) Markets() []Market {
 		if !seen {
 			i = len(out)
 			at[g.key.environmentUUID] = i
-			out = append(out, Market{Environment: g.env, UsedVCPUs: p.usedVCPUs(g.key.environmentUUID)})
+			used, closed := p.usedVCPUs(g.key.environmentUUID), p.closedVCPUs(g.key.environmentUUID)
+			out = append(out, Market{Environment: g.env, UsedVCPUs: used, ClosedVCPUs: closed})
 		}
 		out[i].Offers = append(out[i].Offers, Offer{Group: g, Type: g.typ, Rank: g.rank, Launching: g.launching(), Failed: g.failed})
 	}
@@ -63,6 +66,19 @@ func (p *Provider) usedVCPUs(environmentUUID string) int {
 		used += (len(g.instances) - g.failures) * g.typ.VCPUs
 	}
 	return used
+}
+
+// closedVCPUs is called with mu held.
+func (p *Provider) closedVCPUs(environmentUUID string) int {
+	n := 0
+	for _, g := range p.siblings[environmentUUID] {
+		for _, i := range g.instances {
+			if i.closed {
+				n += g.typ.VCPUs
+			}
+		}
+	}
+	return n
 }
 
 // Kept says how the group's environment stands with its minvCpus: the vCPUs to keep, those of one node of the group, and

@@ -46,11 +46,11 @@ func (Floor) FilterUnremovableNodes(
 
 func mayGo(ctx *cacontext.AutoscalingContext, c simulator.NodeToBeRemoved, leaving map[string]bool) simulator.UnremovableReason {
 	ng, err := ctx.CloudProvider.NodeGroupForNode(c.Node)
-	g, ours := ng.(*provider.Group)
-	if err != nil || !ours {
+	g := provider.GroupOf(ng)
+	if err != nil || g == nil {
 		return simulator.NotAutoscaled
 	}
-	if interruption.IsMarked(c.Node) { // it is no part of what is kept
+	if g.IsOutdated(c.Node) || interruption.IsMarked(c.Node) { // it is no part of what is kept
 		return simulator.NoReason
 	}
 	if floor, vcpus, staying := g.Kept(leaving); staying-vcpus < floor {

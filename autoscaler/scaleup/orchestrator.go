@@ -143,7 +143,7 @@ func (o *Orchestrator) ScaleUpToNodeGroupMinSize(
 		for i, offer := range m.Offers {
 			offers[i] = pack.Offer{VCPUs: offer.Type.VCPUs, Closed: !o.isSafe(offer.Group)}
 		}
-		chosen, nodes := pack.Cover(e.Floor(), e.Budget(m.UsedVCPUs), offers, func(i int) float64 { return m.Offers[i].Type.Cost() })
+		chosen, nodes := pack.Cover(e.Floor()+m.ClosedVCPUs, e.Budget(m.UsedVCPUs), offers, func(i int) float64 { return m.Offers[i].Type.Cost() })
 		if nodes > 0 {
 			o.grow(m.Offers[chosen].Group, nodes, false, nil)
 		}

@@ -53,6 +53,7 @@ type engine struct {
 	source       *demand.Source
 	provider     *provider.Provider
 	orchestrator *scaleup.Orchestrator
+	drainer      *scaledown.Drainer
 	core         core.Autoscaler
 }
 
@@ -78,6 +79,7 @@ func newEngine(ctx context.Context, p parts, o *options, wake func()) (*engine, 
 	e.orchestrator = scaleup.New(ctx, scaleup.Config{
 		Provider: e.provider, Source: e.source, Reporter: reporter, Unknown: e.reader.Poke, Metrics: p.metrics.scaleup, Clock: p.clock,
 	})
+	e.drainer = scaledown.NewDrainer(p.client.CoreV1().Nodes(), e.nodes, e.reader, staleAfter, p.clock)
 	if e.core, err = newCore(e, o); err != nil {
 		return nil, fmt.Errorf("build cluster-autoscaler: %w", err)
 	}

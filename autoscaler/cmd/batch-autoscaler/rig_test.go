@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"runtime"
 	"strconv"
 	"strings"
@@ -127,6 +128,7 @@ func (r *rig) register(i fleet.Instance, req fleet.LaunchRequest) {
 		Group: req.NodeGroup, EnvironmentUUID: req.Environment.UUID, CapacityType: req.CapacityType, Type: req.Type,
 	})
 	node.UID = apitypes.UID(i.ID)
+	maps.Copy(node.Labels, req.Labels)
 	node.Labels[batchmeta.InstanceID] = i.ID
 	node.Spec.ProviderID = i.ProviderID
 	if r.taint != "" {
@@ -173,6 +175,9 @@ func (r *rig) loop(n int) {
 		}
 		r.clock.Step(time.Second)
 		_ = r.reader.Read(r.Context())
+		if err := r.drainer.Drain(r.Context()); err != nil {
+			r.Logf("drain: %v", err)
+		}
 		if err := r.runOnce(r.clock.Now()); err != nil {
 			r.Logf("loop: %v", err)
 		}

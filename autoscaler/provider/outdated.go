@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
+	"k8s.io/autoscaler/cluster-autoscaler/config"
+
+	"github.com/muster-batch/muster/queue-api/batchmeta"
+)
+
+// outdatedGroup is a group as core sees it of a node that is to be replaced: such a node goes as soon as it is empty.
+// AWS Batch: minScaleDownDelayMinutes is not for instances that an infrastructure update replaces.
+type outdatedGroup struct{ *Group }
+
+// GetOptions implements cloudprovider.NodeGroup.
+func (g *outdatedGroup) GetOptions(defaults config.NodeGroupAutoscalingOptions) (*config.NodeGroupAutoscalingOptions, error) {
+	o, err := g.Group.GetOptions(defaults)
+	if err == nil {
+		o.ScaleDownUnneededTime = 0
+	}
+	return o, err
+}
+
+// GroupOf is the Group that core knows as ng; nil if it is none of ours.
+func GroupOf(ng cloudprovider.NodeGroup) *Group {
+	switch g := ng.(type) {
+	case *Group:
+		return g
+	case *outdatedGroup:
+		return g.Group
+	default:
+		return nil
+	}
+}
+
+// IsOutdated reports whether the node is of an older generation than the group's environment, and so to be replaced.
+func (g *Group) IsOutdated(node *corev1.Node) bool {
+	g.p.mu.Lock()
+	defer g.p.mu.Unlock()
+	return batchmeta.IsOutdated(node.Labels[batchmeta.Generation], g.generation())
+}
+
+// generation is the environment's; 0 when there is no environment any more. It is called with mu held.
+func (g *Group) generation() int {
+	if g.env == nil {
+		return 0
+	}
+	return g.env.Generation
+}
