@@ -10,6 +10,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/muster-batch/muster/plugins/preempt"
+	"github.com/muster-batch/muster/plugins/soletenant"
 )
 
 // count puts the contest in numbers. They are exact when the members are alike and nothing but room and the nodes
@@ -48,12 +49,16 @@ func (c *contest) isCountable(ctx context.Context) (bool, error) {
 func freeOn(info *framework.NodeInfo, against []*hold, names []corev1.ResourceName) []int64 {
 	taken := *info.Requested.Clone()
 	taken.AllowedPodNumber = len(info.Pods)
-	if kept, _ := keptOn(info, against); kept != nil {
-		add(&taken, kept)
-	}
 	free := amountsOf(info.Allocatable, names)
-	for r, amount := range amountsOf(&taken, names) {
-		free[r] -= amount
+	deduct := func(r *framework.Resource) {
+		for i, amount := range amountsOf(r, names) {
+			free[i] -= amount
+		}
+	}
+	deduct(&taken)
+	free[0] = soletenant.Room(info, free[0]) // names begin with pods
+	if kept, _ := keptOn(info, against); kept != nil {
+		deduct(kept)
 	}
 	return free
 }

@@ -14,13 +14,15 @@ import (
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
+
+	"github.com/muster-batch/muster/plugins/soletenant"
 )
 
 // Whether a pod fits on a node is, for these Filter plugins, a matter of the node's object alone, or of what is free there.
 // Any other one that has a say in a member's fit makes the gang's plan go member by member.
 var (
 	asksNode = sets.New(names.NodeUnschedulable, names.NodeName, names.TaintToleration, names.NodeAffinity)
-	asksRoom = sets.New(names.NodeResourcesFit, names.NodePorts, Name)
+	asksRoom = sets.New(names.NodeResourcesFit, names.NodePorts, soletenant.Name, Name)
 )
 
 // memory is what plans remember of each other: what depends on node objects alone is worked out again only for the nodes

@@ -14,6 +14,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/util"
 
 	"github.com/muster-batch/muster/plugins/gang"
+	"github.com/muster-batch/muster/plugins/soletenant"
 )
 
 // EventsToRegister names the events that may help a pod which this plugin turned away: anything that may change a Filter
@@ -216,8 +217,11 @@ func yes(helps bool) int {
 	return 0
 }
 
-// admits reports whether the node's labels and taints let pod in.
+// admits reports whether the node's labels, its taints and who it was given to let pod in.
 func admits(node *corev1.Node, pod *corev1.Pod) bool {
+	if soletenant.IsTaken(node, pod.UID) {
+		return false
+	}
 	_, untolerated := corev1helpers.FindMatchingUntoleratedTaint(node.Spec.Taints, pod.Spec.Tolerations, func(t *corev1.Taint) bool {
 		return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
 	})

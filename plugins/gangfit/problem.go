@@ -11,6 +11,7 @@ import (
 
 	"github.com/muster-batch/muster/plugins/gangpack"
 	"github.com/muster-batch/muster/plugins/place"
+	"github.com/muster-batch/muster/plugins/soletenant"
 )
 
 // problem counts what is free where members may go. It returns the indexes of the problem's nodes.
@@ -104,7 +105,7 @@ func (k *kind) bars(nodes []int, infos []*framework.NodeInfo) []bool {
 func (t *tally) addFree(all []int64, info *framework.NodeInfo) []int64 {
 	from := len(all)
 	has, used := info.Allocatable, info.Requested
-	all = append(all, int64(has.AllowedPodNumber-len(info.Pods)), has.MilliCPU-used.MilliCPU, has.Memory-used.Memory,
+	all = append(all, soletenant.Room(info, int64(has.AllowedPodNumber-len(info.Pods))), has.MilliCPU-used.MilliCPU, has.Memory-used.Memory,
 		has.EphemeralStorage-used.EphemeralStorage)
 	for _, name := range t.resources[len(all)-from:] {
 		all = append(all, has.ScalarResources[name]-used.ScalarResources[name])

@@ -9,6 +9,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/muster-batch/muster/plugins/room"
+	"github.com/muster-batch/muster/plugins/soletenant"
 )
 
 // roles are the members of a gang that must be seated, sorted by what a forecast can tell apart: requests, and the nodes
@@ -73,7 +74,8 @@ func (r *roles) admittedBy(node *corev1.Node) (may []bool, isAny bool) {
 	may = make([]bool, len(r.list))
 	for i := range r.list {
 		match, err := r.list[i].affinity.Match(node)
-		may[i] = err == nil && match && !node.Spec.Unschedulable && tolerates(r.list[i].member, node)
+		may[i] = err == nil && match && !node.Spec.Unschedulable && tolerates(r.list[i].member, node) &&
+			!soletenant.IsTaken(node, r.list[i].member.UID)
 		isAny = isAny || may[i]
 	}
 	return may, isAny

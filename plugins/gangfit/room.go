@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/plugins/gang"
+	"github.com/muster-batch/muster/plugins/soletenant"
 )
 
 // hold is room that is kept on nodes for one holder, which cannot take it yet. Only work that sorts after the holder has to
@@ -315,7 +316,7 @@ func (g *GangFit) respect(state *framework.CycleState, pod *corev1.Pod) bool {
 // filter turns a node down on which the pod would take room that is kept from it.
 func (k *keeps) filter(info *framework.NodeInfo) *framework.Status {
 	kept, by := keptOn(info, k.against)
-	if kept == nil || fitsBeside(k.request, info, kept) {
+	if kept == nil || (fitsBeside(k.request, info, kept) && !soletenant.Is(info.Node())) {
 		return nil
 	}
 	k.hit.Store(true)

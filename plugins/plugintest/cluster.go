@@ -27,6 +27,7 @@ import (
 	"github.com/muster-batch/muster/plugins/gangfit"
 	"github.com/muster-batch/muster/plugins/gangpack"
 	"github.com/muster-batch/muster/plugins/gangsort"
+	"github.com/muster-batch/muster/plugins/soletenant"
 )
 
 // Namespace is where the builders put pods.
@@ -103,6 +104,7 @@ func registryOf(ledger *gang.Ledger) frameworkruntime.Registry {
 		gangfit.Name:     gangfit.Factory(ledger, gangfit.NewMetrics(ledger)),
 		gangfit.GateName: gangfit.GateFactory(ledger),
 		gangpack.Name:    gangpack.New,
+		soletenant.Name:  soletenant.New,
 	}
 }
 

@@ -90,6 +90,12 @@ const (
 	// Outdated is the key of a node taint (writer: the autoscaler): the node is of an older generation than its environment.
 	// With effect NoSchedule it takes no new Batch pods, which do not tolerate it; with NoExecute those that it has are ended.
 	Outdated = "muster.sh/outdated"
+	// SoleTenant is a node label, "true" on nodes that take one pod in all their life, beside the pods of DaemonSets: those of
+	// environments of the types FARGATE and FARGATE_SPOT (readers: the SoleTenant plugin, the autoscaler).
+	SoleTenant = "muster.sh/sole-tenant"
+	// Tenant is a node annotation (writer: the SoleTenant plugin, before the Binding; reader: the autoscaler): the UID of the
+	// one pod that such a node is given to.
+	Tenant = "muster.sh/tenant"
 	// LaunchToken is a node annotation: the launch that made a simulated node, by which a repeated launch finds it.
 	LaunchToken = "muster.sh/launch-token"
 	// Interruption is a node taint (writers: the autoscaler, and batch-node-notices on the node itself): EC2 announced what is to

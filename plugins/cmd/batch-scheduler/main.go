@@ -16,6 +16,7 @@ import (
 	"github.com/muster-batch/muster/plugins/gangfit"
 	"github.com/muster-batch/muster/plugins/gangpack"
 	"github.com/muster-batch/muster/plugins/gangsort"
+	"github.com/muster-batch/muster/plugins/soletenant"
 )
 
 func main() {
@@ -27,6 +28,7 @@ func main() {
 		app.WithPlugin(gangfit.Name, gangfit.Factory(ledger, metrics)),
 		app.WithPlugin(gangfit.GateName, gangfit.GateFactory(ledger)),
 		app.WithPlugin(gangpack.Name, gangpack.New),
+		app.WithPlugin(soletenant.Name, soletenant.New),
 	)
 	adapt(cmd)
 	os.Exit(cli.Run(cmd))
