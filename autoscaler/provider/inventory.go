@@ -180,6 +180,9 @@ func (p *Provider) disappear(listed []fleet.Instance, started time.Time) (lost [
 		case started.Sub(i.missing) >= lostAfter:
 			p.drop(i)
 			lost = append(lost, id)
+			if uuid := i.group.key.environmentUUID; !i.joined {
+				p.cfg.Health.Died(uuid, i.since, p.hasNodes(uuid))
+			}
 		}
 	}
 	return lost

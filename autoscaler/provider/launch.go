@@ -124,7 +124,11 @@ func (p *Provider) settle(l launch, instances []fleet.Instance, err error) int {
 	m := p.cfg.Metrics
 	environment, instanceType := l.request.Environment.Name, l.request.Type.Name
 	m.launched(environment, instanceType, l.request.Count-missing)
+	if missing < l.request.Count {
+		p.cfg.Health.Launched(l.request.Environment.UUID)
+	}
 	if missing > 0 {
+		p.cfg.Health.LaunchFailed(l.request.Environment.UUID, instanceType, err)
 		m.failed(environment, instanceType, string(fleet.ClassOf(err)), missing)
 		p.cfg.LaunchFailed(FailedLaunch{
 			NodeGroup: l.request.NodeGroup, ComputeEnvironment: environment, InstanceType: instanceType,

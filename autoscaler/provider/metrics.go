@@ -14,6 +14,7 @@ type Metrics struct {
 	failures     *metrics.CounterVec
 	terminations *metrics.CounterVec
 	idle         *metrics.CounterVec
+	unjoined     *metrics.CounterVec
 	nodes        *metrics.GaugeVec
 	vcpus        *metrics.GaugeVec
 }
@@ -40,14 +41,15 @@ func NewMetrics() *Metrics {
 			Subsystem: subsystem, Name: "stranded_node_seconds_total", StabilityLevel: metrics.ALPHA,
 			Help: "Time that bought nodes were ready before the first pod was on them.",
 		}, []string{"compute_environment"}),
-		nodes: gauge("instances", "Instances by state.", "state"),
-		vcpus: gauge("vcpus", "vCPUs of the environment: in use, and its limits minvCpus and maxvCpus.", "kind"),
+		unjoined: counter("unjoined_instances_total", "Instances that were ended as they did not become nodes in time."),
+		nodes:    gauge("instances", "Instances by state.", "state"),
+		vcpus:    gauge("vcpus", "vCPUs of the environment: in use, and its limits minvCpus and maxvCpus.", "kind"),
 	}
 }
 
 // Register makes the metrics visible through register, as legacyregistry.MustRegister.
 func (m *Metrics) Register(register func(...metrics.Registerable)) {
-	register(m.launches, m.failures, m.terminations, m.idle, m.nodes, m.vcpus)
+	register(m.launches, m.failures, m.terminations, m.idle, m.unjoined, m.nodes, m.vcpus)
 }
 
 func (m *Metrics) launched(environment, instanceType string, n int) {
@@ -64,6 +66,10 @@ func (m *Metrics) terminated(environment, instanceType string) {
 
 func (m *Metrics) stranded(environment string, d time.Duration) {
 	m.idle.WithLabelValues(environment).Add(d.Seconds())
+}
+
+func (m *Metrics) notJoined(environment, instanceType string) {
+	m.unjoined.WithLabelValues(environment, instanceType).Inc()
 }
 
 // observe counts instances; it is called with mu held.

@@ -54,6 +54,7 @@ type Config struct {
 	Changed func()
 	// LaunchFailed is told of each launch that brought fewer instances than asked for. May be nil.
 	LaunchFailed func(FailedLaunch)
+	Health       Health   // may be nil
 	Metrics      *Metrics // may be nil
 	Clock        clock.Clock
 }
@@ -106,6 +107,9 @@ func New(ctx context.Context, f fleet.Fleet, e Environments, c Cluster, l Ledger
 	}
 	if cfg.LaunchFailed == nil {
 		cfg.LaunchFailed = func(FailedLaunch) {}
+	}
+	if cfg.Health == nil {
+		cfg.Health = indifferent{}
 	}
 	if cfg.Metrics == nil {
 		cfg.Metrics = NewMetrics()

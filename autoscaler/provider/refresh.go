@@ -88,7 +88,11 @@ func (p *Provider) syncNodes(nodes []*corev1.Node) {
 		if i == nil || n.Spec.ProviderID == "" {
 			continue
 		}
-		i.node, i.joined, i.outdated = n.Name, true, batchmeta.IsOutdated(n.Labels[batchmeta.Generation], i.group.generation())
+		if !i.joined {
+			i.joined = true
+			p.cfg.Health.Joined(i.group.key.environmentUUID)
+		}
+		i.node, i.outdated = n.Name, batchmeta.IsOutdated(n.Labels[batchmeta.Generation], i.group.generation())
 		i.closed = i.outdated || interruption.IsMarked(n)
 		if kubeutil.IsNodeReadyAndSchedulable(n) {
 			if !i.outdated {

@@ -25,6 +25,8 @@ func (e *OccupiedError) Error() string {
 type doomed struct {
 	*instance
 	node *corev1.Node
+	// late says that core waited for its node for too long.
+	late bool
 }
 
 // deleteNodes ends the instances of nodes, all or none: none if an unfinished pod is on one of them. Core calls it in
@@ -60,7 +62,8 @@ func (p *Provider) pick(nodes []*corev1.Node) ([]doomed, error) {
 		case i.state == launching:
 			return nil, fmt.Errorf("end %s: its launch is under way", i.providerID)
 		default:
-			victims = append(victims, doomed{instance: i, node: n})
+			late := n.Annotations[cloudprovider.FakeNodeReasonAnnotation] == cloudprovider.FakeNodeUnregistered
+			victims = append(victims, doomed{instance: i, node: n, late: late})
 		}
 	}
 	for _, v := range victims {
@@ -141,6 +144,10 @@ func (p *Provider) conclude(victims []doomed, err error) {
 			continue
 		}
 		p.drop(v.instance)
+		if uuid := v.group.key.environmentUUID; v.late && v.node == nil {
+			p.cfg.Metrics.notJoined(v.group.environmentName(), v.group.key.instanceType)
+			p.cfg.Health.NotJoined(uuid, v.since, p.hasNodes(uuid))
+		}
 		p.cfg.Metrics.terminated(v.group.environmentName(), v.group.key.instanceType)
 	}
 }

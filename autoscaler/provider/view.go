@@ -21,6 +21,8 @@ type Offer struct {
 type Market struct {
 	Environment *computeenv.Environment
 	UsedVCPUs   int // of instances that exist, are being launched, or are not yet gone
+	// OnTrial says that one instance may be bought, and no more; Waiting that it was, and has to join first.
+	OnTrial, Waiting bool
 	// ClosedVCPUs are those of them whose nodes take no more pods: they count, but not towards minvCpus.
 	ClosedVCPUs int
 	Offers      []Offer
@@ -41,8 +43,7 @@ func (p *Provider) Markets() []Market {
 		if !seen {
 			i = len(out)
 			at[g.key.environmentUUID] = i
-			used, closed := p.usedVCPUs(g.key.environmentUUID), p.closedVCPUs(g.key.environmentUUID)
-			out = append(out, Market{Environment: g.env, UsedVCPUs: used, ClosedVCPUs: closed})
+			out = append(out, p.market(g))
 		}
 		out[i].Offers = append(out[i].Offers, Offer{Group: g, Type: g.typ, Rank: g.rank, Launching: g.launching(), Failed: g.failed})
 	}
@@ -57,6 +58,14 @@ func (g *Group) launching() int {
 		}
 	}
 	return n
+}
+
+// market is that of the group's environment, without offers. It is called with mu held.
+func (p *Provider) market(g *Group) Market {
+	uuid := g.key.environmentUUID
+	m := Market{Environment: g.env, UsedVCPUs: p.usedVCPUs(uuid), ClosedVCPUs: p.closedVCPUs(uuid), OnTrial: p.cfg.Health.OnTrial(uuid)}
+	m.Waiting = m.OnTrial && p.isWaited(uuid)
+	return m
 }
 
 // usedVCPUs is called with mu held.

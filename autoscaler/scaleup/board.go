@@ -92,7 +92,7 @@ func (b *board) addMarket(o *Orchestrator, m int, templates map[string]*framewor
 		}
 		b.problem.Offers = append(b.problem.Offers, pack.Offer{
 			Class: len(b.classes), Group: offer.Group.Id(), Budget: m, Fresh: free(template), VCPUs: offer.Type.VCPUs,
-			Closed: !market.Environment.AcceptsJobs() || !o.isSafe(offer.Group), Failed: offer.Failed,
+			Closed: !market.Environment.AcceptsJobs() || market.Waiting || !o.isSafe(offer.Group), Failed: offer.Failed,
 		})
 		b.offers = append(b.offers, offer)
 		b.classes = append(b.classes, class{

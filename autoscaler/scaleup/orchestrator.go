@@ -109,11 +109,23 @@ func (o *Orchestrator) ScaleUp(
 // buy grows a group.
 func (o *Orchestrator) buy(b *board, purchase pack.Purchase) {
 	group := b.offers[purchase.Offer].Group
+	if m := &b.markets[b.problem.Offers[purchase.Offer].Budget]; m.OnTrial {
+		o.try(m, group)
+		return
+	}
 	keys := make([]string, len(purchase.Contents))
 	for i, c := range purchase.Contents {
 		keys[i] = c.Key
 	}
 	o.grow(group, purchase.Nodes, purchase.Whole, keys)
+}
+
+// try buys the one node of an environment that is on trial, for nobody: who it was for is bought for once it joined.
+func (o *Orchestrator) try(m *provider.Market, g *provider.Group) {
+	if !m.Waiting {
+		m.Waiting = true
+		o.grow(g, 1, false, nil)
+	}
 }
 
 func (o *Orchestrator) grow(g *provider.Group, n int, whole bool, demands []string) {
@@ -144,7 +156,9 @@ func (o *Orchestrator) ScaleUpToNodeGroupMinSize(
 			offers[i] = pack.Offer{VCPUs: offer.Type.VCPUs, Closed: !o.isSafe(offer.Group)}
 		}
 		chosen, nodes := pack.Cover(e.Floor()+m.ClosedVCPUs, e.Budget(m.UsedVCPUs), offers, func(i int) float64 { return m.Offers[i].Type.Cost() })
-		if nodes > 0 {
+		if nodes > 0 && m.OnTrial {
+			o.try(&m, m.Offers[chosen].Group)
+		} else if nodes > 0 {
 			o.grow(m.Offers[chosen].Group, nodes, false, nil)
 		}
 	}

@@ -5,6 +5,7 @@ package batch
 import (
 	"encoding/json"
 	"strings"
+	"time"
 )
 
 // Types of compute environments.
@@ -39,6 +40,29 @@ type ComputeEnvironment struct {
 	// ImageGeneration is the generation that was the last to take up the newest machine image.
 	// Invariant: at most Generation.
 	ImageGeneration int `json:",omitempty"`
+	// Report is what the autoscaler said last; nil before it said anything, and of an unmanaged environment.
+	Report *Report `json:",omitempty"`
+	// Outdated is the JudgedAt of a report that speaks of the environment as it was before its last update.
+	Outdated time.Time `json:",omitzero"`
+}
+
+// Report is what the autoscaler says of a managed environment's nodes. It stays true until another comes: silence says
+// nothing.
+type Report struct {
+	// DesiredvCPUs are those of the instances that are there, on their way or being launched, and not leaving.
+	DesiredvCPUs int
+	Status       ResourceStatus // ResourceValid or ResourceInvalid
+	StatusReason string
+	JudgedAt     time.Time // when Status was decided: another time is another judgement
+	// ShortAt is when a launch last failed for want of machines; zero if one has succeeded since.
+	ShortAt time.Time `json:",omitzero"`
+	// Generation is that of all instances, and of those that will be launched; 0 while there are older ones.
+	Generation int `json:",omitempty"`
+}
+
+// IsOutdated reports whether the autoscaler judged the environment as it was before its last update.
+func (e *ComputeEnvironment) IsOutdated(r *Report) bool {
+	return !e.Outdated.IsZero() && e.Outdated.Equal(r.JudgedAt)
 }
 
 // EKSConfiguration is where an environment's pods live.

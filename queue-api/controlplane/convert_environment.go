@@ -103,9 +103,18 @@ func resourcesDetail(e *batch.ComputeEnvironment) (*awsapi.ComputeResource, erro
 		return nil, fmt.Errorf("decode compute resources of %s: %w", e.Name, err)
 	}
 	if !e.IsFargate() {
-		r.MinvCpus, r.DesiredvCpus = new(value(r.MinvCpus)), new(desired(&r))
+		r.MinvCpus, r.DesiredvCpus = new(value(r.MinvCpus)), new(shownDesired(e, &r))
 	}
 	return &r, nil
+}
+
+// shownDesired is desiredvCpus, which AWS Batch changes with demand between minvCpus and maxvCpus: what the autoscaler has,
+// or what was asked for as long as that is not known.
+func shownDesired(e *batch.ComputeEnvironment, r *awsapi.ComputeResource) int {
+	if e.Report == nil {
+		return desired(r)
+	}
+	return min(max(e.Report.DesiredvCPUs, e.MinvCPUs), e.MaxvCPUs)
 }
 
 // orchestration says what AWS Batch would run the environment on.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -35,7 +36,17 @@ func updateEnvironment(e *batch.ComputeEnvironment, in *awsapi.UpdateComputeEnvi
 	e.ServiceRole = cmp.Or(value(in.ServiceRole), e.ServiceRole)
 	e.Context = cmp.Or(value(in.Context), e.Context)
 	e.Status = batch.ResourceUpdating
+	outdate(e)
 	return nil
+}
+
+// outdate lets what the autoscaler found wrong with the environment not count any more. AWS Batch: an INVALID environment
+// becomes VALID after an update, if that mends it.
+func outdate(e *batch.ComputeEnvironment) {
+	e.Outdated = time.Time{}
+	if e.Report != nil && e.Report.Status == batch.ResourceInvalid {
+		e.Outdated = e.Report.JudgedAt
+	}
 }
 
 func checkEnvironmentUpdate(e *batch.ComputeEnvironment, in *awsapi.UpdateComputeEnvironmentRequest) error {

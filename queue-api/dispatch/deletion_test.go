@@ -41,6 +41,8 @@ func newHouse(t *testing.T, rt *rapid.T) *house {
 func (h *house) Host(batch.ComputeEnvironment) (Cluster, error) { return h, nil }
 
 // NamespaceExists implements Cluster.
+func (h *house) Report(context.Context, string) *batch.Report { return nil }
+
 func (h *house) NamespaceExists(context.Context, string) (bool, error) { return true, nil }
 
 // HasNodes implements Cluster: an environment has nodes while it has pods.

@@ -33,6 +33,8 @@ type Cluster interface {
 	HasOutdatedNodes(ctx context.Context, environmentUUID string, generation int) (bool, error)
 	// DeleteUnbound deletes the environment's pods that have no node yet.
 	DeleteUnbound(ctx context.Context, environmentUUID string) error
+	// Report is what the autoscaler said last of the environment; nil if that is not known.
+	Report(ctx context.Context, environmentUUID string) *batch.Report
 }
 
 // reasonNoHost is why an environment is INVALID whose cluster Host did not find; empty if it is not for that. AWS Batch

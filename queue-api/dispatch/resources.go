@@ -3,9 +3,11 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -105,57 +107,78 @@ func (r *Resources) environment(ctx context.Context, e batch.ComputeEnvironment)
 	case e.Status == batch.ResourceDeleting:
 		return r.deleteEnvironment(ctx, e, cluster, err)
 	case reason != "":
-		return r.judge(ctx, e, batch.ResourceInvalid, reason)
+		return r.judge(ctx, e, batch.ResourceInvalid, reason, e.Report)
 	case err != nil && e.Status == batch.ResourceValid: // nobody knows better
 		return nil
 	case err != nil:
 		return fmt.Errorf("validate compute environment %s: %w", e.Name, err)
 	}
-	if e.Status != batch.ResourceValid {
-		if e.Status, err = r.validate(ctx, e, cluster); err != nil {
-			return err
-		}
-	}
-	if e.AcceptsWork() {
-		return nil
+	if e.Status, err = r.validate(ctx, e, cluster); err != nil || e.AcceptsWork() {
+		return err
 	}
 	// Admission is revocable until a pod is bound: its jobs wait again and try the next environment.
 	return cluster.DeleteUnbound(ctx, e.UUID)
 }
 
 // validate makes an environment VALID, or INVALID with the reason, and tells which; an INVALID one is looked at again and
-// again.
+// again. What the autoscaler said is kept with it: it stays true when the autoscaler is gone, and for the next leader.
 func (r *Resources) validate(ctx context.Context, e batch.ComputeEnvironment, cluster Cluster) (batch.ResourceStatus, error) {
-	namespace := r.namespace
-	if e.EKS != nil && e.EKS.Namespace != "" {
-		namespace = e.EKS.Namespace
-	}
-	ok, err := cluster.NamespaceExists(ctx, namespace)
-	updating := false
-	if err == nil {
-		updating, err = isUpdating(ctx, e, cluster)
-	}
+	report := cmp.Or(cluster.Report(ctx, e.UUID), e.Report)
+	status, reason, err := r.verdict(ctx, &e, report, cluster)
 	if err != nil {
 		return e.Status, fmt.Errorf("validate compute environment %s: %w", e.Name, err)
 	}
-	status, reason := batch.ResourceValid, reasonHealthy
-	switch {
-	case !ok:
-		status, reason = batch.ResourceInvalid, reasonNoNamespace
-	case updating:
-		status = batch.ResourceUpdating
-	}
-	return status, r.judge(ctx, e, status, reason)
+	return status, r.judge(ctx, e, status, reason, report)
 }
 
-// judge gives an environment its status and the reason.
-func (r *Resources) judge(ctx context.Context, e batch.ComputeEnvironment, status batch.ResourceStatus, reason string) error {
-	if e.Status == status && e.StatusReason == reason {
+// verdict is the status that an environment is to have, and why. One that is VALID has been looked at: only the autoscaler
+// can tell of something new.
+func (r *Resources) verdict(
+	ctx context.Context, e *batch.ComputeEnvironment, report *batch.Report, cluster Cluster,
+) (status batch.ResourceStatus, reason string, err error) {
+	status, reason = batch.ResourceValid, reasonHealthy
+	if e.Status != batch.ResourceValid {
+		ok, err := cluster.NamespaceExists(ctx, r.namespaceOf(e))
+		if err != nil {
+			return "", "", err
+		}
+		if !ok {
+			return batch.ResourceInvalid, reasonNoNamespace, nil
+		}
+		updating, err := isUpdating(ctx, *e, cluster)
+		if err != nil {
+			return "", "", err
+		}
+		if updating {
+			status = batch.ResourceUpdating
+		}
+	}
+	if report == nil || e.IsOutdated(report) {
+		return status, reason, nil
+	}
+	if report.Status == batch.ResourceInvalid {
+		status = batch.ResourceInvalid
+	}
+	return status, cmp.Or(report.StatusReason, reason), nil
+}
+
+func (r *Resources) namespaceOf(e *batch.ComputeEnvironment) string {
+	if e.EKS != nil && e.EKS.Namespace != "" {
+		return e.EKS.Namespace
+	}
+	return r.namespace
+}
+
+// judge gives an environment its status and the reason, and keeps what they follow from.
+func (r *Resources) judge(
+	ctx context.Context, e batch.ComputeEnvironment, status batch.ResourceStatus, reason string, report *batch.Report,
+) error {
+	if e.Status == status && e.StatusReason == reason && reflect.DeepEqual(e.Report, report) {
 		return nil
 	}
 	_, err := r.store.UpdateEnvironment(ctx, e.Name, func(now *batch.ComputeEnvironment) error {
 		if now.UUID == e.UUID && now.Status != batch.ResourceDeleting && now.Generation == e.Generation {
-			now.Status, now.StatusReason = status, reason
+			now.Status, now.StatusReason, now.Report = status, reason, report
 		}
 		return nil
 	})

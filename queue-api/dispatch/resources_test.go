@@ -17,9 +17,12 @@ type oneCluster struct {
 	err       error
 	away      error // of Host
 	withdrawn []string
+	report    *batch.Report
 }
 
 func (c *oneCluster) Host(batch.ComputeEnvironment) (Cluster, error) { return c, c.away }
+func (c *oneCluster) Report(context.Context, string) *batch.Report   { return c.report }
+
 func (c *oneCluster) NamespaceExists(_ context.Context, name string) (bool, error) {
 	return name == "jobs", c.err
 }

@@ -22,8 +22,10 @@ import (
 
 	"github.com/muster-batch/muster/autoscaler/computeenv"
 	"github.com/muster-batch/muster/autoscaler/demand"
+	"github.com/muster-batch/muster/autoscaler/envhealth"
 	"github.com/muster-batch/muster/autoscaler/fleet"
 	"github.com/muster-batch/muster/autoscaler/provider"
+	"github.com/muster-batch/muster/autoscaler/report"
 	"github.com/muster-batch/muster/autoscaler/scaledown"
 	"github.com/muster-batch/muster/autoscaler/scaleup"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
@@ -54,6 +56,8 @@ type engine struct {
 	provider     *provider.Provider
 	orchestrator *scaleup.Orchestrator
 	drainer      *scaledown.Drainer
+	health       *envhealth.Tracker
+	reports      *report.Writer
 	core         core.Autoscaler
 }
 
@@ -71,10 +75,14 @@ func newEngine(ctx context.Context, p parts, o *options, wake func()) (*engine, 
 	e.source = demand.NewSource(e.index)
 	reporter := scaleup.NewReporter(p.recorder, e.index, p.clock)
 	ledger := provider.NewConfigMapLedger(p.client.CoreV1().ConfigMaps(o.Namespace), ledgerName)
+	e.health = envhealth.New(envhealth.Config{Clock: p.clock})
+	e.reports = report.New(p.client.CoreV1().ConfigMaps(o.Namespace), e.standings, report.Config{
+		Namespace: o.Namespace, Recorder: p.recorder, Clock: p.clock,
+	})
 	e.provider = provider.New(ctx, p.fleet, e.reader, scaledown.NewCluster(p.client.CoreV1()), ledger,
 		kubeutil.NewNodeLister(nodeLister, nil), provider.Config{
 			LaunchTimeout: o.FleetTimeout, TerminateTimeout: o.FleetTimeout, ReplayWithin: o.MaxNodeProvisionTime,
-			Changed: wake, LaunchFailed: reporter.LaunchFailed, Metrics: p.metrics.provider, Clock: p.clock,
+			Changed: wake, LaunchFailed: reporter.LaunchFailed, Health: e.health, Metrics: p.metrics.provider, Clock: p.clock,
 		})
 	e.orchestrator = scaleup.New(ctx, scaleup.Config{
 		Provider: e.provider, Source: e.source, Reporter: reporter, Unknown: e.reader.Poke, Metrics: p.metrics.scaleup, Clock: p.clock,
@@ -116,7 +124,7 @@ func (e *engine) start(ctx context.Context) error {
 	}
 	failing := false
 	err := poll(ctx, func() bool {
-		err := e.provider.Start(ctx)
+		err := errors.Join(e.reports.Load(ctx, e.health.Restore), e.provider.Start(ctx))
 		if err != nil && !failing {
 			logger.Error(err, "Cannot rebuild the state of the fleet, trying again")
 		}
@@ -127,6 +135,25 @@ func (e *engine) start(ctx context.Context) error {
 		return fmt.Errorf("wait for the fleet: %w", err)
 	}
 	return e.core.Start()
+}
+
+// standings are what is reported of the environments: nothing before they are known.
+func (e *engine) standings() ([]report.Environment, bool) {
+	s := e.reader.Snapshot()
+	if s == nil {
+		return nil, false
+	}
+	e.health.Forget(func(uuid string) bool { return s.Environment(uuid) != nil })
+	var out []report.Environment
+	for _, env := range s.All() {
+		standing := e.provider.Standing(env.UUID)
+		r := report.Environment{Name: env.Name, UUID: env.UUID, DesiredvCPUs: standing.DesiredvCPUs, Verdict: e.health.Judge(env)}
+		if !standing.Outdated {
+			r.Generation = max(env.Generation, 1)
+		}
+		out = append(out, r)
+	}
+	return out, true
 }
 
 // poll asks until the answer is yes, or ctx ends.

@@ -89,6 +89,7 @@ func lead(ctx context.Context, p parts, o *options, h *health) error {
 		klog.FromContext(ctx).Info("Leading: cluster, compute environments and fleet are known")
 		group.Go(func() error { return e.provider.Run(ctx) })
 		group.Go(func() error { return e.drainer.Run(ctx) })
+		group.Go(func() error { return e.reports.Run(ctx) })
 		return l.Run(ctx, e.runOnce)
 	})
 	err = group.Wait()

@@ -6,12 +6,19 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/dispatch"
 	"github.com/muster-batch/muster/queue-api/podwatch"
+	"github.com/muster-batch/muster/queue-api/reports"
 )
 
 // clusterSet is the clusters of one leadership.
 type clusterSet struct {
 	home     dispatch.Pods
-	homePods *podwatch.Cluster
+	homePods clusterView
+}
+
+// clusterView is what environments are looked after by.
+type clusterView struct {
+	*podwatch.Cluster
+	*reports.Watcher
 }
 
 var (

@@ -23,6 +23,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/podwatch"
 	"github.com/muster-batch/muster/queue-api/redisstore"
 	"github.com/muster-batch/muster/queue-api/release"
+	"github.com/muster-batch/muster/queue-api/reports"
 )
 
 // retryDelay lies between two leaderships of one process.
@@ -111,16 +112,16 @@ func (a afterEnds) Wake() {
 	a.releaser.Wake()
 }
 
-func newParts(kube cluster, o options, store *redisstore.Store, pods *podwatch.Cluster, metrics dispatch.Metrics) (parts, error) {
+func newParts(kube cluster, o options, store *redisstore.Store, view clusterView, metrics dispatch.Metrics) (parts, error) {
 	cfg, err := o.dispatcher()
 	if err != nil {
 		return parts{}, err
 	}
 	cfg.Metrics = metrics
-	clusters := &clusterSet{home: dispatch.PodClient{Client: kube.core}, homePods: pods}
+	clusters := &clusterSet{home: dispatch.PodClient{Client: kube.core}, homePods: view}
 	p := parts{dispatcher: dispatch.New(store, clusters, cfg)}
 	p.releaser = release.New(store, p.dispatcher, release.Config{})
-	p.watcher = podwatch.New(store, pods, afterEnds{p.dispatcher, p.releaser}, podwatch.Config{
+	p.watcher = podwatch.New(store, view.Cluster, afterEnds{p.dispatcher, p.releaser}, podwatch.Config{
 		FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout,
 	})
 	p.resources = dispatch.NewResources(store, clusters, o.namespace, clock.RealClock{})
@@ -138,13 +139,18 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 	if err != nil {
 		return err
 	}
-	p, err := newParts(kube, o, mine, pods, keep.metrics)
+	said, err := reports.New(kube.core, o.leaseNamespace)
+	if err != nil {
+		return err
+	}
+	p, err := newParts(kube, o, mine, clusterView{pods, said}, keep.metrics)
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	synced := make(chan struct{})
 	group.Go(func() error { return pods.Run(ctx, p.watcher, func() { close(synced) }) })
+	group.Go(func() error { return said.Run(ctx, p.resources.Wake) })
 	group.Go(func() error {
 		// Nothing is decided on half a view.
 		select {
