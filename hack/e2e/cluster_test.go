@@ -23,8 +23,11 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// portBase lies beside the ports of a demo.
-const portBase = "17440"
+// Port bases. They lie beside the ports of a demo and of the clients' tests.
+const (
+	portBase      = "17440"
+	portBaseCloud = "17640"
+)
 
 // settings make the programs quick: what takes minutes in production takes seconds here.
 var settings = []string{
@@ -38,34 +41,40 @@ var settings = []string{
 type cluster struct {
 	dir          string
 	localcluster string
+	// args are those of its own that it is brought up with.
+	args []string
 	// env is what "localcluster env" prints; empty until the cluster is up.
 	env    map[string]string
 	config *rest.Config
 	kube   kubernetes.Interface
 }
 
-// newCluster builds localcluster and clears away what an earlier run left behind.
-func newCluster(ctx context.Context, dir string) (*cluster, error) {
-	c := &cluster{dir: dir, localcluster: filepath.Join(dir, "localcluster")}
-	build := exec.CommandContext(ctx, "go", "build", "-tags", "kwok", "-o", c.localcluster, "github.com/muster-batch/muster/hack/localcluster")
+// buildLocalcluster builds the program that works on clusters.
+func buildLocalcluster(ctx context.Context, file string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-tags", "kwok", "-o", file, "github.com/muster-batch/muster/hack/localcluster")
 	if output, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build localcluster: %w:\n%s", err, output)
+		return fmt.Errorf("build localcluster: %w:\n%s", err, output)
 	}
+	return nil
+}
+
+// newCluster clears away what an earlier run left behind.
+func newCluster(dir, localcluster string, args ...string) (*cluster, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	c := &cluster{dir: dir, localcluster: localcluster, args: args}
 	return c, c.down()
 }
 
-// up starts the cluster, with the suite's own command before the fleet's.
+// up starts the cluster.
 func (c *cluster) up(ctx context.Context) error {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		return err
 	}
-	fleet, err := c.writeFleetCommand()
-	if err != nil {
-		return err
-	}
-	args := []string{"up", "--nodes=real", "--source=" + root, "--port-base=" + portBase, "--slots=16"}
-	for _, setting := range append(settings, "batch-autoscaler=--fleet-command="+fleet) {
+	args := append([]string{"up", "--nodes=real", "--source=" + root, "--slots=16"}, c.args...)
+	for _, setting := range settings {
 		args = append(args, "--set", setting)
 	}
 	if _, err := c.run(ctx, args...); err != nil {

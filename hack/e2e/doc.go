@@ -6,9 +6,9 @@
 //	go test -tags kwok,e2e -count=1 ./hack/e2e/...
 //
 // It needs root, and the Debian packages that "localcluster packages" installs; without them it fails and says so. The
-// suite has one cluster, in a folder and with ports of its own, so it runs beside a demo. Start with main_test.go, then
-// site_test.go, an environment and a queue of one test's own. Tests that kill programs run first and one by one, the others
-// after them side by side.
+// suite has a cluster, in a folder and with ports of its own, so it runs beside a demo; for the tests of TestEC2 it has a second,
+// whose nodes are instances of a fake EC2. Start with main_test.go, then site_test.go, an environment and a queue of one test's
+// own. Tests that kill programs run first and one by one, the others after them side by side.
 //
-// Nothing is left behind: a guardian takes the cluster down even when the tests are killed. Logs stay until the next run.
+// Nothing is left behind: guardians take the clusters down even when the tests are killed. Logs stay until the next run.
 package e2e

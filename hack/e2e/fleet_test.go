@@ -43,6 +43,18 @@ fi
 printf %%s "$request" | '%[3]s' "$@"
 `
 
+// newLocal is the cluster on nodes of this machine, with the suite's own command before the fleet's.
+func newLocal(dir, localcluster string) (*cluster, error) {
+	c, err := newCluster(dir, localcluster, "--port-base="+portBase)
+	if err != nil {
+		return nil, err
+	}
+	command, err := c.writeFleetCommand()
+	c.args = append(c.args, "--set", "batch-autoscaler=--fleet-command="+command)
+	return c, err
+}
+
+// writeFleetCommand writes the suite's own command.
 func (c *cluster) writeFleetCommand() (string, error) {
 	for _, old := range []string{c.launchLog(), c.gate()} {
 		if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {

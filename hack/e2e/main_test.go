@@ -18,8 +18,12 @@ import (
 	"testing"
 )
 
-// local is the cluster that all tests share.
-var local *cluster
+// The clusters that tests share: local is on nodes of this machine's own and up before any test, cloud is on a fake EC2 and
+// comes up when a test needs it.
+var (
+	local *cluster
+	cloud *cloudCluster
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -35,7 +39,7 @@ func TestMain(m *testing.M) {
 // more than they compute.
 const parallelTests = "16"
 
-// run brings the cluster up, runs the tests and takes it down, however they end.
+// run brings the first cluster up, runs the tests and takes what is up down, however they end.
 func run(m *testing.M) (code int, err error) {
 	if err := checkMachine(); err != nil {
 		return 1, err
@@ -56,20 +60,12 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer lock.Close()
-	c, err := newCluster(ctx, dir)
+	down, err := prepare(ctx, dir, lock)
 	if err != nil {
 		return 1, err
 	}
-	dismiss, err := c.guard(lock)
-	if err != nil {
-		return 1, err
-	}
-	down := sync.OnceValue(func() error {
-		defer dismiss()
-		return c.down()
-	})
 	defer func() { err = errors.Join(err, down()) }()
-	if err := c.up(ctx); err != nil {
+	if err := local.up(ctx); err != nil {
 		return 1, errors.Join(err, ctx.Err())
 	}
 	ended := make(chan struct{})
@@ -78,19 +74,47 @@ func run(m *testing.M) (code int, err error) {
 		select {
 		case <-ended:
 		case <-ctx.Done():
-			fmt.Fprintln(os.Stderr, "e2e: interrupted; taking the cluster down")
+			fmt.Fprintln(os.Stderr, "e2e: interrupted; taking the clusters down")
 			_ = down()
 			os.Exit(130)
 		}
 	}()
-	local = c
 	if code = m.Run(); code == 0 {
-		err = c.awaitEmpty(ctx, long)
+		err = errors.Join(local.awaitEmpty(ctx, long), cloud.awaitEmpty(ctx, long))
 	}
 	if code != 0 || err != nil {
-		c.printLogs(os.Stderr)
+		local.printLogs(os.Stderr)
+		cloud.printLogs(os.Stderr)
 	}
 	return code, err
+}
+
+// prepare makes both clusters, neither of them up yet, and a guardian for each. The function returned takes them down.
+func prepare(ctx context.Context, dir string, lock *os.File) (down func() error, err error) {
+	program := filepath.Join(dir, "localcluster")
+	if err := buildLocalcluster(ctx, program); err != nil {
+		return nil, err
+	}
+	if local, err = newLocal(dir, program); err != nil {
+		return nil, err
+	}
+	if cloud, err = newCloud(dir+"-ec2", program); err != nil {
+		return nil, err
+	}
+	dismissLocal, err := local.guard(lock)
+	if err != nil {
+		return nil, err
+	}
+	dismissCloud, err := cloud.guard(lock)
+	if err != nil {
+		dismissLocal()
+		return nil, err
+	}
+	return sync.OnceValue(func() error {
+		defer dismissLocal()
+		defer dismissCloud()
+		return errors.Join(local.down(), cloud.down())
+	}), nil
 }
 
 // checkMachine tells what the suite needs and this machine lacks.

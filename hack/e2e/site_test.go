@@ -35,10 +35,13 @@ type siteConfig struct {
 // nodeCPUs is how many vCPUs a node has: the machine's.
 var nodeCPUs = runtime.NumCPU()
 
-// newAPI is the AWS SDK's client of the Batch API. It does not retry: the tests see every error.
-func newAPI() *sdk.Client {
+// newAPI is the AWS SDK's client of the Batch API.
+func newAPI() *sdk.Client { return newAPIOf(local) }
+
+// newAPIOf is the SDK's client of a cluster's Batch API. It does not retry: the tests see every error.
+func newAPIOf(c *cluster) *sdk.Client {
 	return sdk.New(sdk.Options{
-		BaseEndpoint: aws.String(local.env["MUSTER_ENDPOINT"]),
+		BaseEndpoint: aws.String(c.env["MUSTER_ENDPOINT"]),
 		Region:       "us-east-1",
 		Retryer:      aws.NopRetryer{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -56,11 +55,11 @@ func (m *machines) ended(i ec2fake.Instance) {
 
 // live is an instance's life. One that cannot boot stays until it is terminated, as it would at AWS.
 func (m *machines) live(i *ec2fake.Instance, end <-chan struct{}) {
-	tell(i, "launched", m.boot(i))
+	tell(os.Stderr, i, "launched", m.boot(i))
 	<-end
 	ctx, cancel := context.WithTimeout(context.Background(), hostTimeout)
 	defer cancel()
-	tell(i, "ended", m.host.end(ctx, i))
+	tell(os.Stderr, i, "ended", m.host.end(ctx, i))
 }
 
 func (m *machines) boot(i *ec2fake.Instance) error {
@@ -71,12 +70,4 @@ func (m *machines) boot(i *ec2fake.Instance) error {
 	ctx, cancel := context.WithTimeout(context.Background(), hostTimeout)
 	defer cancel()
 	return m.host.start(ctx, i, k)
-}
-
-// tell writes a line of the log.
-func tell(i *ec2fake.Instance, what string, err error) {
-	if err != nil {
-		what = "not " + what + ": " + err.Error()
-	}
-	fmt.Fprintf(os.Stderr, "%s %s (%s, %s, %s): %s\n", time.Now().UTC().Format(time.RFC3339Nano), i.ID, i.Type, i.Zone, i.Capacity, what)
 }

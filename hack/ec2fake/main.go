@@ -66,7 +66,7 @@ func run(ctx context.Context, o options) error {
 	})
 	m.cloud = cloud
 	cloud.SetStock(ec2fake.Pool{}, o.machines)
-	return serve(ctx, o.listen, ec2fake.WithControl(cloud))
+	return serve(ctx, o.listen, logged(os.Stderr, ec2fake.WithControl(cloud)))
 }
 
 // serve serves until ctx ends. Replies that hang are not waited for.
