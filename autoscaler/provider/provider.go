@@ -37,7 +37,10 @@ type Cluster interface {
 	ProviderIDs(ctx context.Context) (map[string]bool, error)
 	// LabelNode tells a node which instance it is.
 	LabelNode(ctx context.Context, node, instanceID string) error
-	// Occupant is an unfinished pod on the node; empty if there is none and the node may go.
+	// IsClosed reports whether no new pod is put on the node, because core marked it as one that is to be deleted, or because
+	// it is gone.
+	IsClosed(ctx context.Context, node *corev1.Node) (bool, error)
+	// Occupant is an unfinished pod on the node; empty if there is none and the node, if it is closed, may go.
 	Occupant(ctx context.Context, node string) (string, error)
 	// DeleteNode deletes the Node object; one that is gone or was replaced is no error.
 	DeleteNode(ctx context.Context, node *corev1.Node) error

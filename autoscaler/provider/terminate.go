@@ -109,17 +109,15 @@ func (p *Provider) endAll(ctx context.Context, victims []doomed) error {
 	return nil
 }
 
-// checkEmpty makes sure that no unfinished pod is on the instance's node, which core may not have seen yet.
+// checkEmpty makes sure that no unfinished pod is on the instance's node, and that none can come any more. It is the one
+// place that decides so: whoever has an instance ended comes by here, directly before.
 func (p *Provider) checkEmpty(ctx context.Context, v *doomed) error {
+	check := p.checkClosed
 	if v.node.Annotations[cloudprovider.FakeNodeReasonAnnotation] != "" {
-		node, err := p.cluster.Node(ctx, v.id)
-		if err != nil {
-			return err
-		}
-		v.node = node
+		check = p.checkAbsent
 	}
-	if v.node == nil {
-		return nil
+	if err := check(ctx, v); err != nil || v.node == nil {
+		return err
 	}
 	pod, err := p.cluster.Occupant(ctx, v.node.Name)
 	if err != nil {
@@ -129,6 +127,27 @@ func (p *Provider) checkEmpty(ctx context.Context, v *doomed) error {
 		return &OccupiedError{Node: v.node.Name, Pod: pod}
 	}
 	return nil
+}
+
+// checkClosed makes sure that the node is marked in the API server, not only in somebody's memory: from the first list on
+// that shows it without pods it stays so.
+func (p *Provider) checkClosed(ctx context.Context, v *doomed) error {
+	closed, err := p.cluster.IsClosed(ctx, v.node)
+	if err == nil && !closed {
+		err = fmt.Errorf("node %s still takes pods", v.node.Name)
+	}
+	return err
+}
+
+// checkAbsent makes sure that an instance that core knows no node of has none. One that has just joined goes as all nodes
+// do, or stays; one that core will never find, as it calls itself otherwise, is taken for the instance's all the same.
+func (p *Provider) checkAbsent(ctx context.Context, v *doomed) error {
+	node, err := p.cluster.Node(ctx, v.id)
+	if err == nil && node != nil && node.Spec.ProviderID == v.providerID {
+		err = fmt.Errorf("it has joined as node %s", node.Name)
+	}
+	v.node = node
+	return err
 }
 
 // conclude drops ended instances; those that could not be ended stay.

@@ -46,6 +46,17 @@ func TestDeleteNodes(t *testing.T) {
 			t.Errorf("once the pod has finished: %v", err)
 		}
 	})
+	t.Run("ends none that still takes pods", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, env())
+		w.grow(large, 1)
+		w.register()
+		w.open = true
+		if err := w.group(large).ForceDeleteNodes(w.nodes); err == nil {
+			t.Error("a node went that no taint kept pods from")
+		}
+		w.wantSizes(map[string]int{large: 1})
+	})
 	t.Run("keeps an instance that the fleet cannot end", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, env())
@@ -70,7 +81,12 @@ func TestDeleteNodes(t *testing.T) {
 			Spec:       corev1.NodeSpec{ProviderID: nodes[0].Id},
 		}
 		w.register()
-		w.occupant = "jobs/a"
+		if err := w.group(large).DeleteNodes([]*corev1.Node{standIn}); err != nil {
+			t.Fatal(err)
+		}
+		w.Wait()
+		w.wantSizes(map[string]int{large: 1})
+		w.nodes[0].Spec.ProviderID, w.occupant = "strange:///"+w.nodes[0].Name, "jobs/a" // core cannot find it
 		if err := w.group(large).DeleteNodes([]*corev1.Node{standIn}); err != nil {
 			t.Fatal(err)
 		}

@@ -31,16 +31,18 @@ type world struct {
 	environments []*computeenv.Environment
 	nodes        []*corev1.Node
 	occupant     string // pod that the API server sees on every node
+	open         bool   // the API server sees no taint on any node
 	deleted      []string
 	broken       error // of every deletion of a node
 	failures     []FailedLaunch
 	clock        *testingclock.FakeClock
 }
 
-func (w *world) Snapshot() *computeenv.Snapshot                   { return computeenv.NewSnapshot(w.environments...) }
-func (w *world) List() ([]*corev1.Node, error)                    { return w.nodes, nil }
-func (w *world) Get(string) (*corev1.Node, error)                 { return nil, errors.New("not asked") }
-func (w *world) Occupant(context.Context, string) (string, error) { return w.occupant, nil }
+func (w *world) Snapshot() *computeenv.Snapshot                       { return computeenv.NewSnapshot(w.environments...) }
+func (w *world) List() ([]*corev1.Node, error)                        { return w.nodes, nil }
+func (w *world) Get(string) (*corev1.Node, error)                     { return nil, errors.New("not asked") }
+func (w *world) Occupant(context.Context, string) (string, error)     { return w.occupant, nil }
+func (w *world) IsClosed(context.Context, *corev1.Node) (bool, error) { return !w.open, nil }
 func (w *world) LabelNode(_ context.Context, node, id string) error {
 	for _, n := range w.nodes {
 		if n.Name == node {

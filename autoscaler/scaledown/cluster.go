@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/autoscaler/cluster-autoscaler/utils/taints"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/muster-batch/muster/autoscaler/provider"
@@ -68,6 +69,18 @@ func (c *Cluster) LabelNode(ctx context.Context, node, instanceID string) error 
 		return fmt.Errorf("label node %s: %w", node, err)
 	}
 	return nil
+}
+
+// IsClosed implements provider.Cluster. A get without a resource version is of the present, as the list of Occupant is.
+func (c *Cluster) IsClosed(ctx context.Context, node *corev1.Node) (bool, error) {
+	now, err := c.client.Nodes().Get(ctx, node.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("get node %s: %w", node.Name, err)
+	}
+	return now.UID != node.UID || taints.HasToBeDeletedTaint(now), nil
 }
 
 // Occupant implements provider.Cluster.

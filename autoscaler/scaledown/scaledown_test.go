@@ -8,9 +8,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apitypes "k8s.io/apimachinery/pkg/types"
 	cacontext "k8s.io/autoscaler/cluster-autoscaler/context"
 	"k8s.io/autoscaler/cluster-autoscaler/simulator/drainability"
 	caerrors "k8s.io/autoscaler/cluster-autoscaler/utils/errors"
+	"k8s.io/autoscaler/cluster-autoscaler/utils/taints"
 	"k8s.io/client-go/kubernetes/fake"
 	testingclock "k8s.io/utils/clock/testing"
 
@@ -95,6 +97,25 @@ func TestOccupant(t *testing.T) {
 	}
 	if pod, err := c.Occupant(t.Context(), "other"); pod != "jobs/b" || err != nil {
 		t.Errorf("Occupant of a busy node = %q, %v", pod, err)
+	}
+}
+
+func TestIsClosed(t *testing.T) {
+	t.Parallel()
+	node := func(name, uid string, keys ...string) *corev1.Node {
+		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, UID: apitypes.UID(uid)}}
+		for _, key := range keys {
+			n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: key, Effect: corev1.TaintEffectNoSchedule})
+		}
+		return n
+	}
+	c := NewCluster(fake.NewClientset(
+		node("marked", "1", batchmeta.BatchNode, taints.ToBeDeletedTaint), node("open", "1", batchmeta.BatchNode), node("reborn", "2"),
+	).CoreV1())
+	for name, want := range map[string]bool{"marked": true, "open": false, "gone": true, "reborn": true} {
+		if got, err := c.IsClosed(t.Context(), node(name, "1")); got != want || err != nil {
+			t.Errorf("IsClosed of node %s = %v, %v", name, got, err)
+		}
 	}
 }
 

@@ -63,7 +63,7 @@ func newOptions() *options {
 		BatchEndpoint: "http://127.0.0.1:8080", Region: "us-east-1", PollInterval: time.Second,
 		Fleet: fleetExec, FleetTimeout: 2 * time.Minute,
 		EC2Region:      cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
-		ScaleDownDelay: time.Minute, NodeDeleteDelay: time.Second, MaxNodeProvisionTime: 15 * time.Minute,
+		ScaleDownDelay: time.Minute, NodeDeleteDelay: 5 * time.Second, MaxNodeProvisionTime: 15 * time.Minute,
 		InitialBackoff: 5 * time.Second, MaxBackoff: 5 * time.Minute,
 		StartupTaints: []string{
 			"node.cloudprovider.kubernetes.io/uninitialized", "node.cilium.io/agent-not-ready", "ebs.csi.aws.com/agent-not-ready",
