@@ -11,7 +11,64 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
+
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
+
+// Karpenter #7708: there is one place that decides, and no way to end an instance around it.
+func TestEveryWayToEndAnInstanceAsksFirst(t *testing.T) {
+	t.Parallel()
+	ways := map[string]func(*world) error{
+		"scale-down":        func(w *world) error { return w.group(large).DeleteNodes(w.nodes) },
+		"with force":        func(w *world) error { return w.group(large).ForceDeleteNodes(w.nodes) },
+		"one never joined":  func(w *world) error { return w.group(large).DeleteNodes([]*corev1.Node{standInOf(w.nodes[0])}) },
+		"one is taken back": func(w *world) error { w.Abandon(w.nodes[0].Name); return nil },
+		"one is given back": func(w *world) error { w.group(large).GiveBack(1); return nil },
+		"its type is no more": func(w *world) error {
+			w.environments[0].Types = w.environments[0].Types[1:]
+			w.refresh()
+			return w.group(large).DeleteNodes(w.nodes)
+		},
+		"its environment is no more": func(w *world) error {
+			g := w.group(large)
+			w.environments = nil
+			w.refresh()
+			return g.DeleteNodes(w.nodes)
+		},
+		"it is outdated": func(w *world) error {
+			w.environments[0].Generation = 2
+			w.nodes[0].Labels[batchmeta.Generation] = "1"
+			w.refresh()
+			ng, err := w.NodeGroupForNode(w.nodes[0])
+			if err != nil {
+				return err
+			}
+			return ng.DeleteNodes(w.nodes)
+		},
+	}
+	for name, end := range ways {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, env())
+			w.grow(large, 1)
+			w.register()
+			w.occupant = "jobs/a"
+			_ = end(w)
+			w.Wait()
+			if left, err := w.fleet.List(t.Context()); len(left) != 1 || err != nil {
+				t.Errorf("instances left: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// standInOf is what core makes of an instance that it knows no node of.
+func standInOf(n *corev1.Node) *corev1.Node {
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{cloudprovider.FakeNodeReasonAnnotation: cloudprovider.FakeNodeUnregistered}},
+		Spec:       corev1.NodeSpec{ProviderID: n.Spec.ProviderID},
+	}
+}
 
 func TestDeleteNodes(t *testing.T) {
 	t.Parallel()

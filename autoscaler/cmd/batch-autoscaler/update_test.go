@@ -42,6 +42,8 @@ func (r *rig) has(node string, effect corev1.TaintEffect) bool {
 	return slices.ContainsFunc(r.node(node).Spec.Taints, func(t corev1.Taint) bool { return t.Key == batchmeta.Outdated && t.Effect == effect })
 }
 
+// Karpenter #7708: a node that has drifted and must not be disrupted was. Here one place decides, whatever the reason is
+// that a node is to go.
 func TestAnUpdateReplacesABusyNodeOnceItsJobsAreOver(t *testing.T) {
 	t.Parallel()
 	r := running(t, environment(0, 64))
