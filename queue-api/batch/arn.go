@@ -41,3 +41,9 @@ func NameFromARN(resourceType, nameOrARN string) (name string, ok bool) {
 	}
 	return name, name != ""
 }
+
+// IsCluster reports whether an eksClusterArn means the cluster of a name or ARN. A name is that of a cluster in any region
+// and account.
+func IsCluster(nameOrARN, arn string) bool {
+	return arn != "" && (arn == nameOrARN || strings.HasPrefix(arn, "arn:") && arn[strings.LastIndexByte(arn, '/')+1:] == nameOrARN)
+}

@@ -18,6 +18,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/clusters"
 	"github.com/muster-batch/muster/queue-api/dispatch"
 	"github.com/muster-batch/muster/queue-api/events"
 	"github.com/muster-batch/muster/queue-api/podwatch"
@@ -88,14 +89,17 @@ func campaign(ctx context.Context, lock resourcelock.Interface, lead func(contex
 
 // lasting is what one leadership leaves to the next one of the process.
 type lasting struct {
-	webhooks *events.Webhooks
-	metrics  dispatch.Metrics
+	webhooks   *events.Webhooks
+	metrics    dispatch.Metrics
+	registered *clusters.Registry // may be nil
+	reachable  reachable
 }
 
 // parts are what only the leader runs.
 type parts struct {
 	dispatcher *dispatch.Dispatcher
-	watcher    *podwatch.Watcher
+	watcher    *podwatch.Watcher // of the home cluster
+	clusters   *clusterSet
 	releaser   *release.Releaser
 	resources  *dispatch.Resources
 }
@@ -112,19 +116,28 @@ func (a afterEnds) Wake() {
 	a.releaser.Wake()
 }
 
-func newParts(kube cluster, o options, store *redisstore.Store, view clusterView, metrics dispatch.Metrics) (parts, error) {
+func newParts(kube cluster, o options, store *redisstore.Store, view clusterView, keep lasting) (parts, error) {
 	cfg, err := o.dispatcher()
 	if err != nil {
 		return parts{}, err
 	}
-	cfg.Metrics = metrics
-	clusters := &clusterSet{home: dispatch.PodClient{Client: kube.core}, homePods: view}
-	p := parts{dispatcher: dispatch.New(store, clusters, cfg)}
+	cfg.Metrics = keep.metrics
+	p := parts{clusters: &clusterSet{
+		home: view, homePods: dispatch.PodClient{Client: kube.core}, self: o.cluster, registry: keep.registered, clock: clock.RealClock{},
+	}}
+	p.dispatcher = dispatch.New(store, p.clusters, cfg)
 	p.releaser = release.New(store, p.dispatcher, release.Config{})
-	p.watcher = podwatch.New(store, view.Cluster, afterEnds{p.dispatcher, p.releaser}, podwatch.Config{
-		FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout,
-	})
-	p.resources = dispatch.NewResources(store, clusters, o.namespace, clock.RealClock{})
+	p.resources = dispatch.NewResources(store, p.clusters, o.namespace, clock.RealClock{})
+	settle := func(pods *podwatch.Cluster, owns func(string) bool) *podwatch.Watcher {
+		return podwatch.New(store, pods, afterEnds{p.dispatcher, p.releaser}, podwatch.Config{
+			FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout, Owns: owns,
+		})
+	}
+	p.watcher = settle(view.Cluster, nil)
+	p.clusters.join = joiner{o, settle, keep.reachable, func() {
+		p.dispatcher.Wake()
+		p.resources.Wake()
+	}}.join
 	return p, nil
 }
 
@@ -143,7 +156,7 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 	if err != nil {
 		return err
 	}
-	p, err := newParts(kube, o, mine, clusterView{pods, said}, keep.metrics)
+	p, err := newParts(kube, o, mine, clusterView{pods, said}, keep)
 	if err != nil {
 		return err
 	}
@@ -151,6 +164,7 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 	synced := make(chan struct{})
 	group.Go(func() error { return pods.Run(ctx, p.watcher, func() { close(synced) }) })
 	group.Go(func() error { return said.Run(ctx, p.resources.Wake) })
+	group.Go(func() error { return p.clusters.Run(ctx) })
 	group.Go(func() error {
 		// Nothing is decided on half a view.
 		select {
@@ -158,6 +172,7 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 			return nil
 		case <-synced:
 		}
+		p.clusters.await(ctx)
 		group.Go(func() error { return p.dispatcher.Run(ctx) })
 		group.Go(func() error { return p.watcher.Run(ctx) })
 		group.Go(func() error { return p.releaser.Run(ctx) })
@@ -185,9 +200,17 @@ func (p parts) listen(ctx context.Context, store *redisstore.Store) error {
 
 func (p parts) lookAgain() {
 	p.dispatcher.Wake()
-	p.watcher.Resync()
+	p.eachWatcher((*podwatch.Watcher).Resync)
 	p.releaser.Wake()
 	p.resources.Wake()
+}
+
+// eachWatcher tells those of all clusters: only the store knows which has the pods of a job.
+func (p parts) eachWatcher(tell func(*podwatch.Watcher)) {
+	tell(p.watcher)
+	for _, m := range p.clusters.all() {
+		tell(m.watcher)
+	}
 }
 
 func (p parts) tell(c redisstore.Change) {
@@ -195,7 +218,7 @@ func (p parts) tell(c redisstore.Change) {
 	switch {
 	case c.Queue != 0:
 	case c.Job != "":
-		p.watcher.JobChanged(c.Job)
+		p.eachWatcher(func(w *podwatch.Watcher) { w.JobChanged(c.Job) })
 		p.releaser.Wake()
 	default:
 		p.resources.Wake()

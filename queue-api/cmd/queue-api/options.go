@@ -116,26 +116,6 @@ func (o *storeOptions) validate() error {
 	return nil
 }
 
-// clusterOptions say where the cluster is and how it is used.
-type clusterOptions struct {
-	kubeconfig     string
-	kubeQPS        float32
-	leaseNamespace string
-}
-
-func (o *clusterOptions) addFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&o.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG"), "Kubeconfig of the cluster; empty inside a cluster.")
-	fs.Float32Var(&o.kubeQPS, "kube-api-qps", 500, "Requests a second to the API server, with twice that in a burst.")
-	fs.StringVar(&o.leaseNamespace, "leader-elect-namespace", "muster-system", "Namespace of the Lease that the leader holds.")
-}
-
-func (o *clusterOptions) validate() error {
-	if o.kubeQPS <= 0 {
-		return errors.New("--kube-api-qps must be positive")
-	}
-	return nil
-}
-
 // podOptions say what pods are like whose definition does not say, and how long they are kept.
 type podOptions struct {
 	namespace      string

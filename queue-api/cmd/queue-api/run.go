@@ -48,6 +48,10 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	registered, err := o.registered(ctx)
+	if err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	// 2. The store.
 	client, durability, err := openRedis(ctx, group, o)
@@ -82,7 +86,11 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	group.Go(func() error { return elect(ctx, kube, o, store, lasting{webhooks, metrics}) })
+	reachable, err := newReachable(registry)
+	if err != nil {
+		return err
+	}
+	group.Go(func() error { return elect(ctx, kube, o, store, lasting{webhooks, metrics, registered, reachable}) })
 	klog.FromContext(ctx).Info("Serving the Batch API", "address", apiListener.Addr().String(), "durability", durability)
 	err = group.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -150,11 +158,7 @@ func kubeClient(o options) (cluster, error) {
 	if err != nil {
 		return cluster{}, fmt.Errorf("cluster: %w", err)
 	}
-	config.QPS, config.Burst = o.kubeQPS, int(2*o.kubeQPS)
-	config.ContentType, config.AcceptContentTypes = "application/vnd.kubernetes.protobuf", "application/vnd.kubernetes.protobuf,application/json"
-	// The API server warns of each pod's name, which is AWS Batch's form.
-	config.WarningHandler = rest.NoWarnings{}
-	config = rest.AddUserAgent(config, "queue-api")
+	config = o.tuned(config)
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return cluster{}, fmt.Errorf("cluster: %w", err)

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/muster-batch/muster/queue-api/clusters"
+	"github.com/muster-batch/muster/queue-api/dispatch"
+	"github.com/muster-batch/muster/queue-api/podwatch"
+	"github.com/muster-batch/muster/queue-api/reports"
+)
+
+// joiner makes members.
+type joiner struct {
+	options   options
+	settle    func(pods *podwatch.Cluster, owns func(cluster string) bool) *podwatch.Watcher
+	reachable reachable
+	changed   func()
+}
+
+func (j joiner) join(r clusters.Registration) (*member, error) {
+	m := &member{registration: r, changed: j.changed, left: func() { j.reachable.forget(r.Cluster) }, begun: time.Now()}
+	j.reachable.set(r.Cluster, false)
+	var calls corev1client.CoreV1Interface
+	m.link = clusters.NewLink(clusters.LinkConfig{
+		Cluster: r.Cluster,
+		Probe:   func(ctx context.Context) error { return probe(ctx, calls, j.options.namespace) },
+		Changed: func(open bool) {
+			j.reachable.set(r.Cluster, open)
+			j.changed()
+		},
+	})
+	calls, watches, err := j.options.connect(r, m.link)
+	if err != nil {
+		return nil, err
+	}
+	m.client = linkedPods{dispatch.PodClient{Client: calls}}
+	if m.view.Cluster, err = podwatch.NewCluster(calls, watches.RESTClient()); err != nil {
+		return nil, err
+	}
+	if m.view.Watcher, err = reports.New(watches, j.options.leaseNamespace); err != nil {
+		return nil, err
+	}
+	m.watcher = j.settle(m.view.Cluster, r.Is)
+	return m, nil
+}
+
+// callTimeout bounds a request to a registered cluster but for those that watch.
+const callTimeout = 10 * time.Second
+
+// connect makes a registered cluster's clients: one whose requests go through the link, and one that watches.
+func (o *clusterOptions) connect(r clusters.Registration, link *clusters.Link) (calls, watches corev1client.CoreV1Interface, err error) {
+	config := o.tuned(r.Config)
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cluster %s: %w", r.Cluster, err)
+	}
+	linked := *client
+	linked.Transport, linked.Timeout = link.Through(client.Transport), callTimeout
+	if calls, err = corev1client.NewForConfigAndClient(config, &linked); err != nil {
+		return nil, nil, fmt.Errorf("cluster %s: %w", r.Cluster, err)
+	}
+	if watches, err = corev1client.NewForConfigAndClient(config, client); err != nil {
+		return nil, nil, fmt.Errorf("cluster %s: %w", r.Cluster, err)
+	}
+	return calls, watches, nil
+}
+
+// probe asks for a namespace, which need not exist: whatever the API server says of it, it answers.
+func probe(ctx context.Context, client corev1client.NamespacesGetter, namespace string) error {
+	_, err := client.Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return nil
+	}
+	return err
+}
+
+// linkedPods are a registered cluster's, where a request may not leave the house.
+type linkedPods struct{ dispatch.PodClient }
+
+var _ dispatch.Pods = linkedPods{}
+
+// Create implements dispatch.Pods.
+func (p linkedPods) Create(ctx context.Context, pod *corev1.Pod) error {
+	err := p.PodClient.Create(ctx, pod)
+	if errors.Is(err, clusters.ErrNotSent) {
+		return fmt.Errorf("%w: %w", dispatch.ErrNotSent, err)
+	}
+	return err
+}
