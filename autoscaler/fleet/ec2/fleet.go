@@ -23,6 +23,8 @@ type API interface {
 	CreateLaunchTemplate(context.Context, *awsec2.CreateLaunchTemplateInput, ...func(*awsec2.Options)) (*awsec2.CreateLaunchTemplateOutput, error)
 	CreateFleet(context.Context, *awsec2.CreateFleetInput, ...func(*awsec2.Options)) (*awsec2.CreateFleetOutput, error)
 	TerminateInstances(context.Context, *awsec2.TerminateInstancesInput, ...func(*awsec2.Options)) (*awsec2.TerminateInstancesOutput, error)
+	// RunInstances is called for dry runs alone.
+	RunInstances(context.Context, *awsec2.RunInstancesInput, ...func(*awsec2.Options)) (*awsec2.RunInstancesOutput, error)
 }
 
 // Platform is what a node needs to know that EC2 does not.
@@ -31,6 +33,8 @@ type Platform interface {
 	Parameter(ctx context.Context, name string) (string, error)
 	// Cluster describes a cluster of EKS.
 	Cluster(ctx context.Context, name string) (Cluster, error)
+	// Quota is how many vCPUs a quota of EC2 allows, by Service Quotas' code.
+	Quota(ctx context.Context, code string) (vcpus int, err error)
 }
 
 // Cluster is what a node needs to know to join.

@@ -69,6 +69,7 @@ type Cloud struct {
 	templates map[string]*Template // by name
 	stock     map[Pool]int
 	quota     int // vCPUs; negative for none
+	lacking   map[string]bool
 	fleets    map[string]fleetReply
 	outages   []Outage
 	struck    map[Pool]bool // by an outage, in the call of CreateFleet that is being answered
@@ -92,7 +93,7 @@ func New(cfg Config) *Cloud {
 		cfg.Types = CommonTypes()
 	}
 	return &Cloud{
-		cfg: cfg, instances: map[string]*Instance{}, templates: map[string]*Template{}, stock: map[Pool]int{}, quota: -1,
+		cfg: cfg, instances: map[string]*Instance{}, templates: map[string]*Template{}, stock: map[Pool]int{}, quota: -1, lacking: map[string]bool{},
 		fleets: map[string]fleetReply{}, calls: map[string]int{}, random: rand.New(rand.NewPCG(cfg.Seed, 0)),
 	}
 }

@@ -18,6 +18,8 @@ func (c *Cloud) servePlatform(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case r.Header.Get("X-Amz-Target") == "AmazonSSM.GetParameter":
 		c.getParameter(w, r)
+	case r.Header.Get("X-Amz-Target") == "ServiceQuotasV20190624.GetServiceQuota":
+		c.getServiceQuota(w)
 	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/clusters/"):
 		c.describeCluster(w, strings.TrimPrefix(r.URL.Path, "/clusters/"))
 	default:

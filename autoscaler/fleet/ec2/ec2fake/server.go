@@ -82,6 +82,7 @@ var actions = map[string]action{
 	"DescribeLaunchTemplates":        (*Cloud).describeLaunchTemplates,
 	"DescribeLaunchTemplateVersions": (*Cloud).describeLaunchTemplateVersions,
 	"DescribeSubnets":                (*Cloud).describeSubnets,
+	"RunInstances":                   (*Cloud).runInstances,
 	"TerminateInstances":             (*Cloud).terminateInstances,
 }
 
@@ -105,7 +106,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, &refusedError{statusOf(f.Code), f.Code, f.Message})
 		return
 	case r.PostForm.Get("DryRun") == "true":
-		answer(w, &refusedError{http.StatusPreconditionFailed, "DryRunOperation", "Request would have succeeded, but DryRun flag is set."})
+		answer(w, c.rehearse(name, parse(r.PostForm)))
 		return
 	}
 	out, err := do(c, parse(r.PostForm))
