@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -21,7 +22,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := start(ctx, os.Args[1:])
+	err := start(ctx, os.Args[1:], os.Stdout)
 	stop()
 	logs.FlushLogs()
 	if err != nil && !errors.Is(err, pflag.ErrHelp) {
@@ -30,8 +31,14 @@ func main() {
 	}
 }
 
-func start(ctx context.Context, args []string) error {
+// start runs the program, or the command that is the first argument.
+func start(ctx context.Context, args []string, out io.Writer) error {
 	o := newOptions()
+	run := run
+	if len(args) > 0 && args[0] == commandDoctor {
+		args = args[1:]
+		run = func(ctx context.Context, o *options) error { return examine(ctx, o, out) }
+	}
 	flags := pflag.NewFlagSet("batch-autoscaler", pflag.ContinueOnError)
 	flags.SortFlags = false
 	o.AddFlags(flags)
