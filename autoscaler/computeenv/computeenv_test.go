@@ -115,7 +115,7 @@ func TestUpdatesAreTakenOver(t *testing.T) {
 		wantGrace      time.Duration
 	}{
 		"nothing said":              {``, 0, 30 * time.Minute},
-		"a later generation":        {`"tags":{"aws:muster:generation":"3","a":"b"},`, 3, 30 * time.Minute},
+		"a later generation":        {`"tags":{"aws:muster:generation":"3","aws:muster:image-generation":"3","a":"b"},`, 3, 30 * time.Minute},
 		"not a generation":          {`"tags":{"aws:muster:generation":"x"},`, 0, 30 * time.Minute},
 		"jobs end at once":          {`"updatePolicy":{"terminateJobsOnUpdate":true,"jobExecutionTimeoutMinutes":5},`, 0, 0},
 		"jobs have their time":      {`"updatePolicy":{"terminateJobsOnUpdate":false,"jobExecutionTimeoutMinutes":7200},`, 0, 120 * time.Hour},
@@ -131,8 +131,8 @@ func TestUpdatesAreTakenOver(t *testing.T) {
 			if err := r.Read(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if got := r.Snapshot().Environment("u-1"); got.Generation != tc.wantGeneration || got.UpdateGrace != tc.wantGrace {
-				t.Errorf("generation %d, grace %v", got.Generation, got.UpdateGrace)
+			if got := r.Snapshot().Environment("u-1"); got.Generation != tc.wantGeneration || got.Resources.ImageGeneration != tc.wantGeneration || got.UpdateGrace != tc.wantGrace {
+				t.Errorf("generation %d, of the image %d, grace %v", got.Generation, got.Resources.ImageGeneration, got.UpdateGrace)
 			}
 		})
 	}

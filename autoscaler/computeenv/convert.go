@@ -43,6 +43,7 @@ func environmentOf(d *types.ComputeEnvironmentDetail) *Environment {
 	}
 	e.Resources = resourcesOf(r, e.Strategy)
 	e.Generation, _ = strconv.Atoi(d.Tags[batchmeta.GenerationTag])
+	e.Resources.ImageGeneration, _ = strconv.Atoi(d.Tags[batchmeta.ImageGenerationTag])
 	e.UpdateGrace = updateGrace(d.UpdatePolicy)
 	if p := r.ScalingPolicy; p != nil {
 		e.ScaleDownDelay = time.Duration(aws.ToInt32(p.MinScaleDownDelayMinutes)) * time.Minute

@@ -24,6 +24,9 @@ type Resources struct {
 	Tags          map[string]string
 	ImageID       string // of all machines that Images have no image for
 	Images        []Image
+	// ImageGeneration is the generation of the environment that was the last to take up the newest image; machines of later
+	// ones run the same. 0 stands for 1, the first.
+	ImageGeneration int
 	// Templates are the launch templates that machines are made from: the first whose InstanceTypes name the type or its
 	// family, or that names none.
 	Templates []LaunchTemplate

@@ -107,12 +107,16 @@ func archOf(t *instancetype.Type) string {
 	return "x86_64"
 }
 
-// resolve is the image's id.
-func (f *Fleet) resolve(ctx context.Context, i *image) (string, error) {
+// resolve is the image's id: of one that is named by a parameter what the environment's machines run already, else the newest.
+func (f *Fleet) resolve(ctx context.Context, r *fleet.LaunchRequest, i *image) (string, error) {
 	if i.id != "" {
 		return i.id, nil
 	}
-	id, err := f.platform.Parameter(ctx, i.parameter)
+	id, err := f.keptImage(ctx, r, i)
+	if id != "" || err != nil {
+		return id, err
+	}
+	id, err = f.platform.Parameter(ctx, i.parameter)
 	if err != nil {
 		return "", fmt.Errorf("find image %s: %w", i.parameter, err)
 	}

@@ -18,6 +18,9 @@ const (
 	// tagCluster marks what is ours: instances are listed by it, and the policy allows no other to be ended.
 	tagCluster = "muster.sh/cluster"
 	tagName    = "Name"
+	// tagImageParameter and tagImageGeneration tell what the image of a launch template is the newest of, and since when.
+	tagImageParameter  = "muster.sh/image-parameter"
+	tagImageGeneration = "muster.sh/image-generation"
 	// tagOwned begins the tag by which EKS and the cloud controller of AWS know the nodes of a cluster.
 	tagOwned = "kubernetes.io/cluster/"
 )

@@ -18,7 +18,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
-	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // templateFormat is part of every digest, and goes up when templates are made in another way from the same.
@@ -55,8 +54,8 @@ func (t *templates) forget(r *fleet.LaunchRequest) {
 }
 
 // templateInput is all that a template follows from but what its words stand for at the time: the newest image, the latest
-// version of the user's template. That is found out once, when the template is made, as AWS Batch does, so that nodes of an
-// environment do not change under it.
+// version of the user's template. That is found out when the template is made, the image only once for an environment until it
+// is told to take up the newest, as AWS Batch does, so that nodes of an environment do not change under it.
 type templateInput struct {
 	Format         int
 	Cluster        Cluster
@@ -175,9 +174,7 @@ func (f *Fleet) makeTemplate(
 	}
 	_, err = f.api.CreateLaunchTemplate(ctx, &awsec2.CreateLaunchTemplateInput{
 		LaunchTemplateName: aws.String(name), ClientToken: aws.String(name), LaunchTemplateData: data,
-		TagSpecifications: tagged(tagList(map[string]string{
-			tagCluster: f.cfg.Cluster, batchmeta.ComputeEnvironmentUUID: r.Environment.UUID, batchmeta.NodeGroup: r.NodeGroup,
-		}), ec2types.ResourceTypeLaunchTemplate),
+		TagSpecifications: tagged(f.templateTags(r, i), ec2types.ResourceTypeLaunchTemplate),
 	})
 	if code := codeOf(err); err != nil && code != codeTemplateExists && code != codeTokenReused {
 		return explain("create launch template "+name, "", err)

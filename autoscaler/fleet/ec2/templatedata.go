@@ -31,7 +31,7 @@ func (f *Fleet) templateData(
 	if i.id == "" && i.parameter == "" {
 		return nil, invalid("no image is named")
 	}
-	id, err := f.resolve(ctx, i)
+	id, err := f.resolve(ctx, r, i)
 	if err != nil {
 		return nil, err
 	}

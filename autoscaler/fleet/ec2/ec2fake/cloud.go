@@ -67,6 +67,7 @@ type Cloud struct {
 	mu        sync.Mutex // guards all below
 	instances map[string]*Instance
 	templates map[string]*Template // by name
+	published int                  // how often newer images were
 	stock     map[Pool]int
 	quota     int // vCPUs; negative for none
 	lacking   map[string]bool

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -36,10 +37,27 @@ func (c *Cloud) getParameter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.fault("GetParameter", false)
-	writeJSON(w, map[string]any{"Parameter": map[string]any{"Name": in.Name, "Value": ImageOf(in.Name)}})
+	writeJSON(w, map[string]any{"Parameter": map[string]any{"Name": in.Name, "Value": c.newest(in.Name)}})
 }
 
-// ImageOf is the image that a parameter names.
+// Publish publishes newer images of all kinds.
+func (c *Cloud) Publish() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.published++
+}
+
+// newest is the image that a parameter names now.
+func (c *Cloud) newest(parameter string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.published > 0 {
+		parameter += "@" + strconv.Itoa(c.published)
+	}
+	return ImageOf(parameter)
+}
+
+// ImageOf is the image that a parameter names at first.
 func ImageOf(parameter string) string {
 	sum := sha256.Sum256([]byte(parameter))
 	return "ami-" + hex.EncodeToString(sum[:])[:17]

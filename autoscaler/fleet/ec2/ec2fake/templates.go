@@ -38,16 +38,29 @@ func (c *Cloud) createLaunchTemplate(p *node) (any, error) {
 func (c *Cloud) describeLaunchTemplates(p *node) (any, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	names := p.filters()["launch-template-name"]
+	filters := p.filters()
 	var out struct {
 		Templates []templateElement `xml:"launchTemplates>item"`
 	}
 	for _, t := range c.templates {
-		if len(names) == 0 || slices.Contains(names, t.Name) {
+		if t.passes(filters) {
 			out.Templates = append(out.Templates, t.element())
 		}
 	}
 	return out, nil
+}
+
+func (t *Template) passes(filters map[string][]string) bool {
+	for name, values := range filters {
+		value := t.Name
+		if key, ok := strings.CutPrefix(name, "tag:"); ok {
+			value = t.Tags[key]
+		}
+		if !slices.Contains(values, value) {
+			return false
+		}
+	}
+	return true
 }
 
 // find finds a template and the number of a version, by what a call says.
