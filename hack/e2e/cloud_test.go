@@ -48,6 +48,9 @@ func (c *cloudCluster) need(t *testing.T) {
 	}
 }
 
+// isUp reports whether a test needed the cluster.
+func (c *cloudCluster) isUp() bool { return c.env != nil }
+
 // state is what the fake EC2 tells.
 func (c *cloudCluster) state(ctx context.Context) (ec2fake.State, error) {
 	var state ec2fake.State
@@ -102,8 +105,8 @@ func (c *cloudCluster) ofEnvironment(t *testing.T, uuid string) []ec2fake.Instan
 
 // awaitEmpty waits until nothing is left of any node, pod or instance.
 func (c *cloudCluster) awaitEmpty(ctx context.Context, limit time.Duration) error {
-	if c.env == nil {
-		return nil // it was not needed
+	if !c.isUp() {
+		return nil
 	}
 	if err := c.cluster.awaitEmpty(ctx, limit); err != nil {
 		return err

@@ -43,14 +43,19 @@ fi
 printf %%s "$request" | '%[3]s' "$@"
 `
 
-// newLocal is the cluster on nodes of this machine, with the suite's own command before the fleet's.
+// newLocal is the cluster on nodes of this machine, with the suite's own command before the fleet's, and a scheduler that
+// does not wait long for what gangs have lost.
 func newLocal(dir, localcluster string) (*cluster, error) {
 	c, err := newCluster(dir, localcluster, "--port-base="+portBase)
 	if err != nil {
 		return nil, err
 	}
 	command, err := c.writeFleetCommand()
-	c.args = append(c.args, "--set", "batch-autoscaler=--fleet-command="+command)
+	if err != nil {
+		return nil, err
+	}
+	scheduler, err := c.writeSchedulerConfig()
+	c.args = append(c.args, "--set", "batch-autoscaler=--fleet-command="+command, "--set", "batch-scheduler=--config="+scheduler)
 	return c, err
 }
 

@@ -19,44 +19,51 @@ import (
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
-// createGang makes pods as a user without the queue API would: members that need a node each and tell when they started,
-// by the machine's clock of hundredths of seconds.
+// member is a pod as a user without the queue API would make it: one of the site's gang, that needs a node to itself.
+func (s *site) member(size int, command ...string) corev1.PodTemplateSpec {
+	return corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{
+			Labels:      map[string]string{batchmeta.Gang: s.name, batchmeta.ComputeEnvironmentUUID: s.uuid},
+			Annotations: map[string]string{batchmeta.GangSize: strconv.Itoa(size)},
+		},
+		Spec: corev1.PodSpec{
+			SchedulerName: batchmeta.SchedulerName,
+			NodeSelector:  map[string]string{batchmeta.ComputeEnvironmentUUID: s.uuid},
+			Tolerations:   []corev1.Toleration{{Key: batchmeta.BatchNode, Operator: corev1.TolerationOpExists}},
+			RestartPolicy: corev1.RestartPolicyNever,
+			HostNetwork:   true,
+			Containers: []corev1.Container{{
+				Name: "main", Image: busybox, Command: command,
+				Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+					// More than half of a node.
+					corev1.ResourceCPU: *resource.NewMilliQuantity(int64(600*nodeCPUs), resource.DecimalSI),
+				}},
+			}},
+		},
+	}
+}
+
+// createGang makes members that tell when they started, by the machine's clock of hundredths of seconds.
 func (s *site) createGang(t *testing.T, size int) []*corev1.Pod {
 	t.Helper()
 	var members []*corev1.Pod
 	for i := range size {
-		pod := &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{
-				Name:        s.name + "-" + strconv.Itoa(i),
-				Namespace:   local.env["MUSTER_NAMESPACE"],
-				Labels:      map[string]string{batchmeta.Gang: s.name, batchmeta.ComputeEnvironmentUUID: s.uuid},
-				Annotations: map[string]string{batchmeta.GangSize: strconv.Itoa(size)},
-			},
-			Spec: corev1.PodSpec{
-				SchedulerName: batchmeta.SchedulerName,
-				NodeSelector:  map[string]string{batchmeta.ComputeEnvironmentUUID: s.uuid},
-				Tolerations:   []corev1.Toleration{{Key: batchmeta.BatchNode, Operator: corev1.TolerationOpExists}},
-				RestartPolicy: corev1.RestartPolicyNever,
-				HostNetwork:   true,
-				Containers: []corev1.Container{{
-					Name: "main", Image: busybox, Command: []string{"cat", "/proc/uptime"},
-					Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
-						// More than half of a node.
-						corev1.ResourceCPU: *resource.NewMilliQuantity(int64(600*nodeCPUs), resource.DecimalSI),
-					}},
-				}},
-			},
-		}
-		created, err := local.kube.CoreV1().Pods(pod.Namespace).Create(t.Context(), pod, metav1.CreateOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			_ = local.kube.CoreV1().Pods(pod.Namespace).Delete(context.Background(), pod.Name, metav1.DeleteOptions{})
-		})
-		members = append(members, created)
+		members = append(members, s.createPod(t, s.name+"-"+strconv.Itoa(i), s.member(size, "cat", "/proc/uptime")))
 	}
 	return members
+}
+
+func (s *site) createPod(t *testing.T, name string, template corev1.PodTemplateSpec) *corev1.Pod {
+	t.Helper()
+	pods := local.kube.CoreV1().Pods(local.env["MUSTER_NAMESPACE"])
+	pod := &corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}
+	pod.Name = name
+	created, err := pods.Create(t.Context(), pod, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pods.Delete(context.Background(), name, metav1.DeleteOptions{}) })
+	return created
 }
 
 // startedAt is what the member printed: seconds since the machine's start.

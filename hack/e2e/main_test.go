@@ -84,7 +84,9 @@ func run(m *testing.M) (code int, err error) {
 	}
 	if code != 0 || err != nil {
 		local.printLogs(os.Stderr)
-		cloud.printLogs(os.Stderr)
+		if cloud.isUp() {
+			cloud.printLogs(os.Stderr)
+		}
 	}
 	return code, err
 }
