@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
 	"github.com/muster-batch/muster/autoscaler/fleet/fake"
+	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/autoscaler/pack"
 	"github.com/muster-batch/muster/queue-api/batch"
 )
@@ -286,5 +288,24 @@ func TestBudget(t *testing.T) {
 				t.Errorf("budget mismatch (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestRankIsThePlaceInTheList(t *testing.T) {
+	t.Parallel()
+	types, err := instancetype.Builtin().Resolve([]string{"c5", "m5.large", "optimal"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &Environment{InstanceTypes: []string{"c5", "m5.large", "c5.4xlarge", "optimal"}, Types: append(types, instancetype.Type{Name: "rack"})}
+	for name, want := range map[string]int{"c5.large": 0, "c5.9xlarge": 0, "m5.large": 1, "c5.4xlarge": 2, "r6i.large": 3, "m6i.large": 3} {
+		i := slices.IndexFunc(e.Types, func(ty instancetype.Type) bool { return ty.Name == name })
+		if got := e.Rank(&e.Types[i]); got != want {
+			t.Errorf("rank of %s = %d, want %d", name, got, want)
+		}
+	}
+	e.InstanceTypes = []string{"machines"} // a name of a fleet's own
+	if first, last := e.Rank(&e.Types[0]), e.Rank(&e.Types[len(e.Types)-1]); first != 1 || last != len(e.Types) {
+		t.Errorf("ranks = %d and %d, want the fleet's order", first, last)
 	}
 }

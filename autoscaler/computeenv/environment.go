@@ -12,12 +12,16 @@ import (
 	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/autoscaler/pack"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // Allocation strategies that change what is bought. All others choose by price, as BEST_FIT_PROGRESSIVE does.
 const (
-	BestFit            = "BEST_FIT"
-	ProgressiveOrdered = "BEST_FIT_PROGRESSIVE_ORDERED"
+	BestFit                          = "BEST_FIT"
+	ProgressiveOrdered               = "BEST_FIT_PROGRESSIVE_ORDERED"
+	SpotCapacityOptimized            = "SPOT_CAPACITY_OPTIMIZED"
+	SpotCapacityOptimizedPrioritized = "SPOT_CAPACITY_OPTIMIZED_PRIORITIZED"
+	SpotPriceCapacityOptimized       = "SPOT_PRICE_CAPACITY_OPTIMIZED"
 )
 
 // Environment is a managed compute environment whose nodes are ours to buy.
@@ -51,6 +55,31 @@ func (e *Environment) AcceptsJobs() bool {
 
 // IsLeaving reports whether everything of the environment has to go.
 func (e *Environment) IsLeaving() bool { return e.Status == batch.ResourceDeleting }
+
+// MixesTypes reports whether each launch names all types that would do, as the strategy looks at how many machines the cloud
+// has of each, which only the cloud knows.
+func (e *Environment) MixesTypes() bool {
+	switch e.Strategy {
+	case SpotCapacityOptimized, SpotCapacityOptimizedPrioritized, SpotPriceCapacityOptimized:
+		return e.CapacityType == batchmeta.CapacitySpot
+	default:
+		return false
+	}
+}
+
+// Rank is the place in InstanceTypes of what a type is of. AWS Batch: a type that is named itself has that place, others that
+// of their family, within which it is the better fit that counts.
+func (e *Environment) Rank(t *instancetype.Type) int {
+	for _, name := range []string{t.Name, t.Family()} {
+		if i := slices.Index(e.InstanceTypes, name); i >= 0 {
+			return i
+		}
+	}
+	if i := slices.IndexFunc(e.InstanceTypes, instancetype.IsAlias); i >= 0 {
+		return i
+	}
+	return len(e.InstanceTypes) + slices.IndexFunc(e.Types, func(o instancetype.Type) bool { return o.Name == t.Name })
+}
 
 // Floor is how many vCPUs are kept without jobs. AWS Batch: minvCpus is maintained even in a DISABLED environment.
 func (e *Environment) Floor() int {

@@ -22,6 +22,9 @@ var aliases = map[string][]string{
 	"default_arm64":  {"m6g", "c6g", "r6g", "c7g"},
 }
 
+// IsAlias reports whether a name stands for several families.
+func IsAlias(name string) bool { return len(aliases[name]) > 0 }
+
 // Builtin is the catalogue of common types. Its prices are list prices of one region on one day: good for comparing types,
 // not for bills.
 func Builtin() *Catalogue {

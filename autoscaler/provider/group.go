@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -16,17 +15,19 @@ import (
 	"k8s.io/autoscaler/cluster-autoscaler/simulator/framework"
 
 	"github.com/muster-batch/muster/autoscaler/computeenv"
-	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/autoscaler/nodetemplate"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // groupKey tells groups apart; ids need not, as an environment may follow another of its name.
 type groupKey struct {
-	environmentUUID, instanceType, capacityType string
+	environmentUUID string
+	instanceType    string // or class of them
+	capacityType    string
 }
 
-// Group is the nodes of one instance type and capacity type in an environment: a cloudprovider.NodeGroup. What may change is
-// guarded by Provider.mu.
+// Group is the nodes of one instance type, or one class of them, and capacity type in an environment: a
+// cloudprovider.NodeGroup. What may change is guarded by Provider.mu.
 type Group struct {
 	p   *Provider
 	key groupKey
@@ -34,26 +35,19 @@ type Group struct {
 
 	// env is the environment as last read; nil when there is none of that UUID any more.
 	env *computeenv.Environment
-	typ instancetype.Type
-	// offered says that the environment lists the type: more of it may be bought. rank is its place in the list.
+	kind
+	// offered says that the environment still has the kind: more of it may be bought.
 	offered   bool
-	rank      int
 	instances map[string]*instance
 	failures  int // instances that failed: they use no vCPUs
 	failed    int // launches in a row that were not complete
 	observed  observation
 }
 
-// observation is the resources of a node of the group that was ready, which may be less than its type promises.
-type observation struct {
-	status *corev1.NodeStatus // nil before the first
-	at     time.Time
-}
-
-// observedFor is how long an observation is believed when no node of the group is left to confirm it.
-const observedFor = 30 * time.Minute
-
 var _ cloudprovider.NodeGroup = (*Group)(nil)
+
+// isSpot reports whether the group's instances are Spot's.
+func (g *Group) isSpot() bool { return g.key.capacityType == batchmeta.CapacitySpot }
 
 // GroupID is the id of a node group. It is the value of the label batchmeta.NodeGroup, so a long environment's name is cut
 // and told from others by a hash.
@@ -135,27 +129,22 @@ func (g *Group) ForceDeleteNodes(nodes []*corev1.Node) error { return g.p.delete
 // TemplateNodeInfo implements cloudprovider.NodeGroup.
 func (g *Group) TemplateNodeInfo() (*framework.NodeInfo, error) {
 	g.p.mu.Lock()
-	spec, observed := g.spec(), g.observed.status
-	if g.p.cfg.Clock.Since(g.observed.at) > observedFor {
-		observed = nil
-	}
+	spec, observed := g.spec(), g.observed
 	g.p.mu.Unlock()
 	if spec.Type.VCPUs == 0 {
 		return nil, errors.New("draw node of " + g.id + ": its instance type is unknown")
 	}
 	node := nodetemplate.Node("template-"+g.id, &spec)
-	if observed != nil {
-		for _, name := range [...]corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage, corev1.ResourcePods} {
-			node.Status.Capacity[name] = observed.Capacity[name]
-			node.Status.Allocatable[name] = observed.Allocatable[name]
-		}
+	if !observed.at.IsZero() && g.p.cfg.Clock.Since(observed.at) <= observedFor {
+		observed.draw(node, spec.Mixed)
 	}
 	return framework.NewNodeInfo(node, nil), nil
 }
 
 func (g *Group) spec() nodetemplate.Spec {
 	return nodetemplate.Spec{
-		Group: g.id, EnvironmentUUID: g.key.environmentUUID, CapacityType: g.key.capacityType, Generation: g.generation(), Type: g.typ,
+		Group: g.id, EnvironmentUUID: g.key.environmentUUID, CapacityType: g.key.capacityType, Generation: g.generation(),
+		Type: g.typ, Mixed: len(g.types) > 0,
 	}
 }
 

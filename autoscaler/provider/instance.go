@@ -3,6 +3,7 @@
 package provider
 
 import (
+	"cmp"
 	"time"
 
 	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
@@ -29,16 +30,19 @@ type instance struct {
 	providerID string // the node's; for a placeholder something that no node has
 	token      string
 	group      *Group
-	state      state
-	failure    *cloudprovider.InstanceErrorInfo // Invariant: set if and only if state is failed.
-	node       string                           // name of its node; empty while there is none
-	outdated   bool                             // the node is of an older generation than the environment
-	since      time.Time                        // when it became known
-	missing    time.Time                        // when a list first lacked it; zero if the last one had it
-	leaving    time.Time                        // when the cloud said that it stops or ends it; zero if we do, or nobody does
-	closed     bool                             // its node takes no more pods: it is outdated, or an interruption was announced
-	joined     bool                             // it has had a node
-	use        use
+	// instanceType is what the instance is of; empty for a placeholder.
+	instanceType string
+	price        float64 // an hour, as the fleet says; 0 if it does not
+	state        state
+	failure      *cloudprovider.InstanceErrorInfo // Invariant: set if and only if state is failed.
+	node         string                           // name of its node; empty while there is none
+	outdated     bool                             // the node is of an older generation than the environment
+	since        time.Time                        // when it became known
+	missing      time.Time                        // when a list first lacked it; zero if the last one had it
+	leaving      time.Time                        // when the cloud said that it stops or ends it; zero if we do, or nobody does
+	closed       bool                             // its node takes no more pods: it is outdated, or an interruption was announced
+	joined       bool                             // it has had a node
+	use          use
 }
 
 const placeholderPrefix = "placeholder:///"
@@ -72,6 +76,19 @@ func stateOf(f *fleet.Instance) state {
 		return running
 	}
 	return pending
+}
+
+// note takes over what the fleet says of the machine.
+func (i *instance) note(f *fleet.Instance) {
+	i.instanceType, i.price = cmp.Or(f.InstanceType, i.instanceType, i.group.key.instanceType), f.PricePerHour
+}
+
+// cost is what the instance costs an hour, as far as that is known.
+func (i *instance) cost() float64 {
+	if i.price > 0 {
+		return i.price
+	}
+	return i.group.kind.price(i.instanceType, i.group.isSpot())
 }
 
 // fail marks a placeholder as one that no instance will come for.
@@ -111,6 +128,7 @@ func (p *Provider) adopt(g *Group, f *fleet.Instance) *instance {
 		id: f.ID, providerID: f.ProviderID, token: f.Token, group: g, state: stateOf(f), since: p.cfg.Clock.Now(),
 		use: use{bought: bought},
 	}
+	i.note(f)
 	p.add(i)
 	return i
 }

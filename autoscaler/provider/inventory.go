@@ -16,6 +16,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
+	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
@@ -141,6 +142,7 @@ func (p *Provider) appear(listed []fleet.Instance, started time.Time) (changed b
 			changed = true
 		}
 		i.missing = time.Time{}
+		i.note(f)
 		if i.overdue(started) {
 			i.state, i.leaving = running, time.Time{}
 		}
@@ -159,6 +161,9 @@ func (p *Provider) groupOf(f *fleet.Instance) *Group {
 		name, capacity = rest, batchmeta.CapacitySpot
 	}
 	name = strings.TrimSuffix(name, "."+batchmeta.CapacityOnDemand)
+	if i := strings.LastIndexByte(name, '.'); i >= 0 && instancetype.IsClassName(name[i+1:]) {
+		return p.group(groupKey{f.EnvironmentUUID, name[i+1:], capacity}, name[:i])
+	}
 	name = strings.TrimSuffix(name, "."+f.InstanceType)
 	return p.group(groupKey{f.EnvironmentUUID, f.InstanceType, capacity}, name)
 }
@@ -242,7 +247,7 @@ func (p *Provider) learnTypes(ctx context.Context) {
 		}
 		p.mu.Lock()
 		for _, g := range p.groups {
-			if g.typ.VCPUs == 0 && g.typ.Name == name {
+			if g.typ.VCPUs == 0 && g.someType() == name {
 				g.typ = types[0]
 			}
 		}
@@ -255,11 +260,22 @@ func (p *Provider) unknownTypes() []string {
 	defer p.mu.Unlock()
 	names := map[string]bool{}
 	for _, g := range p.groups {
-		if g.typ.VCPUs == 0 {
-			names[g.typ.Name] = true
+		if g.typ.VCPUs == 0 && len(g.instances) > 0 {
+			names[g.someType()] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(names))
+}
+
+// someType is the type of one of the group's instances: in what matters of a group that is not offered, all are alike.
+func (g *Group) someType() string {
+	name := ""
+	for _, i := range g.instances {
+		if name == "" || i.instanceType < name {
+			name = i.instanceType
+		}
+	}
+	return name
 }
 
 // bury deletes the Node objects of instances that are no more.

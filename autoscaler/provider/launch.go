@@ -13,6 +13,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
+	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/autoscaler/nodetemplate"
 )
 
@@ -61,7 +62,7 @@ func (g *Group) request(token string, n int, whole bool) fleet.LaunchRequest {
 	return fleet.LaunchRequest{
 		Token: token, Count: n, Whole: whole, NodeGroup: g.id,
 		Environment: g.environment(),
-		Type:        g.typ, CapacityType: g.key.capacityType,
+		Type:        g.typ, Types: g.types, CapacityType: g.key.capacityType,
 		Labels: spec.Labels(), Taints: nodetemplate.Taints(g.key.environmentUUID),
 	}
 }
@@ -122,16 +123,18 @@ func (p *Provider) settle(l launch, instances []fleet.Instance, err error) int {
 		err = errTooFew
 	}
 	m := p.cfg.Metrics
-	environment, instanceType := l.request.Environment.Name, l.request.Type.Name
-	m.launched(environment, instanceType, l.request.Count-missing)
+	environment, names := l.request.Environment.Name, instancetype.Names(l.request.Choices())
+	for i := range instances {
+		m.launched(environment, instances[i].InstanceType)
+	}
 	if missing < l.request.Count {
 		p.cfg.Health.Launched(l.request.Environment.UUID)
 	}
 	if missing > 0 {
-		p.cfg.Health.LaunchFailed(l.request.Environment.UUID, instanceType, err)
-		m.failed(environment, instanceType, string(fleet.ClassOf(err)), missing)
+		p.cfg.Health.LaunchFailed(l.request.Environment.UUID, names, err)
+		m.failed(environment, l.request.Type.Name, string(fleet.ClassOf(err)), missing)
 		p.cfg.LaunchFailed(FailedLaunch{
-			NodeGroup: l.request.NodeGroup, ComputeEnvironment: environment, InstanceType: instanceType,
+			NodeGroup: l.request.NodeGroup, ComputeEnvironment: environment, InstanceType: names,
 			Demands: l.demands, Missing: missing, Err: err,
 		})
 	}

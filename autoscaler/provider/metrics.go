@@ -17,6 +17,8 @@ type Metrics struct {
 	unjoined     *metrics.CounterVec
 	nodes        *metrics.GaugeVec
 	vcpus        *metrics.GaugeVec
+	machines     *metrics.GaugeVec
+	prices       *metrics.GaugeVec
 }
 
 const subsystem = "batch_autoscaler"
@@ -43,17 +45,20 @@ func NewMetrics() *Metrics {
 		}, []string{"compute_environment"}),
 		unjoined: counter("unjoined_instances_total", "Instances that were ended as they did not become nodes in time."),
 		nodes:    gauge("instances", "Instances by state.", "state"),
-		vcpus:    gauge("vcpus", "vCPUs of the environment: in use, and its limits minvCpus and maxvCpus.", "kind"),
+		machines: gauge("instance_vcpus", "vCPUs of the instances that there are.", "capacity_type"),
+		prices: gauge("price_per_hour", "What the instances that there are cost an hour, in the currency of the fleet's prices: US dollars, in China yuan. "+
+			"Those of unknown price count as nothing.", "capacity_type"),
+		vcpus: gauge("vcpus", "vCPUs of the environment: in use, and its limits minvCpus and maxvCpus.", "kind"),
 	}
 }
 
 // Register makes the metrics visible through register, as legacyregistry.MustRegister.
 func (m *Metrics) Register(register func(...metrics.Registerable)) {
-	register(m.launches, m.failures, m.terminations, m.idle, m.unjoined, m.nodes, m.vcpus)
+	register(m.launches, m.failures, m.terminations, m.idle, m.unjoined, m.nodes, m.vcpus, m.machines, m.prices)
 }
 
-func (m *Metrics) launched(environment, instanceType string, n int) {
-	m.launches.WithLabelValues(environment, instanceType).Add(float64(n))
+func (m *Metrics) launched(environment, instanceType string) {
+	m.launches.WithLabelValues(environment, instanceType).Inc()
 }
 
 func (m *Metrics) failed(environment, instanceType, reason string, n int) {
@@ -79,6 +84,7 @@ func (p *Provider) observe() {
 	for _, i := range p.instances {
 		counts[key{i.group.environmentName(), string(i.state)}]++
 	}
+	p.observeMachines()
 	m := p.cfg.Metrics
 	m.nodes.Reset()
 	m.vcpus.Reset()
@@ -96,6 +102,23 @@ func (p *Provider) observe() {
 		if g.env != nil {
 			m.vcpus.WithLabelValues(name, "min").Set(float64(g.env.Floor()))
 			m.vcpus.WithLabelValues(name, "max").Set(float64(g.env.MaxvCPUs))
+		}
+	}
+}
+
+// observeMachines adds up what there is and what it costs; it is called with mu held.
+func (p *Provider) observeMachines() {
+	m := p.cfg.Metrics
+	m.machines.Reset()
+	m.prices.Reset()
+	for _, g := range p.groups { // what is gone is nought, once its group is known
+		labels := []string{g.environmentName(), g.key.capacityType}
+		machines, prices := m.machines.WithLabelValues(labels...), m.prices.WithLabelValues(labels...)
+		for _, i := range g.instances {
+			if i.isReal() {
+				machines.Add(float64(g.typ.VCPUs))
+				prices.Add(i.cost())
+			}
 		}
 	}
 }

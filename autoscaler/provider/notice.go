@@ -61,7 +61,7 @@ func (p *Provider) Avoid(instanceID string) {
 		p.mu.Unlock()
 		return
 	}
-	instanceType, providerID, capacityType := i.group.key.instanceType, i.providerID, i.group.key.capacityType
+	instanceType, providerID, capacityType := i.instanceType, i.providerID, i.group.key.capacityType
 	p.mu.Unlock()
 	avoider.Avoid(instanceType, providerID, capacityType)
 }

@@ -66,7 +66,7 @@ type Config struct {
 type FailedLaunch struct {
 	NodeGroup          string
 	ComputeEnvironment string
-	InstanceType       string
+	InstanceType       string   // or the names of several
 	Demands            []string // keys of the demands that it was for
 	Missing            int
 	Err                error
@@ -84,7 +84,9 @@ type Provider struct {
 	cfg          Config
 	work         sync.WaitGroup
 
-	mu        sync.Mutex // guards all below
+	mu        sync.Mutex           // guards all below
+	snapshot  *computeenv.Snapshot // that groups were last made of
+	kinds     map[string][]kind    // of its environments, by UUID
 	groups    map[groupKey]*Group
 	siblings  map[string][]*Group // groups by environment's UUID
 	sorted    []cloudprovider.NodeGroup

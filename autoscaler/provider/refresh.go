@@ -36,16 +36,22 @@ func (p *Provider) Refresh() error {
 // syncGroups makes the groups what the environments say. Groups that they no longer offer stay as long as they have
 // instances.
 func (p *Provider) syncGroups(s *computeenv.Snapshot) {
+	if s != p.snapshot {
+		p.snapshot, p.kinds = s, map[string][]kind{}
+		for _, e := range s.All() {
+			p.kinds[e.UUID] = kindsOf(e)
+		}
+	}
 	for _, g := range p.groups {
-		g.env, g.offered = s.Environment(g.key.environmentUUID), false
+		before := g.generation()
+		if g.env, g.offered = s.Environment(g.key.environmentUUID), false; g.generation() != before {
+			g.observed = observation{} // its nodes will look otherwise
+		}
 	}
 	for _, e := range s.All() {
-		for rank, t := range e.Types {
-			g := p.group(groupKey{e.UUID, t.Name, e.CapacityType}, e.Name)
-			if g.generation() != e.Generation {
-				g.observed = observation{} // its nodes will look otherwise
-			}
-			g.env, g.typ, g.offered, g.rank = e, t, true, rank
+		for _, k := range p.kinds[e.UUID] {
+			g := p.group(groupKey{e.UUID, k.typ.Name, e.CapacityType}, e.Name)
+			g.env, g.kind, g.offered = e, k, true
 		}
 	}
 	for key, g := range p.groups {
@@ -66,7 +72,7 @@ func (p *Provider) group(key groupKey, environment string) *Group {
 	}
 	g := &Group{
 		p: p, key: key, id: GroupID(environment, key.instanceType, key.capacityType),
-		typ: instancetype.Type{Name: key.instanceType}, instances: map[string]*instance{},
+		kind: kind{typ: instancetype.Type{Name: key.instanceType}}, instances: map[string]*instance{},
 	}
 	for _, other := range p.groups {
 		if other.id == g.id {
@@ -83,6 +89,8 @@ func (p *Provider) syncNodes(nodes []*corev1.Node) {
 	for _, i := range p.instances {
 		i.node, i.closed, i.outdated = "", false, false
 	}
+	now := p.cfg.Clock.Now()
+	observed := map[*Group]observation{}
 	for _, n := range nodes {
 		i := p.instances[n.Spec.ProviderID]
 		if i == nil || n.Spec.ProviderID == "" {
@@ -96,16 +104,19 @@ func (p *Provider) syncNodes(nodes []*corev1.Node) {
 		i.closed = i.outdated || interruption.IsMarked(n)
 		if kubeutil.IsNodeReadyAndSchedulable(n) {
 			if !i.outdated {
-				i.group.observed = observation{status: &n.Status, at: p.cfg.Clock.Now()}
+				observed[i.group] = observed[i.group].with(&n.Status, now)
 			}
 			if i.use.counted.IsZero() {
-				i.use.counted = p.cfg.Clock.Now()
+				i.use.counted = now
 			}
 		}
 	}
+	for g, o := range observed {
+		g.observed = o
+	}
 }
 
-// sortGroups orders groups by environment and by the order of its types, so that equal states look equal to core.
+// sortGroups orders groups by environment and by the order of its kinds, so that equal states look equal to core.
 func (p *Provider) sortGroups() {
 	groups := make([]*Group, 0, len(p.groups))
 	for _, g := range p.groups {
@@ -115,7 +126,7 @@ func (p *Provider) sortGroups() {
 		return cmp.Or(
 			cmp.Compare(a.environmentName(), b.environmentName()),
 			cmp.Compare(a.key.environmentUUID, b.key.environmentUUID),
-			cmp.Compare(a.rank, b.rank), cmp.Compare(a.id, b.id))
+			cmp.Compare(a.order, b.order), cmp.Compare(a.id, b.id))
 	})
 	p.sorted = make([]cloudprovider.NodeGroup, len(groups))
 	for i, g := range groups {

@@ -164,9 +164,9 @@ func (p *Provider) conclude(victims []doomed, err error) {
 		}
 		p.drop(v.instance)
 		if uuid := v.group.key.environmentUUID; v.late && v.node == nil {
-			p.cfg.Metrics.notJoined(v.group.environmentName(), v.group.key.instanceType)
+			p.cfg.Metrics.notJoined(v.group.environmentName(), v.instanceType)
 			p.cfg.Health.NotJoined(uuid, v.since, p.hasNodes(uuid))
 		}
-		p.cfg.Metrics.terminated(v.group.environmentName(), v.group.key.instanceType)
+		p.cfg.Metrics.terminated(v.group.environmentName(), v.instanceType)
 	}
 }

@@ -10,8 +10,12 @@ import (
 // Offer is a group that scale-up may grow.
 type Offer struct {
 	Group *Group
-	Type  instancetype.Type
-	Rank  int // place of the type in the environment's list
+	Type  instancetype.Type   // of its nodes, or what their types have in common
+	Types []instancetype.Type // that its nodes may be of
+	Rank  int                 // place of the type in the environment's list
+	Cost  float64             // of a node; compares offers of one environment
+	// Narrow offers are for pods that no other offer of the environment admits.
+	Narrow bool
 	// Launching is how many instances are asked for of which the fleet has not said yet whether they come.
 	Launching int
 	Failed    int // launches in a row that were not complete
@@ -45,7 +49,10 @@ func (p *Provider) Markets() []Market {
 			at[g.key.environmentUUID] = i
 			out = append(out, p.market(g))
 		}
-		out[i].Offers = append(out[i].Offers, Offer{Group: g, Type: g.typ, Rank: g.rank, Launching: g.launching(), Failed: g.failed})
+		out[i].Offers = append(out[i].Offers, Offer{
+			Group: g, Type: g.typ, Types: g.all(), Rank: g.rank, Cost: g.cost(g.isSpot()), Narrow: g.narrow,
+			Launching: g.launching(), Failed: g.failed,
+		})
 	}
 	return out
 }

@@ -30,6 +30,7 @@ type board struct {
 	classOf  map[uint64]int
 	parts    map[string]*demand.Part // by key
 	unsure   map[string]int          // upcoming nodes by group that may not come
+	admitted map[admission]bool
 	now      time.Time
 }
 
@@ -37,7 +38,7 @@ type board struct {
 func newBoard(o *Orchestrator, templates map[string]*framework.NodeInfo) (*board, error) {
 	b := &board{
 		snapshot: o.core.ClusterSnapshot, fits: o.fits, markets: o.cfg.Provider.Markets(),
-		classOf: map[uint64]int{}, parts: map[string]*demand.Part{}, unsure: map[string]int{}, now: o.cfg.Clock.Now(),
+		classOf: map[uint64]int{}, parts: map[string]*demand.Part{}, unsure: map[string]int{}, admitted: map[admission]bool{}, now: o.cfg.Clock.Now(),
 	}
 	b.fits.trim()
 	b.problem.Fits, b.problem.FitsBin, b.problem.Score = b.mayRun, b.mayRunOn, b.score

@@ -82,9 +82,32 @@ func (b *board) mayRun(p *pack.Part, index int) bool {
 		return false
 	}
 	if offer := b.classes[index].offer; offer > 0 {
-		return b.isBestFit(p, offer-1)
+		return b.isBestFit(p, offer-1) && (!b.offers[offer-1].Narrow || !b.isAdmitted(p, b.problem.Offers[offer-1].Budget))
 	}
 	return true
+}
+
+// isAdmitted reports whether the part's pods may run on nodes of an offer of the budget that is not narrow, bought now or not.
+func (b *board) isAdmitted(p *pack.Part, budget int) bool {
+	key := admission{p.Key, budget}
+	admitted, known := b.admitted[key]
+	if known {
+		return admitted
+	}
+	for i := range b.problem.Offers {
+		o := &b.problem.Offers[i]
+		if o.Budget == budget && !b.offers[i].Narrow && o.Fresh.Fits(p.Request) > 0 && b.passes(p, o.Class) {
+			admitted = true
+			break
+		}
+	}
+	b.admitted[key] = admitted
+	return admitted
+}
+
+type admission struct {
+	part   string
+	budget int
 }
 
 func (b *board) passes(p *pack.Part, index int) bool {
@@ -127,21 +150,26 @@ func (b *board) isBestFit(p *pack.Part, offer int) bool {
 	if b.markets[budget].Environment.Strategy != computeenv.BestFit {
 		return true
 	}
-	cost := b.offers[offer].Type.Cost()
 	for other := range b.problem.Offers {
 		o := &b.problem.Offers[other]
-		if o.Budget == budget && b.offers[other].Type.Cost() < cost && o.Fresh.Fits(p.Request) > 0 && b.passes(p, o.Class) {
+		if o.Budget == budget && b.isCheaper(other, offer) && o.Fresh.Fits(p.Request) > 0 && b.passes(p, o.Class) {
 			return false
 		}
 	}
 	return true
 }
 
+// isCheaper reports whether an offer goes before another by its cost, or by the environment's list if they cost the same.
+func (b *board) isCheaper(one, other int) bool {
+	p, q := &b.offers[one], &b.offers[other]
+	return p.Cost < q.Cost || p.Cost == q.Cost && p.Rank < q.Rank
+}
+
 // score is the problem's Score: price for each CPU that is put to use, or the order of the environment's list where the
 // strategy says so. Of equals, fewer nodes.
 func (b *board) score(offer, nodes int, helped pack.Vector) float64 {
 	o := &b.offers[offer]
-	price := float64(nodes) * o.Type.Cost() / float64(helped.CPUMillis+helped.Pods)
+	price := float64(nodes) * o.Cost / float64(helped.CPUMillis+helped.Pods)
 	price *= 1 + 1e-6*float64(nodes)
 	if b.markets[b.problem.Offers[offer].Budget].Environment.Strategy == computeenv.ProgressiveOrdered {
 		const dearest = 1e6

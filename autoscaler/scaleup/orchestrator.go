@@ -153,9 +153,9 @@ func (o *Orchestrator) ScaleUpToNodeGroupMinSize(
 		}
 		offers := make([]pack.Offer, len(m.Offers))
 		for i, offer := range m.Offers {
-			offers[i] = pack.Offer{VCPUs: offer.Type.VCPUs, Closed: !o.isSafe(offer.Group)}
+			offers[i] = pack.Offer{VCPUs: offer.Type.VCPUs, Closed: offer.Narrow || !o.isSafe(offer.Group)}
 		}
-		chosen, nodes := pack.Cover(e.Floor()+m.ClosedVCPUs, e.Budget(m.UsedVCPUs), offers, func(i int) float64 { return m.Offers[i].Type.Cost() })
+		chosen, nodes := pack.Cover(e.Floor()+m.ClosedVCPUs, e.Budget(m.UsedVCPUs), offers, func(i int) float64 { return m.Offers[i].Cost })
 		if nodes > 0 && m.OnTrial {
 			o.try(&m, m.Offers[chosen].Group)
 		} else if nodes > 0 {

@@ -6,6 +6,7 @@ import (
 	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
 
 	"github.com/muster-batch/muster/autoscaler/demand"
+	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/autoscaler/pack"
 	"github.com/muster-batch/muster/autoscaler/provider"
 )
@@ -61,7 +62,7 @@ func (o *Orchestrator) backedOff(b *board, part *demand.Part, m *provider.Market
 		}
 		if s := o.registry.BackoffStatusForNodeGroup(offer.Group, o.cfg.Clock.Now()); s.IsBackedOff {
 			short := s.ErrorInfo.ErrorClass == cloudprovider.OutOfResourcesErrorClass
-			return explain(offer.Type.Name, short, s.ErrorInfo.ErrorMessage)
+			return explain(instancetype.Names(offer.Types), short, s.ErrorInfo.ErrorMessage)
 		}
 	}
 	return ""

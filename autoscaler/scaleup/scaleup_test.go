@@ -110,10 +110,10 @@ func boardOf(t *testing.T, strategy string, names ...string) *board {
 	b := &board{
 		markets: []provider.Market{{Environment: &computeenv.Environment{Strategy: strategy}}},
 		fits:    newFitCache(testingclock.NewFakePassiveClock(time.Unix(1000, 0))),
-		parts:   map[string]*demand.Part{"p": {Shape: "s"}},
+		parts:   map[string]*demand.Part{"p": {Shape: "s"}}, admitted: map[admission]bool{},
 	}
 	for i, ty := range types {
-		b.offers = append(b.offers, provider.Offer{Type: ty, Rank: i})
+		b.offers = append(b.offers, provider.Offer{Type: ty, Types: []instancetype.Type{ty}, Rank: i, Cost: ty.Cost()})
 		b.classes = append(b.classes, class{signature: uint64(i), offer: i + 1})
 		b.problem.Offers = append(b.problem.Offers, pack.Offer{
 			Class: i, Fresh: pack.Vector{CPUMillis: int64(ty.VCPUs) * 1000, Memory: ty.MemoryMiB << 20, Pods: 100},
@@ -138,6 +138,27 @@ func TestBestFitBuysOnlyTheCheapestTypeThatHoldsThePod(t *testing.T) {
 			if got := b.mayRun(part, i); got != want[i] {
 				t.Errorf("%s: may buy %s = %v, want %v", strategy, b.offers[i].Type.Name, got, want[i])
 			}
+		}
+	}
+}
+
+func TestBestFitOfEqualPricesIsTheFirstOfTheList(t *testing.T) {
+	t.Parallel()
+	b := boardOf(t, computeenv.BestFit, "c6i.large", "c5.large")
+	part := &pack.Part{Key: "p", Request: pack.Vector{CPUMillis: 1000, Pods: 1}}
+	if !b.mayRun(part, 0) || b.mayRun(part, 1) {
+		t.Error("two types are the best fit")
+	}
+}
+
+func TestANarrowOfferIsForPodsThatNoOtherAdmits(t *testing.T) {
+	t.Parallel()
+	for admitted, want := range map[bool]bool{true: false, false: true} {
+		b := boardOf(t, computeenv.SpotCapacityOptimized, "m5.large", "c5.large")
+		b.offers[1].Narrow = true
+		b.fits.known[fitKey{"s", 0}] = admitted
+		if got := b.mayRun(&pack.Part{Key: "p", Request: pack.Vector{CPUMillis: 1000, Pods: 1}}, 1); got != want {
+			t.Errorf("a pod that another offer admits (%v) may have a narrow one: %v", admitted, got)
 		}
 	}
 }

@@ -131,6 +131,7 @@ func TestReclaimedSpotInstanceIsForgotten(t *testing.T) {
 	r, cloud := newEC2Rig(t, types.CRTypeSpot)
 	r.pods("a")
 	r.loops("a node", func() bool { return len(r.nodeNames()) == 1 })
+	r.provider.Wait() // until the launch is in the books
 	first := cloud.Instances()[0]
 	if first.Capacity != "spot" {
 		t.Errorf("capacity = %s", first.Capacity)

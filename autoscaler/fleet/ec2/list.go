@@ -123,8 +123,10 @@ func (f *Fleet) instanceOf(i *ec2types.Instance) fleet.Instance {
 	return out
 }
 
+const providerPrefix = "aws:///"
+
 // providerID is the spec.providerID that the kubelet and the cloud controller of AWS give a node.
-func providerID(zone, id string) string { return "aws:///" + zone + "/" + id }
+func providerID(zone, id string) string { return providerPrefix + zone + "/" + id }
 
 func isAlive(i *ec2types.Instance) bool {
 	if i.State == nil {

@@ -4,6 +4,7 @@ package ec2
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -105,14 +106,14 @@ func (s *shortages) reason(all []subnet, types []instancetype.Type, capacityType
 	return fmt.Errorf("create fleet: no pool of %s", instancetype.Names(types))
 }
 
-// Avoid backs a pool off that EC2 takes instances back from, or says that it will.
-func (f *Fleet) Avoid(instanceType, zone, capacityType string) {
+// Avoid backs off the pool of an instance that EC2 takes back, or may soon. The node's provider id tells its zone.
+func (f *Fleet) Avoid(instanceType, nodeProviderID, capacityType string) {
+	zone, _, _ := strings.Cut(strings.TrimPrefix(nodeProviderID, providerPrefix), "/")
+	p := pool{instanceType, zone, capacityType}
 	s := f.shortages
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := pool{instanceType, zone, capacityType}
-	until := s.clock.Now().Add(reclaimed)
-	if until.After(s.known[p].until) {
+	if until := s.clock.Now().Add(reclaimed); until.After(s.known[p].until) {
 		s.known[p] = shortage{until: until, lasts: reclaimed, why: &fleet.RefusedError{
 			Class: fleet.NoCapacity, Code: codeUnfulfillable, Message: "EC2 takes back " + capacityType + " instances of " + instanceType + " in " + zone,
 		}}

@@ -101,13 +101,13 @@ func TestShortagesGrowUntilThePoolGivesAgain(t *testing.T) {
 func TestAPoolThatEC2TakesBackIsAvoided(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, ec2fake.Config{Zones: []string{"z-a", "z-b"}})
-	w.Avoid("c5.large", "z-a", batchmeta.CapacitySpot)
+	w.Avoid("c5.large", "aws:///z-a/i-1", batchmeta.CapacitySpot)
 	w.launched(w.request("token-1", 1, spot))
 	w.launched(w.request("token-2", 1))
 	if diff := cmp.Diff(map[string]int{"z-a": 1, "z-b": 1}, zones(w.cloud.Instances())); diff != "" {
 		t.Errorf("zones mismatch (-want +got):\n%s", diff)
 	}
-	w.Avoid("c5.large", "z-b", batchmeta.CapacitySpot)
+	w.Avoid("c5.large", "aws:///z-b/i-1", batchmeta.CapacitySpot)
 	if _, err := w.Launch(t.Context(), w.request("token-3", 1, spot)); !fleet.IsOutOfCapacity(err) {
 		t.Errorf("Launch: %v, want a capacity error", err)
 	}

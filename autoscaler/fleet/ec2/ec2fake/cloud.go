@@ -78,6 +78,7 @@ type Cloud struct {
 	faults    []*Fault
 	calls     map[string]int
 	hideNew   int
+	asked     func(asked, short []Pool)
 	serial    int
 	// fleetCalls is how many calls of CreateFleet were decided: repeated ones are not.
 	fleetCalls int
@@ -138,6 +139,13 @@ func (c *Cloud) HideNew(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.hideNew = n
+}
+
+// OnAsked lets f be called after each launch with the pools that it named and those that were found short.
+func (c *Cloud) OnAsked(f func(asked, short []Pool)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = f
 }
 
 // Reclaim ends an instance as EC2 does with a Spot instance after its notice.

@@ -75,15 +75,35 @@ func (c *Cloud) createFleet(p *node) (any, error) {
 		return nil, err
 	}
 	c.strike(o)
+	pools, told := poolsNamed(o), c.asked
 	reply, launched := c.fulfil(o)
 	c.fleets[token] = fleetReply{request, reply}
 	c.mu.Unlock()
+	if told != nil {
+		told(pools, reply.short())
+	}
 	if c.cfg.Launched != nil {
 		for _, i := range launched {
 			c.cfg.Launched(i)
 		}
 	}
 	return reply, nil
+}
+
+func poolsNamed(o *order) []Pool {
+	var out []Pool
+	for _, v := range o.overrides {
+		out = append(out, Pool{v.Type, v.Zone, o.capacity})
+	}
+	return out
+}
+
+func (r *createFleetReply) short() []Pool {
+	var out []Pool
+	for _, e := range r.Errors {
+		out = append(out, Pool{e.Override.Type, e.Override.Zone, e.Lifecycle})
+	}
+	return out
 }
 
 // String tells requests apart.
