@@ -144,15 +144,10 @@ func (p *Provider) NodeGroups() []cloudprovider.NodeGroup {
 func (p *Provider) NodeGroupForNode(node *corev1.Node) (cloudprovider.NodeGroup, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i := p.instances[node.Spec.ProviderID]
-	switch {
-	case i == nil:
-		return nil, nil
-	case i.outdated:
-		return &outdatedGroup{i.group}, nil
-	default:
-		return i.group, nil
+	if i := p.instances[node.Spec.ProviderID]; i != nil {
+		return viewOf(i), nil
 	}
+	return nil, nil
 }
 
 // HasInstance implements cloudprovider.CloudProvider.

@@ -10,17 +10,32 @@ import (
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
-// outdatedGroup is a group as core sees it of a node that is to be replaced: such a node goes as soon as it is empty.
-// AWS Batch: minScaleDownDelayMinutes is not for instances that an infrastructure update replaces.
-type outdatedGroup struct{ *Group }
+// nodeView is a group as core sees it of a node that minScaleDownDelayMinutes does not hold for. AWS Batch: that delay is
+// neither for instances that an infrastructure update replaces nor for such as have not run any job.
+type nodeView struct {
+	*Group
+	outdated bool // the node goes as soon as it is empty
+}
+
+// viewOf is called with mu held.
+func viewOf(i *instance) cloudprovider.NodeGroup {
+	if i.outdated || i.use.bought && !i.use.begun {
+		return &nodeView{i.group, i.outdated}
+	}
+	return i.group
+}
 
 // GetOptions implements cloudprovider.NodeGroup.
-func (g *outdatedGroup) GetOptions(defaults config.NodeGroupAutoscalingOptions) (*config.NodeGroupAutoscalingOptions, error) {
-	o, err := g.Group.GetOptions(defaults)
-	if err == nil {
+func (v *nodeView) GetOptions(defaults config.NodeGroupAutoscalingOptions) (*config.NodeGroupAutoscalingOptions, error) {
+	o, err := v.Group.GetOptions(defaults)
+	if err != nil {
+		return nil, err
+	}
+	o.ScaleDownUnneededTime = min(o.ScaleDownUnneededTime, defaults.ScaleDownUnneededTime)
+	if v.outdated {
 		o.ScaleDownUnneededTime = 0
 	}
-	return o, err
+	return o, nil
 }
 
 // GroupOf is the Group that core knows as ng; nil if it is none of ours.
@@ -28,7 +43,7 @@ func GroupOf(ng cloudprovider.NodeGroup) *Group {
 	switch g := ng.(type) {
 	case *Group:
 		return g
-	case *outdatedGroup:
+	case *nodeView:
 		return g.Group
 	default:
 		return nil
