@@ -120,7 +120,8 @@ type Attempt struct {
 	StartedAt    time.Time
 	StoppedAt    time.Time
 	StatusReason string
-	// Preempted is set when the attempt ended for work of higher rank. It is none of those that the job may have.
+	// Preempted is set when the attempt ended for work of higher rank, or was sent to a node that had been given up. It is none
+	// of those that the job may have.
 	Preempted      bool `json:",omitempty"`
 	Containers     []ContainerOutcome
 	InitContainers []ContainerOutcome

@@ -96,6 +96,9 @@ const (
 	// Tenant is a node annotation (writer: the SoleTenant plugin, before the Binding; reader: the autoscaler): the UID of the
 	// one pod that such a node is given to.
 	Tenant = "muster.sh/tenant"
+	// ToBeDeleted is the key of a node taint (writer: cluster-autoscaler, and so the autoscaler; reader: podwatch): the node is
+	// idle and its machine about to end, unless the API server shows an unfinished pod on it by then.
+	ToBeDeleted = "ToBeDeletedByClusterAutoscaler"
 	// LaunchToken is a node annotation: the launch that made a simulated node, by which a repeated launch finds it.
 	LaunchToken = "muster.sh/launch-token"
 	// Interruption is a node taint (writers: the autoscaler, and batch-node-notices on the node itself): EC2 announced what is to

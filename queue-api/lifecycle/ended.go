@@ -15,8 +15,8 @@ type Ended struct {
 	Node    int // index of a multi-node job's node, else 0
 	// Succeeded is true if every container ended with exit code 0.
 	Succeeded bool
-	// Preempted is true if the pod was ended for work of higher rank. An attempt that did not succeed all the same is made
-	// again, and does not count.
+	// Preempted is true if the pod was ended for work of higher rank, or never began because it was bound to a node that had
+	// been given up. An attempt that did not succeed all the same is made again, and does not count.
 	Preempted bool
 	// Lost is true if the pod did not end by itself: its host is gone, or somebody deleted it.
 	Lost bool
@@ -89,7 +89,7 @@ func (ev Ended) close(a batch.Attempt, stop *batch.Stop, now time.Time) batch.At
 	if stop != nil {
 		a.StatusReason = stop.Reason
 	}
-	a.Preempted = ev.Preempted && !ev.Succeeded && a.StatusReason == ReasonPreempted
+	a.Preempted = ev.Preempted && !ev.Succeeded && a.StatusReason == ev.StatusReason
 	return a
 }
 

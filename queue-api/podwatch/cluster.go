@@ -26,11 +26,12 @@ import (
 // Cluster is the cluster's Batch pods and nodes: read from informers, changed through the API server. It is made of the one
 // API group that it needs; a whole clientset would double the program's size.
 type Cluster struct {
-	client corev1client.CoreV1Interface
-	pods   cache.SharedIndexInformer
-	nodes  cache.SharedIndexInformer
-	events cache.SharedIndexInformer
-	gone   goneNodes
+	client  corev1client.CoreV1Interface
+	pods    cache.SharedIndexInformer
+	nodes   cache.SharedIndexInformer
+	events  cache.SharedIndexInformer
+	gone    goneNodes // that were out of service
+	givenUp goneNodes // that the autoscaler ended
 }
 
 var _ Pods = (*Cluster)(nil)

@@ -28,6 +28,7 @@ func (w *Watcher) members(ctx context.Context, id string) ([]member, error) {
 	members := membersOf(w.pods.OfJob(id))
 	for i := range members {
 		m := &members[i]
+		m.late = m.pod.Spec.NodeName != "" && w.pods.GivenUp(m.pod.Spec.NodeName)
 		if isFinished(m.pod) || !w.pods.HostGone(m.pod) {
 			continue
 		}
@@ -76,6 +77,10 @@ func (c *Cluster) HostGone(pod *corev1.Pod) bool {
 	return isOutOfService(obj.(*corev1.Node))
 }
 
+// GivenUp implements Pods. The autoscaler ends a machine only when no pod is there and its scheduler must know that none is to
+// come; a scheduler that is far behind may bind one all the same, which Kubernetes then collects.
+func (c *Cluster) GivenUp(node string) bool { return c.givenUp.has(node) }
+
 // HostEnds implements Pods.
 func (c *Cluster) HostEnds(node string) time.Time {
 	obj, ok, err := c.nodes.GetStore().GetByKey(node)
@@ -110,6 +115,7 @@ func (c *Cluster) onNodeChange(w *Watcher) cache.ResourceEventHandler {
 		AddFunc: func(obj any) {
 			if node, ok := obj.(*corev1.Node); ok {
 				c.gone.remove(node.Name)
+				c.givenUp.remove(node.Name)
 			}
 			changed(obj)
 		},
@@ -118,11 +124,21 @@ func (c *Cluster) onNodeChange(w *Watcher) cache.ResourceEventHandler {
 			if last, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 				obj = last.Obj
 			}
-			if node, ok := obj.(*corev1.Node); ok && isOutOfService(node) {
-				c.gone.add(node.Name, time.Now())
+			if node, ok := obj.(*corev1.Node); ok {
+				c.remember(node)
 			}
 			changed(obj)
 		},
+	}
+}
+
+// remember notes why a node was deleted.
+func (c *Cluster) remember(node *corev1.Node) {
+	switch {
+	case isOutOfService(node):
+		c.gone.add(node.Name, time.Now())
+	case hasTaint(node, batchmeta.ToBeDeleted):
+		c.givenUp.add(node.Name, time.Now())
 	}
 }
 
@@ -134,14 +150,16 @@ func (c *Cluster) podsOn(node string) []*corev1.Pod {
 	return asPods(objs)
 }
 
-func isOutOfService(node *corev1.Node) bool {
-	return slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == corev1.TaintNodeOutOfService })
+func isOutOfService(node *corev1.Node) bool { return hasTaint(node, corev1.TaintNodeOutOfService) }
+
+func hasTaint(node *corev1.Node, key string) bool {
+	return slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == key })
 }
 
 // goneFor is how long a deleted node is remembered. Kubernetes' own collection of pods without a node takes about a minute.
 const goneFor = 10 * time.Minute
 
-// goneNodes are nodes that were out of service when they were deleted, until one of the name comes again.
+// goneNodes are nodes that were deleted, until one of the name comes again.
 type goneNodes struct {
 	mu sync.Mutex // guards at
 	at map[string]time.Time

@@ -21,11 +21,13 @@ import (
 // onHost is what became of the nodes of a cluster's pods.
 type onHost struct {
 	gone   []string // nodes
+	given  []string // nodes that the autoscaler ended
 	ends   time.Time
 	within []time.Duration // asked of StopWithin
 }
 
 func (h *onHost) HostGone(pod *corev1.Pod) bool { return slices.Contains(h.gone, pod.Spec.NodeName) }
+func (h *onHost) GivenUp(node string) bool      { return slices.Contains(h.given, node) }
 func (h *onHost) HostEnds(string) time.Time     { return h.ends }
 func (h *onHost) StopWithin(_ context.Context, _ *corev1.Pod, grace time.Duration) error {
 	h.within = append(h.within, grace)
@@ -126,6 +128,70 @@ func TestPodsHaveNoMoreTimeThanTheirHost(t *testing.T) {
 				t.Errorf("stopped within %v, want %v", s.cluster.within, tc.want)
 			}
 		})
+	}
+}
+
+// Nothing of its own failed when a job was sent to a node that had been given up: cluster-autoscaler #7244, #8196.
+func TestPodThatCameTooLateToItsNodeIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	collected := func(change ...func(*corev1.Pod)) *corev1.Pod {
+		pod := podIn(corev1.PodFailed, "n")
+		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "DeletionByPodGC"}}
+		for _, f := range change {
+			f(pod)
+		}
+		return pod
+	}
+	started := func(p *corev1.Pod) {
+		p.Status.ContainerStatuses = podIn(corev1.PodRunning, "n", running()).Status.ContainerStatuses
+	}
+	cases := map[string]struct {
+		pod     *corev1.Pod
+		given   []string
+		want    batch.JobStatus
+		counted int
+	}{
+		"it never began":                 {collected(), []string{"n"}, batch.StatusRunnable, 0},
+		"it had begun":                   {collected(started), []string{"n"}, batch.StatusFailed, 1},
+		"its node ended for another why": {collected(), []string{"m"}, batch.StatusFailed, 1},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, 1, 0)
+			s.cluster.given = tc.given
+			s.show(t, tc.pod)
+			job := s.job(t)
+			if job.Status != tc.want || job.CountedAttempts() != tc.counted || job.Attempts[0].StatusReason != "Host EC2 (instance i-1) terminated." {
+				t.Errorf("%s, %d attempts counted of %+v", job.Status, job.CountedAttempts(), job.Attempts)
+			}
+		})
+	}
+}
+
+func TestNodesThatWereGivenUpAreRemembered(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, 1, 0)
+	c, err := NewCluster(fake.NewClientset().CoreV1(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	marked := nodeNamed("n", func(n *corev1.Node) {
+		n.Spec.Taints = []corev1.Taint{{Key: batchmeta.ToBeDeleted, Effect: corev1.TaintEffectNoSchedule}}
+	})
+	handler := c.onNodeChange(s.watcher)
+	handler.OnAdd(marked, false)
+	if c.GivenUp("n") {
+		t.Error("a node that is still there counts as given up")
+	}
+	handler.OnDelete(marked)
+	if !c.GivenUp("n") || c.HostGone(podIn(corev1.PodRunning, "n")) {
+		t.Error("a node that was given up is not known as that")
+	}
+	handler.OnAdd(nodeNamed("n"), false)
+	handler.OnDelete(nodeNamed("n"))
+	if c.GivenUp("n") {
+		t.Error("another node of the name counts as given up")
 	}
 }
 

@@ -17,6 +17,7 @@ type member struct {
 	attempt int  // from 1
 	node    int  // index of a multi-node job's node, else 0
 	lost    bool // its host is gone, and it had not ended before
+	late    bool // its host had been given up when it came there
 }
 
 // isOver reports whether no container of the pod runs or will run.

@@ -73,7 +73,7 @@ func ended(m member, instanceID string) lifecycle.Ended {
 	case isPreempted(pod):
 		ev.Preempted, ev.StatusReason = true, lifecycle.ReasonPreempted
 	case m.lost, lostHost(pod):
-		ev.StatusReason = lifecycle.HostTerminated(instanceID)
+		ev.StatusReason, ev.Preempted = lifecycle.HostTerminated(instanceID), m.late && !started
 	case !started:
 		ev.StatusReason = lifecycle.ReasonStartFailed
 	}

@@ -38,6 +38,8 @@ type Pods interface {
 	// HostGone reports whether the machine of a pod's node is known to be gone: whatever the pod's status says, nothing of it
 	// runs any more.
 	HostGone(pod *corev1.Pod) bool
+	// GivenUp tells whether the autoscaler ended the machine of a node that is gone, as one on which no unfinished pod was.
+	GivenUp(node string) bool
 	// HostEnds is when the machine of a node will end, as was announced; zero if nothing was.
 	HostEnds(node string) time.Time
 	// Stop deletes the pod with its grace period.
