@@ -54,6 +54,7 @@ type Short struct {
 	Have   int // members that have a node or succeeded
 	Min    int
 	AtOnce bool          // not worth waiting for a replacement
+	Since  time.Time     // by the members' own account; zero if they have none
 	Pods   []*corev1.Pod // the members that are bound, by name
 }
 
@@ -73,7 +74,7 @@ func (l *Ledger) Short() []Short {
 }
 
 func (r *record) short() Short {
-	s := Short{Key: r.key, Have: r.held + r.done(), Min: r.claim().spec.Min, AtOnce: r.isBroken()}
+	s := Short{Key: r.key, Have: r.held + r.done(), Min: r.claim().spec.Min, AtOnce: r.isBroken(), Since: r.shortSince()}
 	for _, m := range r.members {
 		if m.isBound() {
 			s.Pods = append(s.Pods, m.pod)
@@ -81,6 +82,45 @@ func (r *record) short() Short {
 	}
 	slices.SortFunc(s.Pods, func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
 	return s
+}
+
+// shortSince is since when the gang is short, for a scheduler that was not there: since more of its members were made and
+// have no node than it can do without, but not before the last one was bound. Zero if they do not tell; those of a PodGroup
+// never do, as nobody says how many they should be.
+func (r *record) shortSince() time.Time {
+	var bound time.Time
+	var waiting []time.Time
+	for _, m := range r.members {
+		if m.isBound() {
+			bound = later(bound, boundAt(m.pod))
+		} else {
+			waiting = append(waiting, m.pod.CreationTimestamp.Time)
+		}
+	}
+	spec := r.claim().spec
+	spare := spec.Size - spec.Min
+	if r.key.PodGroup || len(waiting) <= spare {
+		return time.Time{}
+	}
+	slices.SortFunc(waiting, time.Time.Compare)
+	return later(bound, waiting[spare])
+}
+
+// boundAt is when the pod got its node, at the latest; zero if it does not tell.
+func boundAt(pod *corev1.Pod) time.Time {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionTrue {
+			return c.LastTransitionTime.Time
+		}
+	}
+	return pod.CreationTimestamp.Time
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // Reason says what is the matter with the gang.
@@ -111,8 +151,12 @@ func (v *Vigil) Due(now time.Time, bound time.Duration, short []Short) []Short {
 	var due []Short
 	for _, s := range short {
 		began, ok := v.since[s.Key]
-		if !ok {
+		switch {
+		case ok:
+		case s.Since.IsZero() || s.Since.After(now):
 			began = now
+		default:
+			began = s.Since // the scheduler before this one saw it happen
 		}
 		since[s.Key] = began
 		if s.AtOnce || now.Sub(began) >= bound {

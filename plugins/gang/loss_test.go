@@ -241,6 +241,7 @@ func TestVigil(t *testing.T) {
 	start := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 	slow := gang.Short{Key: gang.Key{Name: "slow"}}
 	quick := gang.Short{Key: gang.Key{Name: "quick"}, AtOnce: true}
+	since := func(after time.Duration) gang.Short { return gang.Short{Key: gang.Key{Name: "seen"}, Since: start.Add(after)} }
 	var v gang.Vigil
 	steps := []struct {
 		after time.Duration
@@ -253,6 +254,10 @@ func TestVigil(t *testing.T) {
 		{bound + time.Second, []gang.Short{slow}, []string{"slow"}}, // it was not handed back: once more
 		{bound + 2*time.Second, nil, nil},
 		{bound + 3*time.Second, []gang.Short{slow}, nil}, // short again: the bound begins anew
+		{2 * bound, []gang.Short{since(bound)}, []string{"seen"}},
+		{2 * bound, nil, nil},
+		{2 * bound, []gang.Short{since(bound + time.Second)}, nil},
+		{2*bound + time.Second, []gang.Short{since(2 * bound)}, []string{"seen"}}, // what was once seen stays
 	}
 	for _, step := range steps {
 		var got []string
@@ -262,6 +267,61 @@ func TestVigil(t *testing.T) {
 		if !slices.Equal(got, step.want) {
 			t.Errorf("due after %v: %v, want %v", step.after, got, step.want)
 		}
+	}
+}
+
+func TestShortSince(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+	at := func(pod *corev1.Pod, seconds int) *corev1.Pod {
+		when := metav1.NewTime(start.Add(time.Duration(seconds) * time.Second))
+		if pod.Spec.NodeName == "" {
+			pod.CreationTimestamp = when
+		} else {
+			pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: when}}
+		}
+		return pod
+	}
+	cases := map[string]struct {
+		spare, waiting int // members that it can do without, and replacements: the first made at 20 s, the next at 21 s and so on
+		boundAt        int
+		want           int // -1 for nothing
+	}{
+		"since the replacement was made":              {0, 1, 10, 20},
+		"since the first of them was made":            {0, 2, 10, 20},
+		"not while they are no more than it can miss": {1, 1, 10, -1},
+		"since one more than it can miss waits":       {1, 2, 10, 21},
+		"not before the last one got its node":        {0, 2, 50, 50},
+		"nobody waits":                                {0, 0, 10, -1},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const left = 2
+			size := left + tc.spare + max(tc.waiting-tc.spare, 1)
+			l := gang.NewLedger()
+			for i, pod := range running(size, batchmeta.MemberLossReplace) {
+				pod.Annotations[batchmeta.GangMin] = strconv.Itoa(size - tc.spare)
+				l.Observe(at(pod, tc.boundAt))
+				if i >= left {
+					forget(l, pod)
+				}
+				if i >= left && i < left+tc.waiting {
+					l.Observe(at(again(pod), 20+i-left))
+				}
+			}
+			short := l.Short()
+			if len(short) != 1 {
+				t.Fatalf("%d gangs are short", len(short))
+			}
+			want := time.Time{}
+			if tc.want >= 0 {
+				want = start.Add(time.Duration(tc.want) * time.Second)
+			}
+			if got := short[0].Since; !got.Equal(want) {
+				t.Errorf("short since %v, want %v", got, want)
+			}
+		})
 	}
 }
 

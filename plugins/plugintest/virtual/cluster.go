@@ -5,6 +5,7 @@ package virtual
 import (
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -159,13 +160,14 @@ func (c *Cluster) Faults() int {
 	return c.faults
 }
 
-// isQuiet reports whether for so long nothing was written, no event was under way and nothing was reserved.
+// isQuiet reports whether for so long nothing was written, no event was under way and no leader began. Between two leaders
+// all is silent, too, but not at rest.
 func (c *Cluster) isQuiet(quiet time.Duration) bool {
-	since := c.pods.quietSince()
-	if other := c.nodes.quietSince(); other.After(since) {
-		since = other
+	if len(c.led) > 0 && c.Leader() == nil {
+		return false
 	}
-	return time.Since(since) >= quiet
+	since := append([]time.Time{c.pods.quietSince(), c.nodes.quietSince()}, c.led...)
+	return time.Since(slices.MaxFunc(since, time.Time.Compare)) >= quiet
 }
 
 // Settle lets time pass until the cluster is at rest: nothing was written and no event came for so long, and nothing is

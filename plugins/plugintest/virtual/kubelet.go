@@ -44,7 +44,7 @@ func (c *Cluster) bind(binding *corev1.Binding) error {
 			pod.Annotations = map[string]string{}
 		}
 		maps.Copy(pod.Annotations, binding.Annotations)
-		setCondition(pod, corev1.PodCondition{Type: corev1.PodScheduled, Status: corev1.ConditionTrue})
+		setCondition(pod, corev1.PodCondition{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()})
 		return nil
 	})
 	if err == nil {
