@@ -241,7 +241,9 @@ func TestVigil(t *testing.T) {
 	start := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 	slow := gang.Short{Key: gang.Key{Name: "slow"}}
 	quick := gang.Short{Key: gang.Key{Name: "quick"}, AtOnce: true}
-	since := func(after time.Duration) gang.Short { return gang.Short{Key: gang.Key{Name: "seen"}, Since: start.Add(after)} }
+	since := func(after time.Duration) gang.Short {
+		return gang.Short{Key: gang.Key{Name: "seen"}, Since: start.Add(after)}
+	}
 	var v gang.Vigil
 	steps := []struct {
 		after time.Duration
