@@ -65,7 +65,7 @@ func newReader(t *testing.T, s *server, f *fake.Fleet, cfg Config) *Reader {
 	t.Helper()
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
-	return New(NewClient(srv.URL, "us-east-1", ""), f, cfg)
+	return New(NewClient(ClientConfig{Endpoint: srv.URL, Region: "us-east-1"}), f, cfg)
 }
 
 func TestReadMakesASnapshotOfAllPages(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"sigs.k8s.io/yaml"
 )
 
 // nobody signs for an API that asks nobody who they are.
@@ -21,6 +22,31 @@ type nobody struct{}
 
 func (nobody) Retrieve(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "batch-autoscaler", SecretAccessKey: "none", Source: "static"}, nil
+}
+
+// keyCredentials are the static access key in a file, which may be replaced.
+type keyCredentials struct{ file string }
+
+// rereadKeyAfter is how long a key that was replaced is still used.
+const rereadKeyAfter = time.Minute
+
+// Retrieve reads it.
+func (c *keyCredentials) Retrieve(context.Context) (aws.Credentials, error) {
+	content, err := os.ReadFile(c.file)
+	if err != nil {
+		return aws.Credentials{}, fmt.Errorf("read access key: %w", err)
+	}
+	var key struct {
+		AccessKeyID     string `json:"accessKeyId"`
+		SecretAccessKey string `json:"secretAccessKey"`
+	}
+	if yaml.Unmarshal(content, &key) != nil || key.AccessKeyID == "" || key.SecretAccessKey == "" {
+		return aws.Credentials{}, fmt.Errorf("read access key: %s must have accessKeyId and secretAccessKey", c.file)
+	}
+	return aws.Credentials{
+		AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey,
+		CanExpire: true, Expires: time.Now().Add(rereadKeyAfter), Source: "file",
+	}, nil
 }
 
 // tokenCredentials are what queue-api derives from the Kubernetes token in a file, which Kubernetes replaces before it ends.

@@ -38,7 +38,7 @@ func TestClientSignsWithItsTokensKey(t *testing.T) {
 	if err := os.WriteFile(file, []byte("token\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	client := NewClient(server.URL, "us-east-1", file)
+	client := NewClient(ClientConfig{Endpoint: server.URL, Region: "us-east-1", TokenFile: file})
 	for range 2 {
 		if _, err := client.DescribeComputeEnvironments(t.Context(), &awsbatch.DescribeComputeEnvironmentsInput{}); err != nil {
 			t.Fatal(err)
@@ -64,9 +64,38 @@ func TestClientSaysWhyItHasNoKey(t *testing.T) {
 		} else {
 			_ = os.Remove(file)
 		}
-		_, err := NewClient(server.URL, "us-east-1", file).DescribeComputeEnvironments(t.Context(), &awsbatch.DescribeComputeEnvironmentsInput{})
+		_, err := NewClient(ClientConfig{Endpoint: server.URL, Region: "us-east-1", TokenFile: file}).DescribeComputeEnvironments(t.Context(), &awsbatch.DescribeComputeEnvironmentsInput{})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error = %v, want %q", err, want)
+		}
+	}
+}
+
+func TestClientSignsWithTheKeyInItsFile(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Authorization"), "Credential=AKIDWEST/") {
+			t.Errorf("headers = %v", r.Header)
+		}
+		_, _ = io.WriteString(w, `{"computeEnvironments":[]}`)
+	}))
+	t.Cleanup(server.Close)
+	file := filepath.Join(t.TempDir(), "key.yaml")
+	client := NewClient(ClientConfig{Endpoint: server.URL, Region: "us-east-1", AccessKeyFile: file})
+	cases := []struct{ content, want string }{
+		{"", "read access key: open"},
+		{"accessKeyId: AKIDWEST\n", "must have accessKeyId and secretAccessKey"},
+		{"accessKeyId: AKIDWEST\nsecretAccessKey: hidden\n", ""},
+	}
+	for _, tc := range cases {
+		if tc.content != "" {
+			if err := os.WriteFile(file, []byte(tc.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := client.DescribeComputeEnvironments(t.Context(), &awsbatch.DescribeComputeEnvironmentsInput{})
+		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("with %q: %v, want %q", tc.content, err, tc.want)
 		}
 	}
 }

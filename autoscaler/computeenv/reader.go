@@ -34,6 +34,7 @@ type API interface {
 type Config struct {
 	Interval time.Duration // between two reads; 1 s if zero
 	Changed  func()        // called after each change of the snapshot; may be nil
+	Cluster  Cluster       // whose environments are read; of all clusters if zero
 	Clock    clock.WithTicker
 }
 
@@ -152,7 +153,8 @@ func (r *Reader) describe(ctx context.Context) ([]*Environment, error) {
 			return nil, fmt.Errorf("describe compute environments: %w", err)
 		}
 		for i := range reply.ComputeEnvironments {
-			if e := environmentOf(&reply.ComputeEnvironments[i]); e != nil {
+			d := &reply.ComputeEnvironments[i]
+			if e := environmentOf(d); e != nil && r.cfg.Cluster.has(d) {
 				out = append(out, e)
 			}
 		}

@@ -84,7 +84,7 @@ func examineFleet(ctx context.Context, o *options) []fleet.Finding {
 }
 
 func examineEnvironments(ctx context.Context, o *options, types computeenv.TypeResolver) ([]fleet.Finding, []fleet.Prospect) {
-	reader := computeenv.New(computeenv.NewClient(o.BatchEndpoint, o.Region, o.BatchTokenFile), types, computeenv.Config{})
+	reader := computeenv.New(o.batch(), types, computeenv.Config{Cluster: o.inCluster()})
 	err := reader.Read(ctx)
 	findings := []fleet.Finding{failing("Batch API at "+o.BatchEndpoint, err, "Correct --batch-endpoint and --batch-token-file.")}
 	if err != nil {

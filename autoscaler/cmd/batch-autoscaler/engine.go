@@ -70,7 +70,9 @@ func newEngine(ctx context.Context, p parts, o *options, wake func()) (*engine, 
 	if e.logRecorder, err = utils.NewStatusMapRecorder(p.client, o.Namespace, p.recorder, false, ""); err != nil {
 		return nil, err
 	}
-	e.reader = computeenv.New(p.api, p.fleet, computeenv.Config{Interval: o.PollInterval, Changed: wake, Clock: p.clock})
+	e.reader = computeenv.New(p.api, p.fleet, computeenv.Config{
+		Interval: o.PollInterval, Changed: wake, Cluster: o.inCluster(), Clock: p.clock,
+	})
 	e.index = demand.NewIndex(wake)
 	e.source = demand.NewSource(e.index)
 	reporter := scaleup.NewReporter(p.recorder, e.index, p.clock)

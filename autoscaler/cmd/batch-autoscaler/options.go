@@ -31,6 +31,9 @@ type options struct {
 
 	BatchEndpoint  string
 	BatchTokenFile string
+	BatchKeyFile   string
+	Cluster        string
+	HomeCluster    bool
 	Region         string
 	PollInterval   time.Duration
 
@@ -80,6 +83,12 @@ func (o *options) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.BatchEndpoint, "batch-endpoint", o.BatchEndpoint, "URL of the Batch API that compute environments are read from.")
 	f.StringVar(&o.BatchTokenFile, "batch-token-file", o.BatchTokenFile,
 		"File of the Kubernetes token from which the Batch API derives the key to sign with; empty if it asks nobody who they are.")
+	f.StringVar(&o.BatchKeyFile, "batch-access-key-file", o.BatchKeyFile,
+		"File of the access key to sign with instead, YAML of accessKeyId and secretAccessKey: for those outside the cluster of the Batch API.")
+	f.StringVar(&o.Cluster, "cluster", o.Cluster,
+		"Name or ARN of the cluster this is, where there are several: only environments that name it in eksClusterArn are looked after. Empty: all are.")
+	f.BoolVar(&o.HomeCluster, "home-cluster", o.HomeCluster,
+		"Whether this is the cluster that the Batch API is in: environments that name no cluster are looked after, too. Only with --cluster.")
 	f.StringVar(&o.Region, "region", o.Region, "Region that requests to the Batch API are signed for.")
 	f.DurationVar(&o.PollInterval, "batch-poll-interval", o.PollInterval, "Time between two reads of the compute environments.")
 	f.StringVar(&o.Fleet, "fleet", o.Fleet, "Where instances come from: ec2, exec (a command of yours) or kwok (simulated nodes).")
@@ -119,6 +128,12 @@ func (o *options) Validate(rest []string) error {
 	}
 	if u, err := url.Parse(o.BatchEndpoint); err != nil || u.Host == "" {
 		fail("--batch-endpoint %q is not a URL", o.BatchEndpoint)
+	}
+	if o.BatchTokenFile != "" && o.BatchKeyFile != "" {
+		fail("--batch-token-file and --batch-access-key-file exclude each other")
+	}
+	if o.HomeCluster && o.Cluster == "" {
+		fail("--home-cluster needs --cluster")
 	}
 	switch {
 	case o.Fleet != fleetEC2 && o.Fleet != fleetExec && o.Fleet != fleetKWOK:

@@ -28,6 +28,9 @@ func TestOptions(t *testing.T) {
 		"a back-off that shrinks":          {args: []string{"--fleet=kwok", "--max-node-group-backoff=1s"}, want: "--max-node-group-backoff"},
 		"a poll without pause":             {args: []string{"--fleet=kwok", "--batch-poll-interval=0s"}, want: "--batch-poll-interval must be positive"},
 		"a negative delay":                 {args: []string{"--fleet=kwok", "--scale-down-delay=-1s"}, want: "must not be negative"},
+		"one cluster of several":           {args: []string{"--fleet=kwok", "--cluster=west", "--home-cluster"}},
+		"a home without a name":            {args: []string{"--fleet=kwok", "--home-cluster"}, want: "--home-cluster needs --cluster"},
+		"two kinds of credentials":         {args: []string{"--fleet=kwok", "--batch-token-file=t", "--batch-access-key-file=k"}, want: "exclude each other"},
 		"something that is no flag at all": {args: []string{"--fleet=kwok", "run"}, want: `unexpected argument "run"`},
 	}
 	for name, tc := range cases {

@@ -46,7 +46,7 @@ func run(ctx context.Context, o *options) error {
 	events := newBroadcaster(ctx, client)
 	defer events.Shutdown()
 	p := parts{
-		client: client, api: computeenv.NewClient(o.BatchEndpoint, o.Region, o.BatchTokenFile), fleet: machines,
+		client: client, api: o.batch(), fleet: machines,
 		recorder: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "batch-autoscaler"}), metrics: newMetricSet(),
 		clock: clock.RealClock{},
 	}
@@ -104,6 +104,18 @@ func unlessOver(ctx context.Context, err error) error {
 		return nil //nolint:nilerr // the end of the term is no failure
 	}
 	return err
+}
+
+// batch is the Batch API.
+func (o *options) batch() computeenv.API {
+	return computeenv.NewClient(computeenv.ClientConfig{
+		Endpoint: o.BatchEndpoint, Region: o.Region, TokenFile: o.BatchTokenFile, AccessKeyFile: o.BatchKeyFile,
+	})
+}
+
+// inCluster is the cluster whose environments are looked after.
+func (o *options) inCluster() computeenv.Cluster {
+	return computeenv.Cluster{Name: o.Cluster, IsHome: o.HomeCluster}
 }
 
 func newClient(o *options) (kubernetes.Interface, error) {

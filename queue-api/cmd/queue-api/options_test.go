@@ -47,6 +47,8 @@ func TestValidate(t *testing.T) {
 		"a file system without a volume is refused":  {[]string{"--efs-volume=fs-1="}, "--efs-volume"},
 		"a volume is a claim or an NFS server":       {[]string{"--efs-volume=fs-1=http://x"}, "--efs-volume"},
 		"heads may be overtaken":                     {[]string{"--backfill=10", "--backfill-for=1h"}, ""},
+		"the cluster of several has a name":          {[]string{"--clusters-dir=d", "--cluster=home"}, ""},
+		"one cluster needs no name":                  {[]string{"--cluster=home"}, "--cluster needs --clusters-dir"},
 		"a head cannot be overtaken a negative time": {[]string{"--backfill-for=-1s"}, "--backfill"},
 		"a head cannot keep room a negative time":    {[]string{"--head-room=-1s"}, "--head-room"},
 	}
