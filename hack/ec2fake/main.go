@@ -65,6 +65,9 @@ func run(ctx context.Context, o options) error {
 		Launched: m.launched, Ended: m.ended,
 	})
 	m.cloud = cloud
+	cloud.OnAsked(func(asked, short []ec2fake.Pool) {
+		line(os.Stderr, "CreateFleet asked for %v, short of %v", asked, short)
+	})
 	cloud.SetStock(ec2fake.Pool{}, o.machines)
 	return serve(ctx, o.listen, logged(os.Stderr, ec2fake.WithControl(cloud)))
 }
