@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,11 +27,12 @@ type world struct {
 	cloud *ec2fake.Cloud
 	clock *testingclock.FakeClock
 	env   fleet.Resources
+	close func() // of the way to the cloud
 }
 
 func newWorld(t *testing.T, cfg ec2fake.Config) *world {
 	t.Helper()
-	w := &world{t: t, cloud: ec2fake.New(cfg), clock: testingclock.NewFakeClock(time.Unix(1000, 0))}
+	w := &world{t: t, cloud: ec2fake.New(cfg), clock: testingclock.NewFakeClock(time.Unix(1000, 0)), close: func() {}}
 	w.env = fleet.Resources{Strategy: "BEST_FIT_PROGRESSIVE", Subnets: w.cloud.Subnets(), InstanceRole: "node", SecurityGroups: []string{"sg-1"}}
 	w.restart()
 	return w
@@ -45,8 +47,10 @@ func (w *world) restart() {
 // connect makes a fleet that remembers nothing, and reaches the cloud through h.
 func (w *world) connect(h http.Handler) {
 	w.t.Helper()
+	w.close()
 	srv := httptest.NewServer(h)
-	w.t.Cleanup(srv.Close)
+	w.close = sync.OnceFunc(srv.Close)
+	w.t.Cleanup(w.close)
 	client, err := NewClient(ClientConfig{
 		Region: "us-east-1", Endpoint: srv.URL, Retryer: impatient(),
 		Credentials: aws.CredentialsProviderFunc(staticCredentials),
