@@ -107,6 +107,7 @@ func (p *Provider) run(l launch, record bool) {
 	}
 	missing := p.settle(l, instances, err)
 	took := p.cfg.Clock.Since(started)
+	p.cfg.Metrics.answered(l.request.Environment.Name, took)
 	if missing == 0 {
 		logger.Info("Launched instances", "took", took)
 	} else {
@@ -145,7 +146,7 @@ func (p *Provider) book(l launch, instances []fleet.Instance, err error) (missin
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range instances {
-		p.adopt(l.group, &instances[i])
+		p.adopt(l.group, &instances[i]).launched = true
 	}
 	for n := range l.request.Count {
 		if i := p.instances[placeholderPrefix+fleet.InstanceToken(l.request.Token, n)]; i != nil {

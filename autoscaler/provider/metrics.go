@@ -15,6 +15,8 @@ type Metrics struct {
 	terminations *metrics.CounterVec
 	idle         *metrics.CounterVec
 	unjoined     *metrics.CounterVec
+	launching    *metrics.HistogramVec
+	joining      *metrics.HistogramVec
 	nodes        *metrics.GaugeVec
 	vcpus        *metrics.GaugeVec
 	machines     *metrics.GaugeVec
@@ -35,6 +37,11 @@ func NewMetrics() *Metrics {
 			Subsystem: subsystem, Name: name, Help: help, StabilityLevel: metrics.ALPHA,
 		}, append([]string{"compute_environment"}, labels...))
 	}
+	histogram := func(name, help string, buckets []float64) *metrics.HistogramVec {
+		return metrics.NewHistogramVec(&metrics.HistogramOpts{
+			Subsystem: subsystem, Name: name, Help: help, StabilityLevel: metrics.ALPHA, Buckets: buckets,
+		}, []string{"compute_environment"})
+	}
 	return &Metrics{
 		launches:     counter("launched_instances_total", "Instances that the fleet launched."),
 		failures:     counter("failed_instances_total", "Instances that were asked for and not launched, by reason.", "reason"),
@@ -44,6 +51,9 @@ func NewMetrics() *Metrics {
 			Help: "Time that bought nodes were ready before the first pod was on them.",
 		}, []string{"compute_environment"}),
 		unjoined: counter("unjoined_instances_total", "Instances that were ended as they did not become nodes in time."),
+		launching: histogram("launch_seconds", "How long the fleet took to answer launches, those that failed too.",
+			metrics.ExponentialBuckets(0.05, 2, 12)),
+		joining:  histogram("join_seconds", "How long instances that were launched took to become nodes.", metrics.ExponentialBuckets(1, 2, 11)),
 		nodes:    gauge("instances", "Instances by state.", "state"),
 		machines: gauge("instance_vcpus", "vCPUs of the instances that there are.", "capacity_type"),
 		prices: gauge("price_per_hour", "What the instances that there are cost an hour, in the currency of the fleet's prices: US dollars, in China yuan. "+
@@ -54,7 +64,7 @@ func NewMetrics() *Metrics {
 
 // Register makes the metrics visible through register, as legacyregistry.MustRegister.
 func (m *Metrics) Register(register func(...metrics.Registerable)) {
-	register(m.launches, m.failures, m.terminations, m.idle, m.unjoined, m.nodes, m.vcpus, m.machines, m.prices)
+	register(m.launches, m.failures, m.terminations, m.idle, m.unjoined, m.launching, m.joining, m.nodes, m.vcpus, m.machines, m.prices)
 }
 
 func (m *Metrics) launched(environment, instanceType string) {
@@ -75,6 +85,14 @@ func (m *Metrics) stranded(environment string, d time.Duration) {
 
 func (m *Metrics) notJoined(environment, instanceType string) {
 	m.unjoined.WithLabelValues(environment, instanceType).Inc()
+}
+
+func (m *Metrics) answered(environment string, d time.Duration) {
+	m.launching.WithLabelValues(environment).Observe(d.Seconds())
+}
+
+func (m *Metrics) joined(environment string, d time.Duration) {
+	m.joining.WithLabelValues(environment).Observe(d.Seconds())
 }
 
 // observe counts instances; it is called with mu held.

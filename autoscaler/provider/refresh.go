@@ -98,6 +98,9 @@ func (p *Provider) syncNodes(nodes []*corev1.Node) {
 		}
 		if !i.joined {
 			i.joined = true
+			if i.launched {
+				p.cfg.Metrics.joined(i.group.environmentName(), now.Sub(i.since))
+			}
 			p.cfg.Health.Joined(i.group.key.environmentUUID)
 		}
 		i.node, i.outdated = n.Name, batchmeta.IsOutdated(n.Labels[batchmeta.Generation], i.group.generation())

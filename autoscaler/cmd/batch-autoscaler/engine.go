@@ -155,6 +155,7 @@ func (e *engine) standings() ([]report.Environment, bool) {
 		}
 		out = append(out, r)
 	}
+	e.metrics.judged(out)
 	return out, true
 }
 

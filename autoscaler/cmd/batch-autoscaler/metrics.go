@@ -11,7 +11,9 @@ import (
 	"k8s.io/component-base/metrics"
 
 	"github.com/muster-batch/muster/autoscaler/provider"
+	"github.com/muster-batch/muster/autoscaler/report"
 	"github.com/muster-batch/muster/autoscaler/scaleup"
+	"github.com/muster-batch/muster/queue-api/batch"
 )
 
 // metricSet is all metrics that are ours.
@@ -21,6 +23,7 @@ type metricSet struct {
 	loop     *metrics.Histogram
 	failures *metrics.Counter
 	leader   *metrics.Gauge
+	invalid  *metrics.GaugeVec
 }
 
 func newMetricSet() *metricSet {
@@ -39,20 +42,40 @@ func newMetricSet() *metricSet {
 		leader: metrics.NewGauge(&metrics.GaugeOpts{
 			Subsystem: subsystem, Name: "leader", StabilityLevel: metrics.ALPHA, Help: "1 if this process is the leader.",
 		}),
+		invalid: metrics.NewGaugeVec(&metrics.GaugeOpts{
+			Subsystem: subsystem, Name: "environment_invalid", StabilityLevel: metrics.ALPHA,
+			Help: "1 if the compute environment is INVALID as no instance of it can be launched or joins the cluster.",
+		}, []string{"compute_environment"}),
 	}
 }
 
 // register makes the metrics visible, cluster-autoscaler's own too. It may be called once a process.
 func (m *metricSet) register(register func(...metrics.Registerable)) {
+	m.registerOurs(register)
+	cametrics.RegisterAll(false)
+}
+
+func (m *metricSet) registerOurs(register func(...metrics.Registerable)) {
 	m.provider.Register(register)
 	m.scaleup.Register(register)
-	register(m.loop, m.failures, m.leader)
-	cametrics.RegisterAll(false)
+	register(m.loop, m.failures, m.leader, m.invalid)
 }
 
 func (m *metricSet) looked(took time.Duration, err error) {
 	m.loop.Observe(took.Seconds())
 	if err != nil {
 		m.failures.Inc()
+	}
+}
+
+// judged says how the environments stand.
+func (m *metricSet) judged(environments []report.Environment) {
+	m.invalid.Reset()
+	for i := range environments {
+		bad := 0.
+		if environments[i].Verdict.Status == batch.ResourceInvalid {
+			bad = 1
+		}
+		m.invalid.WithLabelValues(environments[i].Name).Set(bad)
 	}
 }
