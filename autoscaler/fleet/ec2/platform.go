@@ -102,10 +102,15 @@ func dnsSuffix(region string) string {
 	return "amazonaws.com"
 }
 
-// do signs and sends a request, and decodes its reply.
+// do is send for requests that are answered at once.
 func (p *platform) do(ctx context.Context, service string, r *http.Request, body []byte, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, platformTimeout)
 	defer cancel()
+	return p.send(ctx, service, r, body, out)
+}
+
+// send signs and sends a request, and decodes its reply.
+func (p *platform) send(ctx context.Context, service string, r *http.Request, body []byte, out any) error {
 	r = r.WithContext(ctx)
 	credentials, err := p.credentials.Retrieve(ctx)
 	if err != nil {

@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/autoscaler/instancetype"
 )
@@ -26,6 +29,12 @@ type Config struct {
 	PageSize int
 	// Seed is what chances follow from.
 	Seed uint64
+	// Queue is the name of the queue of SQS that tells what becomes of instances; none if empty.
+	Queue string
+	// Notice is how long before it takes a Spot instance back the cloud says so; two minutes.
+	Notice time.Duration
+	// Clock times notices and the queue; the real one.
+	Clock clock.WithDelayedExecution
 	// Launched and Ended are called for each instance, so that a test can make its node come and go. They may be nil.
 	Launched func(Instance)
 	Ended    func(Instance)
@@ -51,6 +60,8 @@ type Instance struct {
 	Tags     map[string]string
 	hidden   int // how many more lists lack it
 	serial   int
+
+	announced announced
 }
 
 // Template is a launch template.
@@ -62,7 +73,8 @@ type Template struct {
 
 // Cloud is the fake.
 type Cloud struct {
-	cfg Config
+	cfg   Config
+	queue *queue
 
 	mu        sync.Mutex // guards all below
 	instances map[string]*Instance
@@ -94,8 +106,13 @@ func New(cfg Config) *Cloud {
 	if len(cfg.Types) == 0 {
 		cfg.Types = CommonTypes()
 	}
+	cfg.Notice = cmp.Or(cfg.Notice, warning)
+	if cfg.Clock == nil {
+		cfg.Clock = clock.RealClock{}
+	}
 	return &Cloud{
-		cfg: cfg, instances: map[string]*Instance{}, templates: map[string]*Template{}, stock: map[Pool]int{}, quota: -1, lacking: map[string]bool{},
+		cfg: cfg, queue: newQueue(cfg.Queue, cfg.Clock), instances: map[string]*Instance{}, templates: map[string]*Template{},
+		stock: map[Pool]int{}, quota: -1, lacking: map[string]bool{},
 		fleets: map[string]fleetReply{}, calls: map[string]int{}, random: rand.New(rand.NewPCG(cfg.Seed, 0)),
 	}
 }
@@ -148,7 +165,7 @@ func (c *Cloud) OnAsked(f func(asked, short []Pool)) {
 	c.asked = f
 }
 
-// Reclaim ends an instance as EC2 does with a Spot instance after its notice.
+// Reclaim ends an instance as EC2 does with a Spot instance after its notice; see Interrupt.
 func (c *Cloud) Reclaim(id string) {
 	c.mu.Lock()
 	i := c.end(id)
@@ -227,6 +244,7 @@ func (c *Cloud) end(id string) *Instance {
 		return nil
 	}
 	i.State = shuttingDown
+	c.changed(i)
 	for _, p := range poolsOf(i.Type, i.Zone, i.Capacity) {
 		if _, limited := c.stock[p]; limited {
 			c.stock[p]++

@@ -30,11 +30,11 @@ type Stock struct {
 	Count int
 }
 
-// Reclaimed names the instance of a call of Reclaim.
+// Reclaimed names the instance of a call of Reclaim, Interrupt or Recommend.
 type Reclaimed struct{ ID string }
 
 // WithControl serves the cloud and, below /fake/, lets another process do to it what a test does: GET state, POST stock,
-// outage, fault and reclaim, each with the JSON of the type of that name.
+// outage, fault and reclaim, each with the JSON of the type of that name, and interrupt and recommend, with that of reclaim.
 func WithControl(c *Cloud) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", c)
@@ -43,6 +43,8 @@ func WithControl(c *Cloud) http.Handler {
 	mux.Handle("POST /fake/outage", take(c.Plan))
 	mux.Handle("POST /fake/fault", take(c.Break))
 	mux.Handle("POST /fake/reclaim", take(func(r Reclaimed) { c.Reclaim(r.ID) }))
+	mux.Handle("POST /fake/interrupt", take(func(r Reclaimed) { c.Interrupt(r.ID) }))
+	mux.Handle("POST /fake/recommend", take(func(r Reclaimed) { c.Recommend(r.ID) }))
 	return mux
 }
 

@@ -6,5 +6,7 @@
 // one question each that a fleet asks of Systems Manager and EKS it answers, too. Start with Cloud; KubeletOf reads user data
 // as the images of EKS do, and NodeOf tells what node an instance becomes by it. hack/ec2fake is the program.
 //
-// There is no time in it: what EC2 does after a while, it does after so many calls.
+// What becomes of instances it tells by a queue of SQS (queue.go) and by their metadata service (Metadata), as EC2 does: Interrupt
+// announces that a Spot instance is taken back, and takes it back in time. There is no other time in it: what EC2 does after a
+// while, it does after so many calls.
 package ec2fake

@@ -73,6 +73,7 @@ func (c *Cloud) grow() {
 			i.State = "running"
 		case i.State == shuttingDown:
 			i.State = terminated
+			c.changed(i)
 		}
 	}
 }

@@ -88,7 +88,7 @@ var actions = map[string]action{
 
 // ServeHTTP implements http.Handler.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if c.servePlatform(w, r) {
+	if c.servePlatform(w, r) || c.serveQueue(w, r) {
 		return
 	}
 	if err := r.ParseForm(); err != nil {
