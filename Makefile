@@ -5,7 +5,7 @@ NODES        ?= auto
 FLEET        ?= local
 LINT         := go tool -modfile=hack/tools/lint/go.mod
 LOCALCLUSTER := bin/localcluster
-PACKAGES     := ./queue-api/cmd/queue-api ./plugins/cmd/batch-scheduler ./autoscaler/cmd/batch-autoscaler
+PACKAGES     := ./queue-api/cmd/queue-api ./plugins/cmd/batch-scheduler ./autoscaler/cmd/batch-autoscaler ./autoscaler/cmd/batch-node-notices
 
 .DEFAULT_GOAL := help
 
@@ -26,7 +26,7 @@ demo-down: hack-build ## End what demo left running.
 ##@ Building
 
 .PHONY: build
-build: ## Build the three programs into bin/.
+build: ## Build the programs into bin/.
 	go build -tags $(GOTAGS) -o bin/ $(PACKAGES)
 
 .PHONY: hack-build
@@ -34,7 +34,7 @@ hack-build:
 	@go build -tags $(GOTAGS) -o bin/ ./hack/localcluster ./hack/demo
 
 .PHONY: images
-images: ## Build the three programs' container images into bin/images/.
+images: ## Build the programs' container images into bin/images/.
 	hack/images $(GOTAGS)
 
 .PHONY: manifests

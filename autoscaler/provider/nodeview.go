@@ -11,16 +11,16 @@ import (
 )
 
 // nodeView is a group as core sees it of a node that minScaleDownDelayMinutes does not hold for. AWS Batch: that delay is
-// neither for instances that an infrastructure update replaces nor for such as have not run any job.
+// neither for instances that an infrastructure update replaces or that are reclaimed, nor for such as have not run any job.
 type nodeView struct {
 	*Group
-	outdated bool // the node goes as soon as it is empty
+	closed bool // the node takes no more pods: it goes as soon as it is empty
 }
 
 // viewOf is called with mu held.
 func viewOf(i *instance) cloudprovider.NodeGroup {
-	if i.outdated || i.use.bought && !i.use.begun {
-		return &nodeView{i.group, i.outdated}
+	if i.closed || i.use.bought && !i.use.begun {
+		return &nodeView{i.group, i.closed}
 	}
 	return i.group
 }
@@ -32,7 +32,7 @@ func (v *nodeView) GetOptions(defaults config.NodeGroupAutoscalingOptions) (*con
 		return nil, err
 	}
 	o.ScaleDownUnneededTime = min(o.ScaleDownUnneededTime, defaults.ScaleDownUnneededTime)
-	if v.outdated {
+	if v.closed {
 		o.ScaleDownUnneededTime = 0
 	}
 	return o, nil

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,10 +23,9 @@ const leavesWithin = 2 * time.Minute
 
 var _ interruption.Instances = (*Provider)(nil)
 
-// Avoider is a fleet that can be told that an instance like one of its own is not worth buying for a while.
+// Avoider is a fleet that can be told where not to buy for a while.
 type Avoider interface {
-	// Avoid takes the instance's type, its node's provider id and its capacity type.
-	Avoid(instanceType, providerID, capacityType string)
+	Avoid(instanceType, zone, capacityType string)
 }
 
 // NodeOf implements interruption.Instances.
@@ -61,9 +61,19 @@ func (p *Provider) Avoid(instanceID string) {
 		p.mu.Unlock()
 		return
 	}
-	instanceType, providerID, capacityType := i.instanceType, i.providerID, i.group.key.capacityType
+	instanceType, zone, capacityType := i.instanceType, zoneOf(i.providerID), i.group.key.capacityType
 	p.mu.Unlock()
-	avoider.Avoid(instanceType, providerID, capacityType)
+	avoider.Avoid(instanceType, zone, capacityType)
+}
+
+// zoneOf is the zone in a provider id of the form cloud:///zone/instance; empty if it has another.
+func zoneOf(providerID string) string {
+	_, path, _ := strings.Cut(providerID, ":///")
+	zone, _, found := strings.Cut(path, "/")
+	if !found {
+		return ""
+	}
+	return zone
 }
 
 // Abandon implements interruption.Instances. It goes the way of instances that never registered: the API server is asked

@@ -14,6 +14,7 @@ import (
 	"github.com/muster-batch/muster/autoscaler/computeenv"
 	"github.com/muster-batch/muster/autoscaler/doctor"
 	"github.com/muster-batch/muster/autoscaler/fleet"
+	fleetec2 "github.com/muster-batch/muster/autoscaler/fleet/ec2"
 	"github.com/muster-batch/muster/autoscaler/nodetemplate"
 	"github.com/muster-batch/muster/autoscaler/provider"
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -69,13 +70,17 @@ func examineFleet(ctx context.Context, o *options) []fleet.Finding {
 			return nil // said already
 		}
 	}
-	machines, err := newFleet(ctx, o, client)
+	machines, notices, err := newFleet(ctx, o, client)
 	made := failing("fleet "+o.Fleet, err, "Correct the flags that begin with --"+o.Fleet+" or --fleet, or give batch-autoscaler credentials.")
 	if err != nil {
 		return []fleet.Finding{made}
 	}
 	findings, prospects := examineEnvironments(ctx, o, machines)
 	findings = append([]fleet.Finding{made}, findings...)
+	if queue, ok := notices.(*fleetec2.Queue); ok {
+		findings = append(findings, failing("interruption queue "+o.EC2Queue, queue.Verify(ctx),
+			"Create the queue, correct --ec2-interruption-queue, and allow batch-autoscaler to read and delete the queue's messages."))
+	}
 	if e, ok := machines.(fleet.Examiner); ok {
 		return append(findings, e.Examine(ctx, prospects)...)
 	}

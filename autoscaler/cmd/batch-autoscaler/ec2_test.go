@@ -25,7 +25,7 @@ func newEC2Rig(t *testing.T, kind types.CRType) (*rig, *ec2fake.Cloud) {
 	t.Helper()
 	r := newRigWithoutFleet(t)
 	var cloud *ec2fake.Cloud
-	cloud = ec2fake.New(ec2fake.Config{Launched: func(i ec2fake.Instance) { r.boot(cloud, &i) }})
+	cloud = ec2fake.New(ec2fake.Config{Queue: "notices", Clock: r.clock, Launched: func(i ec2fake.Instance) { r.boot(cloud, &i) }})
 	env := environment(0, 64)
 	env.ComputeResources.Type, env.ComputeResources.Subnets, env.ComputeResources.InstanceRole = kind, cloud.Subnets(), aws.String("node")
 	r.api.environments = []types.ComputeEnvironmentDetail{env}
@@ -40,6 +40,7 @@ func newEC2Rig(t *testing.T, kind types.CRType) (*rig, *ec2fake.Cloud) {
 	if r.machines, err = ec2.New(client, client, ec2.Config{Cluster: "muster", Clock: r.clock}); err != nil {
 		t.Fatal(err)
 	}
+	r.notices = ec2.NewQueue(client, "notices")
 	r.restart()
 	return r, cloud
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/muster-batch/muster/autoscaler/demand"
 	"github.com/muster-batch/muster/autoscaler/envhealth"
 	"github.com/muster-batch/muster/autoscaler/fleet"
+	"github.com/muster-batch/muster/autoscaler/interruption"
 	"github.com/muster-batch/muster/autoscaler/provider"
 	"github.com/muster-batch/muster/autoscaler/report"
 	"github.com/muster-batch/muster/autoscaler/scaledown"
@@ -39,6 +40,7 @@ type parts struct {
 	client   kubernetes.Interface
 	api      computeenv.API
 	fleet    fleet.Fleet
+	notices  interruption.Queue // nil if nobody tells
 	recorder record.EventRecorder
 	metrics  *metricSet
 	clock    clock.WithTicker
@@ -58,6 +60,7 @@ type engine struct {
 	drainer      *scaledown.Drainer
 	health       *envhealth.Tracker
 	reports      *report.Writer
+	watcher      *interruption.Watcher // nil without notices
 	core         core.Autoscaler
 }
 
@@ -90,6 +93,12 @@ func newEngine(ctx context.Context, p parts, o *options, wake func()) (*engine, 
 		Provider: e.provider, Source: e.source, Reporter: reporter, Unknown: e.reader.Poke, Metrics: p.metrics.scaleup, Clock: p.clock,
 	})
 	e.drainer = scaledown.NewDrainer(p.client.CoreV1().Nodes(), e.nodes, e.reader, staleAfter, p.clock)
+	if p.notices != nil {
+		e.watcher = interruption.New(interruption.Config{
+			Queue: p.notices, Instances: e.provider, Marker: interruption.NewMarker(p.client.CoreV1().Nodes(), p.clock),
+			Recorder: p.recorder, Metrics: p.metrics.notices, Clock: p.clock,
+		})
+	}
 	if e.core, err = newCore(e, o); err != nil {
 		return nil, fmt.Errorf("build cluster-autoscaler: %w", err)
 	}

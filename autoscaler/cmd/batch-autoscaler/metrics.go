@@ -10,6 +10,7 @@ import (
 	cametrics "k8s.io/autoscaler/cluster-autoscaler/metrics"
 	"k8s.io/component-base/metrics"
 
+	"github.com/muster-batch/muster/autoscaler/interruption"
 	"github.com/muster-batch/muster/autoscaler/provider"
 	"github.com/muster-batch/muster/autoscaler/report"
 	"github.com/muster-batch/muster/autoscaler/scaleup"
@@ -20,6 +21,7 @@ import (
 type metricSet struct {
 	provider *provider.Metrics
 	scaleup  *scaleup.Metrics
+	notices  *interruption.Metrics
 	loop     *metrics.Histogram
 	failures *metrics.Counter
 	leader   *metrics.Gauge
@@ -31,6 +33,7 @@ func newMetricSet() *metricSet {
 	return &metricSet{
 		provider: provider.NewMetrics(),
 		scaleup:  scaleup.NewMetrics(),
+		notices:  interruption.NewMetrics(),
 		loop: metrics.NewHistogram(&metrics.HistogramOpts{
 			Subsystem: subsystem, Name: "loop_seconds", StabilityLevel: metrics.ALPHA,
 			Help:    "How long it takes to look at everything once.",
@@ -58,6 +61,7 @@ func (m *metricSet) register(register func(...metrics.Registerable)) {
 func (m *metricSet) registerOurs(register func(...metrics.Registerable)) {
 	m.provider.Register(register)
 	m.scaleup.Register(register)
+	m.notices.Register(register)
 	register(m.loop, m.failures, m.leader, m.invalid)
 }
 

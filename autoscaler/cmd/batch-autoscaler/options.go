@@ -44,6 +44,7 @@ type options struct {
 	EC2Role      string
 	EC2Region    string
 	EC2Endpoint  string
+	EC2Queue     string
 
 	ScaleDownDelay       time.Duration
 	NodeDeleteDelay      time.Duration
@@ -100,6 +101,8 @@ func (o *options) AddFlags(f *pflag.FlagSet) {
 		"Instance profile of nodes of environments that name none, as those of type FARGATE do.")
 	f.StringVar(&o.EC2Region, "ec2-region", o.EC2Region, "Region of the instances; AWS_REGION by default, which EKS sets.")
 	f.StringVar(&o.EC2Endpoint, "ec2-endpoint", o.EC2Endpoint, "URL of a stand-in for EC2, EKS and Systems Manager; empty for AWS.")
+	f.StringVar(&o.EC2Queue, "ec2-interruption-queue", o.EC2Queue,
+		"Name or URL of the queue of SQS that tells what EC2 will do with instances; without it, interrupted ones are noticed when they are gone.")
 	f.DurationVar(&o.ScaleDownDelay, "scale-down-delay", o.ScaleDownDelay, "How long a node is idle before it is ended.")
 	f.DurationVar(&o.NodeDeleteDelay, "node-delete-delay", o.NodeDeleteDelay,
 		"How long after tainting an idle node it is looked at once more and then ended: time for a scheduler to see the taint.")
@@ -140,6 +143,8 @@ func (o *options) Validate(rest []string) error {
 		fail("--fleet %q is none of ec2, exec, kwok", o.Fleet)
 	case o.Fleet == fleetEC2 && (o.EC2Cluster == "" || o.EC2Region == ""):
 		fail("--fleet=ec2 needs --ec2-cluster and --ec2-region")
+	case o.Fleet != fleetEC2 && o.EC2Queue != "":
+		fail("--ec2-interruption-queue needs --fleet=ec2")
 	case o.Fleet == fleetExec && o.FleetCommand == "":
 		fail("--fleet=exec needs --fleet-command")
 	}

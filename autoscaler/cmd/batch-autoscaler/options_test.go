@@ -24,6 +24,8 @@ func TestOptions(t *testing.T) {
 		"the ec2 fleet":                    {args: []string{"--fleet=ec2", "--ec2-cluster=c", "--ec2-region=eu-west-1"}},
 		"the ec2 fleet needs a cluster":    {args: []string{"--fleet=ec2", "--ec2-region=eu-west-1"}, want: "--fleet=ec2 needs --ec2-cluster and --ec2-region"},
 		"the ec2 fleet needs a region":     {args: []string{"--fleet=ec2", "--ec2-cluster=c", "--ec2-region="}, want: "--fleet=ec2 needs"},
+		"the ec2 fleet with a queue":       {args: []string{"--fleet=ec2", "--ec2-cluster=c", "--ec2-region=r", "--ec2-interruption-queue=q"}},
+		"a queue without the ec2 fleet":    {args: []string{"--fleet=kwok", "--ec2-interruption-queue=q"}, want: "--ec2-interruption-queue needs --fleet=ec2"},
 		"an endpoint without a host":       {args: []string{"--fleet=kwok", "--batch-endpoint=8080"}, want: "--batch-endpoint"},
 		"a back-off that shrinks":          {args: []string{"--fleet=kwok", "--max-node-group-backoff=1s"}, want: "--max-node-group-backoff"},
 		"a poll without pause":             {args: []string{"--fleet=kwok", "--batch-poll-interval=0s"}, want: "--batch-poll-interval must be positive"},

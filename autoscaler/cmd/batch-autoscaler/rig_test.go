@@ -27,6 +27,7 @@ import (
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
 	fakefleet "github.com/muster-batch/muster/autoscaler/fleet/fake"
+	"github.com/muster-batch/muster/autoscaler/interruption"
 	"github.com/muster-batch/muster/autoscaler/nodetemplate"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
@@ -66,6 +67,7 @@ type rig struct {
 	client   *fake.Clientset
 	machines fleet.Fleet      // what the engine buys from
 	fleet    *fakefleet.Fleet // the same, unless the rig is over another
+	notices  interruption.Queue
 	clock    *testingclock.FakeClock
 	recorder *record.FakeRecorder
 	changes  chan struct{}
@@ -104,7 +106,7 @@ func (r *rig) restart() {
 		default:
 		}
 	}
-	p := parts{client: r.client, api: r.api, fleet: r.machines, recorder: r.recorder, metrics: newMetricSet(), clock: r.clock}
+	p := parts{client: r.client, api: r.api, fleet: r.machines, notices: r.notices, recorder: r.recorder, metrics: newMetricSet(), clock: r.clock}
 	e, err := newEngine(r.Context(), p, r.options, wake)
 	if err != nil {
 		r.Fatal(err)
@@ -113,10 +115,27 @@ func (r *rig) restart() {
 	if err := e.reader.Read(r.Context()); err != nil {
 		r.Fatal(err)
 	}
+	watched := r.watches()
 	if err := e.start(r.Context()); err != nil {
 		r.Fatal(err)
 	}
+	r.arrive(func() error { // the fake forgets what comes between an informer's list and its watch
+		if r.watches() < watched+2 {
+			return errors.New("pods and nodes are not watched yet")
+		}
+		return nil
+	})
 	r.Cleanup(e.provider.Wait)
+}
+
+// watches is how often pods and nodes began to be watched.
+func (r *rig) watches() (n int) {
+	for _, a := range r.client.Actions() {
+		if a.Matches("watch", "pods") || a.Matches("watch", "nodes") {
+			n++
+		}
+	}
+	return n
 }
 
 // register lets an instance become a ready node.

@@ -27,6 +27,7 @@ import (
 	fleetec2 "github.com/muster-batch/muster/autoscaler/fleet/ec2"
 	fleetexec "github.com/muster-batch/muster/autoscaler/fleet/exec"
 	fleetkwok "github.com/muster-batch/muster/autoscaler/fleet/kwok"
+	"github.com/muster-batch/muster/autoscaler/interruption"
 )
 
 // run runs the program until ctx ends.
@@ -35,7 +36,7 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	machines, err := newFleet(ctx, o, client)
+	machines, notices, err := newFleet(ctx, o, client)
 	if err != nil {
 		return err
 	}
@@ -46,7 +47,7 @@ func run(ctx context.Context, o *options) error {
 	events := newBroadcaster(ctx, client)
 	defer events.Shutdown()
 	p := parts{
-		client: client, api: o.batch(), fleet: machines,
+		client: client, api: o.batch(), fleet: machines, notices: notices,
 		recorder: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "batch-autoscaler"}), metrics: newMetricSet(),
 		clock: clock.RealClock{},
 	}
@@ -90,6 +91,9 @@ func lead(ctx context.Context, p parts, o *options, h *health) error {
 		group.Go(func() error { return e.provider.Run(ctx) })
 		group.Go(func() error { return e.drainer.Run(ctx) })
 		group.Go(func() error { return e.reports.Run(ctx) })
+		if e.watcher != nil {
+			group.Go(func() error { return e.watcher.Run(ctx) })
+		}
 		return l.Run(ctx, e.runOnce)
 	})
 	err = group.Wait()
@@ -139,26 +143,32 @@ func newClient(o *options) (kubernetes.Interface, error) {
 	return client, nil
 }
 
-func newFleet(ctx context.Context, o *options, client kubernetes.Interface) (fleet.Fleet, error) {
+// newFleet makes the fleet, and the queue of what is told of its instances if there is one.
+func newFleet(ctx context.Context, o *options, client kubernetes.Interface) (fleet.Fleet, interruption.Queue, error) {
 	switch o.Fleet {
 	case fleetEC2:
 		return newEC2Fleet(ctx, o)
 	case fleetKWOK:
-		return fleetkwok.New(client.CoreV1().Nodes()), nil
+		return fleetkwok.New(client.CoreV1().Nodes()), nil, nil
 	default:
-		return fleetexec.New(o.FleetCommand)
+		machines, err := fleetexec.New(o.FleetCommand)
+		return machines, nil, err
 	}
 }
 
-func newEC2Fleet(ctx context.Context, o *options) (fleet.Fleet, error) {
+func newEC2Fleet(ctx context.Context, o *options) (fleet.Fleet, interruption.Queue, error) {
 	client, err := fleetec2.NewClient(fleetec2.ClientConfig{Region: o.EC2Region, Endpoint: o.EC2Endpoint})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := client.Verify(ctx); err != nil {
-		return nil, fmt.Errorf("find credentials of AWS: %w", err)
+		return nil, nil, fmt.Errorf("find credentials of AWS: %w", err)
 	}
-	return fleetec2.New(client, client, fleetec2.Config{Cluster: o.EC2Cluster, InstanceRole: o.EC2Role})
+	machines, err := fleetec2.New(client, client, fleetec2.Config{Cluster: o.EC2Cluster, InstanceRole: o.EC2Role})
+	if err != nil || o.EC2Queue == "" {
+		return machines, nil, err
+	}
+	return machines, fleetec2.NewQueue(client, o.EC2Queue), nil
 }
 
 // newBroadcaster sends Events. Those of one pod are not merged into "similar events": what a pod is told must stay readable.

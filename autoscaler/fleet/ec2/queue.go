@@ -49,24 +49,38 @@ func (q *Queue) Receive(ctx context.Context) ([]interruption.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, longPoll+platformTimeout)
-	defer cancel()
-	var reply struct {
-		Messages []struct{ ReceiptHandle, Body string }
-	}
-	err = q.call(ctx, "ReceiveMessage", map[string]any{
-		"QueueUrl": url, "MaxNumberOfMessages": messagesPerCall,
-		"WaitTimeSeconds": int(longPoll / time.Second), "VisibilityTimeout": int(comesAgain / time.Second),
-	}, &reply)
+	received, err := q.receive(ctx, url, messagesPerCall, longPoll, comesAgain)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]interruption.Message, len(reply.Messages))
-	for i, m := range reply.Messages {
+	out := make([]interruption.Message, len(received))
+	for i, m := range received {
 		out[i] = parseEvent([]byte(m.Body))
 		out[i].Receipt = m.ReceiptHandle
 	}
 	return out, nil
+}
+
+// Verify makes sure that the queue is there and may be read from. A message that it meets stays in sight for others.
+func (q *Queue) Verify(ctx context.Context) error {
+	url, err := q.find(ctx)
+	if err == nil {
+		_, err = q.receive(ctx, url, 1, 0, 0)
+	}
+	return err
+}
+
+type queueMessage struct{ ReceiptHandle, Body string }
+
+// receive waits for messages, and has them out of sight for a while.
+func (q *Queue) receive(ctx context.Context, url string, n int, wait, hide time.Duration) ([]queueMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait+platformTimeout)
+	defer cancel()
+	var reply struct{ Messages []queueMessage }
+	err := q.call(ctx, "ReceiveMessage", map[string]any{
+		"QueueUrl": url, "MaxNumberOfMessages": n, "WaitTimeSeconds": int(wait / time.Second), "VisibilityTimeout": int(hide / time.Second),
+	}, &reply)
+	return reply.Messages, err
 }
 
 // Delete implements interruption.Queue.

@@ -132,6 +132,21 @@ func TestTheEndOfATermEndsALongPoll(t *testing.T) {
 	}
 }
 
+func TestVerifyTakesNothing(t *testing.T) {
+	t.Parallel()
+	w := newQueueWorld(t, "notices")
+	w.cloud.Send(spotWarning)
+	if err := w.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := w.receive(); len(got) != 1 {
+		t.Errorf("received %+v", got)
+	}
+	if err := newQueueWorld(t, "other").Verify(t.Context()); err == nil {
+		t.Error("a queue that there is not is verified")
+	}
+}
+
 func TestManyMessagesAreDeletedInBatches(t *testing.T) {
 	t.Parallel()
 	w := newQueueWorld(t, "notices")

@@ -25,7 +25,7 @@ func (c *Cloud) Interrupt(id string) {
 		return
 	}
 	c.event("EC2 Spot Instance Interruption Warning", "aws.ec2", now, map[string]any{"instance-id": id, "instance-action": "terminate"})
-	c.cfg.Clock.AfterFunc(c.cfg.Notice, func() { c.Reclaim(id) })
+	c.cfg.Clock.AfterFunc(c.cfg.Notice, func() { go c.Reclaim(id) }) // a fake clock is not to be asked from within its step
 }
 
 // Recommend recommends to replace a Spot instance, by the queue and by its metadata.
