@@ -104,8 +104,46 @@ func TestReadMakesASnapshotOfAllPages(t *testing.T) {
 	if got[1].Strategy != BestFit || got[1].CapacityType != "on-demand" || len(got[1].Types) != 3 {
 		t.Errorf("environment = %+v", got[1])
 	}
-	if got[2].CapacityType != "on-demand" || len(got[2].Types) == 0 {
-		t.Errorf("an environment of Fargate's kind has no nodes: %+v", got[2])
+}
+
+func TestFargateEnvironmentsHaveANodeForEachPod(t *testing.T) {
+	t.Parallel()
+	s := &server{pages: []string{
+		`{"computeEnvironmentName":"a","uuid":"u-1","type":"MANAGED","computeResources":{"type":"FARGATE","maxvCpus":4,"subnets":["s"]}},
+		{"computeEnvironmentName":"b","uuid":"u-2","type":"MANAGED","computeResources":{"type":"FARGATE_SPOT","maxvCpus":4,"subnets":["s"]}},
+		{"computeEnvironmentName":"c","uuid":"u-3","type":"MANAGED","computeResources":{"type":"EC2","maxvCpus":4,"instanceTypes":["c5"]}}`,
+	}}
+	r := newReader(t, s, fake.New(fake.Config{}), Config{})
+	if err := r.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := r.Snapshot().All()
+	architectures := map[string]bool{}
+	for _, ty := range got[0].Types {
+		architectures[ty.Architecture] = true
+		if ty.VCPUs > 32 || ty.GPUs > 0 {
+			t.Errorf("%s is offered, which no task needs", ty.Name)
+		}
+	}
+	if !architectures["amd64"] || !architectures["arm64"] {
+		t.Errorf("architectures %v", architectures)
+	}
+	for i, want := range []struct {
+		strategy, capacityType string
+		sole                   bool
+		budget                 pack.Budget
+	}{
+		{"BEST_FIT_PROGRESSIVE", "on-demand", true, pack.Budget{Max: 4000, Sole: true}},
+		{"SPOT_PRICE_CAPACITY_OPTIMIZED", "spot", true, pack.Budget{Max: 4000, Sole: true}},
+		{"BEST_FIT", "on-demand", false, pack.Budget{Max: 4, Used: 3}},
+	} {
+		e := got[i]
+		if e.Strategy != want.strategy || e.Resources.Strategy != want.strategy || e.CapacityType != want.capacityType || e.SoleTenant != want.sole {
+			t.Errorf("environment %+v, want %+v", e, want)
+		}
+		if diff := cmp.Diff(want.budget, e.Budget(3)); diff != "" {
+			t.Errorf("budget mismatch (-want +got):\n%s", diff)
+		}
 	}
 }
 

@@ -38,8 +38,8 @@ func environmentOf(d *types.ComputeEnvironmentDetail) *Environment {
 	if r.AllocationStrategy == "" {
 		e.Strategy = BestFit // AWS Batch's default
 	}
-	if isFargate(r.Type) {
-		e.InstanceTypes = []string{"optimal"} // such an environment names none
+	if r.Type == types.CRTypeFargate || r.Type == types.CRTypeFargateSpot {
+		e.beSoleTenant()
 	}
 	e.Resources = resourcesOf(r, e.Strategy)
 	e.Generation, _ = strconv.Atoi(d.Tags[batchmeta.GenerationTag])
@@ -71,7 +71,11 @@ var capacityTypes = map[types.CRType]string{
 	types.CRTypeFargateSpot: batchmeta.CapacitySpot,
 }
 
-// isFargate holds for environments that run pods of Fargate's sizes, on nodes that pods share.
-func isFargate(t types.CRType) bool {
-	return t == types.CRTypeFargate || t == types.CRTypeFargateSpot
+// beSoleTenant makes of an environment of one of Fargate's types what stands for Fargate. It names neither instance types nor
+// an allocation strategy: any of the general types will do, whichever there is.
+func (e *Environment) beSoleTenant() {
+	e.SoleTenant, e.InstanceTypes, e.Strategy = true, []string{"fargate"}, Progressive
+	if e.CapacityType == batchmeta.CapacitySpot {
+		e.Strategy = SpotPriceCapacityOptimized
+	}
 }

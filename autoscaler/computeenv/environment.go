@@ -15,9 +15,10 @@ import (
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
-// Allocation strategies that change what is bought. All others choose by price, as BEST_FIT_PROGRESSIVE does.
+// Allocation strategies that change what is bought. All others choose by price, as Progressive does.
 const (
 	BestFit                          = "BEST_FIT"
+	Progressive                      = "BEST_FIT_PROGRESSIVE"
 	ProgressiveOrdered               = "BEST_FIT_PROGRESSIVE_ORDERED"
 	SpotCapacityOptimized            = "SPOT_CAPACITY_OPTIMIZED"
 	SpotCapacityOptimizedPrioritized = "SPOT_CAPACITY_OPTIMIZED_PRIORITIZED"
@@ -39,6 +40,8 @@ type Environment struct {
 	Resources fleet.Resources
 	// ScaleDownDelay is scalingPolicy.minScaleDownDelayMinutes: how long a node is kept after its last job. 0 is unset.
 	ScaleDownDelay time.Duration
+	// SoleTenant environments, those of Fargate's types, have a node for each pod, for it alone.
+	SoleTenant bool
 	// Generation of the infrastructure: nodes of an older one are to be replaced. 0 stands for 1, the first.
 	Generation int
 	// UpdateGrace is how long jobs may still run on nodes that are to be replaced, as updatePolicy says.
@@ -90,8 +93,12 @@ func (e *Environment) Floor() int {
 }
 
 // Budget is what may still be bought when used vCPUs exist. AWS Batch: all strategies but BEST_FIT may exceed maxvCpus by
-// one instance. We do so only for pods that no instance within maxvCpus could ever hold, which else could never run.
+// one instance. We do so only for pods that no instance within maxvCpus could ever hold, which else could never run. AWS
+// Fargate: what the pods ask for counts, not what they run on. How much that is, whoever asks adds.
 func (e *Environment) Budget(used int) pack.Budget {
+	if e.SoleTenant {
+		return pack.Budget{Max: 1000 * e.MaxvCPUs, Sole: true}
+	}
 	return pack.Budget{Max: e.MaxvCPUs, Used: used, Stretch: e.Strategy != BestFit}
 }
 

@@ -22,8 +22,17 @@ var aliases = map[string][]string{
 	"default_arm64":  {"m6g", "c6g", "r6g", "c7g"},
 }
 
+// fargateFamilies stand for the name "fargate": what compute environments of AWS Fargate's types run on, as far as a size is
+// not larger than fargateVCPUs. That is what the largest task needs beside what a node keeps for itself.
+var fargateFamilies = []string{"t3", "t4g", "m6i", "c6i", "r6i", "m6g", "c6g", "r6g"}
+
+const (
+	fargate      = "fargate"
+	fargateVCPUs = 32
+)
+
 // IsAlias reports whether a name stands for several families.
-func IsAlias(name string) bool { return len(aliases[name]) > 0 }
+func IsAlias(name string) bool { return name == fargate || len(aliases[name]) > 0 }
 
 // Builtin is the catalogue of common types. Its prices are list prices of one region on one day: good for comparing types,
 // not for bills.
@@ -91,6 +100,9 @@ func (c *Catalogue) expand(name string) []string {
 	if _, ok := c.types[name]; ok {
 		return []string{name}
 	}
+	if name == fargate {
+		return c.expandFargate()
+	}
 	if families, ok := aliases[name]; ok {
 		var out []string
 		for _, f := range families {
@@ -99,6 +111,18 @@ func (c *Catalogue) expand(name string) []string {
 		return out
 	}
 	return c.families[name]
+}
+
+func (c *Catalogue) expandFargate() []string {
+	var out []string
+	for _, f := range fargateFamilies {
+		for _, name := range c.families[f] {
+			if c.types[name].VCPUs <= fargateVCPUs {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
 }
 
 func compareSize(a, b Type) int {

@@ -25,6 +25,8 @@ type Spec struct {
 	Zone            string // empty when only the launch decides it
 	Generation      int    // of the environment's infrastructure; 0 stands for 1, the first
 	Type            instancetype.Type
+	// SoleTenant nodes are for one pod each.
+	SoleTenant bool
 	// Mixed nodes are of several types that have Type in common: which one, each node says itself.
 	Mixed bool
 }
@@ -36,6 +38,9 @@ func (s *Spec) Labels() map[string]string {
 		batchmeta.CapacityType:           s.CapacityType,
 		batchmeta.NodeGroup:              s.Group,
 		batchmeta.Generation:             strconv.Itoa(max(s.Generation, 1)),
+	}
+	if s.SoleTenant {
+		labels[batchmeta.SoleTenant] = "true"
 	}
 	if !s.Mixed {
 		labels[corev1.LabelInstanceTypeStable] = s.Type.Name

@@ -2,12 +2,14 @@
 
 package pack
 
-// room is how many nodes of an offer may be bought. stretch tells that the one node is beyond the budget.
-func (s *solver) room(o *Offer) (nodes int, stretch bool) {
+// room is how many nodes of an offer may be bought for candidates. stretch tells that the one node is beyond the budget.
+func (s *solver) room(o *Offer, cands []candidate) (nodes int, stretch bool) {
 	b := &s.budgets[o.Budget]
 	switch {
 	case o.Closed || o.VCPUs <= 0 || b.Used >= b.Max:
 		return 0, false
+	case b.Sole:
+		return soleRoom(b, cands), false
 	case o.VCPUs <= b.Max:
 		return (b.Max - b.Used) / o.VCPUs, false
 	case b.Stretch:
@@ -31,7 +33,7 @@ func (s *solver) needsStretch(p *Part) bool {
 // try packs those candidates that a new node of the offer could hold.
 func (s *solver) try(o int, cands []candidate) (packing, bool) {
 	offer := &s.p.Offers[o]
-	limit, stretch := s.room(offer)
+	limit, stretch := s.room(offer, cands)
 	if limit == 0 {
 		return packing{}, false
 	}
@@ -72,7 +74,9 @@ func (s *solver) best(cands []candidate, budget int, whole bool) (packing, bool)
 // buy commits a packing: its nodes become bins that later demands may fill.
 func (s *solver) buy(p packing, whole bool) {
 	o := &s.p.Offers[p.offer]
-	s.budgets[o.Budget].Used += p.nodes * o.VCPUs
+	if b := &s.budgets[o.Budget]; !b.Sole {
+		b.Used += p.nodes * o.VCPUs
+	}
 	purchase := Purchase{Offer: p.offer, Nodes: p.nodes, Whole: whole}
 	for _, r := range p.rows {
 		for _, c := range r.contents {
@@ -87,7 +91,7 @@ func (s *solver) buy(p packing, whole bool) {
 
 // occupy adds one bought node and its pods.
 func (s *solver) occupy(o *Offer, r row, parts []candidate) {
-	s.bins = append(s.bins, bin{Bin: Bin{Class: o.Class, Group: o.Group, Free: o.Fresh, Coming: true}, alone: r.alone})
+	s.bins = append(s.bins, bin{Bin: Bin{Class: o.Class, Group: o.Group, Free: o.Fresh, Coming: true, Budget: o.Budget}, alone: r.alone})
 	for _, c := range r.contents {
 		s.apply(change{bin: len(s.bins) - 1, demand: parts[c.candidate].demand, part: parts[c.candidate].part, count: c.count})
 	}

@@ -16,7 +16,7 @@ func Cover(floor int, b Budget, offers []Offer, cost func(offer int) float64) (o
 	for i := range offers {
 		o := offers[i]
 		o.Budget = 0
-		room, _ := s.room(&o)
+		room, _ := s.room(&o, nil)
 		n := min(room, (missing+o.VCPUs-1)/max(o.VCPUs, 1))
 		if n == 0 {
 			continue

@@ -24,6 +24,8 @@ type Bin struct {
 	Free  Vector
 	// Coming nodes are on their way. Of Unsure ones it is not even known yet whether they come.
 	Coming, Unsure bool
+	// Budget that pods on the node count against, if that is a Sole one; negative for none.
+	Budget int
 }
 
 // Offer is a node group of which nodes can be bought.
@@ -39,9 +41,14 @@ type Offer struct {
 	Failed int
 }
 
+// LeastSole is what a pod counts at least against a Sole budget, in thousandths of a vCPU. AWS Fargate: 0.25 vCPU.
+const LeastSole = 250
+
 // Budget is how many vCPUs an environment may have, and has. Invariant: Solve never lets Used exceed Max, but by Stretch.
 type Budget struct {
-	Max, Used int
+	Max, Used int // in thousandths of a vCPU if Sole
+	// Sole: a node holds one pod, and what the pods ask for counts, not what their nodes have. Its nodes' Free.Pods is 1 or 0.
+	Sole bool
 	// Stretch allows one instance beyond Max, as AWS Batch does, for pods that no instance within Max could ever hold.
 	Stretch bool
 }

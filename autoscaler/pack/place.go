@@ -25,7 +25,7 @@ func (s *solver) buyLoose() {
 	}
 	for budget := range s.budgets {
 		for {
-			p, ok := s.best(s.candidates(loose...), budget, false)
+			p, ok := s.bestLoose(loose, budget)
 			if !ok {
 				break
 			}
@@ -107,11 +107,11 @@ func (s *solver) mark() mark {
 func (s *solver) rewind(m mark) {
 	s.bins = s.bins[:m.bins]
 	s.purchases = s.purchases[:m.purchases]
-	s.budgets = m.budgets
 	for _, c := range slices.Backward(s.journal[m.journal:]) {
 		s.undo(c)
 	}
 	s.journal = s.journal[:m.journal]
+	s.budgets = m.budgets
 }
 
 // leftovers are the parts without a place, each with its reason.
@@ -134,7 +134,7 @@ func (s *solver) why(d, i int) Why {
 		offer := &s.p.Offers[o]
 		switch {
 		case !s.canHold(part, offer):
-		case s.p.Demands[d].Whole && s.width(d) > int64(s.budgets[offer.Budget].Max)*1000 && !s.needsStretch(part):
+		case s.isTooWide(d, part, offer.Budget):
 			reason = max(reason, TooWide)
 		case offer.Closed:
 			reason = max(reason, Closed)

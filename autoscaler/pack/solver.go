@@ -81,6 +81,9 @@ func (s *solver) canHold(p *Part, o *Offer) bool {
 func (s *solver) put(b, d, i, count int) int {
 	part, target := s.part(d, i), &s.bins[b]
 	n := min(count, target.Free.Fits(part.Request))
+	if budget := s.soleBudget(b); budget != nil {
+		n = min(n, soleRoom(budget, []candidate{{Part: part}}))
+	}
 	if n == 0 || !s.accepts(b, part) {
 		return 0
 	}
@@ -100,6 +103,7 @@ func (s *solver) accepts(b int, part *Part) bool {
 
 func (s *solver) apply(c change) {
 	request := s.part(c.demand, c.part).Request
+	s.charge(c.bin, s.part(c.demand, c.part), c.count)
 	s.bins[c.bin].Free = s.bins[c.bin].Free.Plus(request, -c.count)
 	s.bins[c.bin].used = s.bins[c.bin].used.Plus(request, c.count)
 	s.left[c.demand][c.part] -= c.count
@@ -109,6 +113,7 @@ func (s *solver) apply(c change) {
 func (s *solver) undo(c change) {
 	if c.bin < len(s.bins) {
 		part := s.part(c.demand, c.part)
+		s.charge(c.bin, part, -c.count)
 		s.bins[c.bin].Free = s.bins[c.bin].Free.Plus(part.Request, c.count)
 		s.bins[c.bin].used = s.bins[c.bin].used.Plus(part.Request, -c.count)
 		s.bins[c.bin].alone = s.bins[c.bin].alone && !part.Alone

@@ -145,6 +145,7 @@ func (g *Group) spec() nodetemplate.Spec {
 	return nodetemplate.Spec{
 		Group: g.id, EnvironmentUUID: g.key.environmentUUID, CapacityType: g.key.capacityType, Generation: g.generation(),
 		Type: g.typ, Mixed: len(g.types) > 0,
+		SoleTenant: g.env != nil && g.env.SoleTenant,
 	}
 }
 
@@ -155,6 +156,9 @@ func (g *Group) GetOptions(defaults config.NodeGroupAutoscalingOptions) (*config
 	o := defaults
 	if g.env != nil {
 		o.ScaleDownUnneededTime = max(o.ScaleDownUnneededTime, g.env.ScaleDownDelay)
+		if g.env.SoleTenant {
+			o.ScaleDownUnneededTime = 0 // nobody else will need it
+		}
 		if g.env.IsLeaving() {
 			o.ScaleDownUnneededTime, o.ScaleDownUnreadyTime = 0, 0
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/muster-batch/muster/autoscaler/fleet"
 	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/autoscaler/nodetemplate"
+	"github.com/muster-batch/muster/autoscaler/pack"
 )
 
 var errTooFew = errors.New("the fleet launched fewer instances than asked for")
@@ -48,11 +49,31 @@ func (g *Group) mayGrow(n int) error {
 	case !g.offered || g.env.IsLeaving():
 		return errors.New("the environment takes no more instances of the type")
 	}
+	if g.env.SoleTenant {
+		return g.mayGrowByPods(n)
+	}
 	b := g.env.Budget(g.p.usedVCPUs(g.key.environmentUUID))
 	within := b.Used+n*g.typ.VCPUs <= b.Max
 	stretch := b.Stretch && n == 1 && g.typ.VCPUs > b.Max && b.Used < b.Max
 	if !within && !stretch {
 		return fmt.Errorf("%d vCPUs are in use of maxvCpus %d", b.Used, b.Max)
+	}
+	return nil
+}
+
+// mayGrowByPods is mayGrow where each node is for one pod: there are no more nodes than there may be pods of the least size.
+// How large they are scale-up knows.
+func (g *Group) mayGrowByPods(n int) error {
+	nodes := 0
+	for _, other := range g.p.siblings[g.key.environmentUUID] {
+		for _, i := range other.instances {
+			if i.state != failed && i.state != terminating {
+				nodes++
+			}
+		}
+	}
+	if most := g.env.Budget(0).Max / pack.LeastSole; nodes+n > most {
+		return fmt.Errorf("%d nodes are in use of the %d pods that maxvCpus %d allows", nodes, most, g.env.MaxvCPUs)
 	}
 	return nil
 }

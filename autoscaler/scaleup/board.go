@@ -51,6 +51,9 @@ func newBoard(o *Orchestrator, templates map[string]*framework.NodeInfo) (*board
 			b.unsure[offer.Group.Id()] = offer.Launching
 		}
 	}
+	for m := range b.markets {
+		b.addBudget(m, infos)
+	}
 	for _, info := range infos {
 		b.addBin(info)
 	}
@@ -64,7 +67,7 @@ func newBoard(o *Orchestrator, templates map[string]*framework.NodeInfo) (*board
 func (b *board) addBin(info *framework.NodeInfo) {
 	node := info.Node()
 	group := node.Labels[batchmeta.NodeGroup]
-	if group == "" || node.Spec.Unschedulable {
+	if group == "" || node.Spec.Unschedulable || isTaken(info) {
 		return
 	}
 	signature := signatureOf(node)
@@ -79,20 +82,26 @@ func (b *board) addBin(info *framework.NodeInfo) {
 		bin.Unsure = true
 		b.unsure[group]--
 	}
+	if isSole(node) {
+		bin.Free, bin.Budget = sole(free(info)), b.budgetOf(node)
+	}
 	b.problem.Bins = append(b.problem.Bins, bin)
 	b.binNodes = append(b.binNodes, node)
 }
 
 func (b *board) addMarket(o *Orchestrator, m int, templates map[string]*framework.NodeInfo) {
 	market := &b.markets[m]
-	b.problem.Budgets = append(b.problem.Budgets, market.Environment.Budget(market.UsedVCPUs))
 	for _, offer := range market.Offers {
 		template := templates[offer.Group.Id()]
 		if template == nil {
 			continue
 		}
+		fresh := free(template)
+		if market.Environment.SoleTenant {
+			fresh = sole(fresh)
+		}
 		b.problem.Offers = append(b.problem.Offers, pack.Offer{
-			Class: len(b.classes), Group: offer.Group.Id(), Budget: m, Fresh: free(template), VCPUs: offer.Type.VCPUs,
+			Class: len(b.classes), Group: offer.Group.Id(), Budget: m, Fresh: fresh, VCPUs: offer.Type.VCPUs,
 			Closed: !market.Environment.AcceptsJobs() || market.Waiting || !o.isSafe(offer.Group), Failed: offer.Failed,
 		})
 		b.offers = append(b.offers, offer)
