@@ -49,6 +49,8 @@ type Environment struct {
 	// Types are what InstanceTypes stand for, in their order. TypesError says why there are none.
 	Types      []instancetype.Type
 	TypesError string
+	// TypesUnknown says that it is because nobody knows the names, and not because nobody could be asked.
+	TypesUnknown bool
 }
 
 // AcceptsJobs reports whether nodes may be bought for pods.

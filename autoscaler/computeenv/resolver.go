@@ -4,6 +4,7 @@ package computeenv
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -34,7 +35,9 @@ type resolver struct {
 type resolved struct {
 	types []instancetype.Type
 	err   string
-	until time.Time
+	// unknown says that err is an instancetype.UnknownError.
+	unknown bool
+	until   time.Time
 }
 
 func newResolver(fleet TypeResolver, c clock.Clock) *resolver {
@@ -49,7 +52,7 @@ func (r *resolver) resolve(ctx context.Context, e *Environment) {
 		answer = r.ask(ctx, e, answer)
 		r.known[key] = answer
 	}
-	e.Types, e.TypesError = answer.types, answer.err
+	e.Types, e.TypesError, e.TypesUnknown = answer.types, answer.err, answer.unknown
 }
 
 func (r *resolver) ask(ctx context.Context, e *Environment, last *resolved) *resolved {
@@ -60,8 +63,9 @@ func (r *resolver) ask(ctx context.Context, e *Environment, last *resolved) *res
 		return &resolved{types: types, until: r.clock.Now().Add(typesLifetime)}
 	}
 	answer := &resolved{err: err.Error(), until: r.clock.Now().Add(typesRetryAfter)}
+	_, answer.unknown = errors.AsType[*instancetype.UnknownError](err)
 	if last != nil && len(last.types) > 0 {
-		answer.types, answer.err = last.types, ""
+		answer.types, answer.err, answer.unknown = last.types, "", false
 	}
 	if last == nil || last.err != answer.err {
 		klog.FromContext(ctx).Error(err, "Cannot resolve instance types", "computeEnvironment", e.Name)

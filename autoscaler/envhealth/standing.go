@@ -17,6 +17,7 @@ const (
 	none     fault = ""
 	refusals fault = "refusals" // the fleet refuses launches
 	joins    fault = "joins"    // no instance joins the cluster
+	names    fault = "names"    // nobody knows its instance types
 )
 
 // standing is what is known of one environment. Guarded by Tracker.mu.

@@ -163,7 +163,12 @@ func (t *Tracker) Judge(e *computeenv.Environment) Verdict {
 		s.spec, s.tries, s.good, s.died = as, 0, time.Time{}, 0
 		s.heal(now)
 	}
-	if s.fault != none && !s.trial && !now.Before(s.retryAt) {
+	if e.TypesUnknown {
+		t.invalidate(s, names, cut(clientError+e.TypesError), now)
+	} else if s.fault == names {
+		s.heal(now)
+	}
+	if s.fault != none && s.fault != names && !s.trial && !now.Before(s.retryAt) {
 		s.trial = true
 		s.verdict.Status, s.verdict.Reason, s.verdict.At = batch.ResourceValid, ReasonHealthy, now
 	}

@@ -159,6 +159,14 @@ func TestVerdicts(t *testing.T) {
 			p.Joined("u")
 			p.want(valid, ReasonHealthy)
 		},
+		"instance types that nobody knows": func(p *patient) {
+			p.env.TypesUnknown, p.env.TypesError = true, "unknown instance types: c99"
+			p.want(invalid, "CLIENT_ERROR - unknown instance types: c99")
+			p.clock.Step(time.Hour)
+			p.want(invalid, "CLIENT_ERROR - unknown instance types: c99")
+			p.env.TypesUnknown, p.env.TypesError = false, ""
+			p.want(valid, ReasonHealthy)
+		},
 		"what is gone is forgotten": func(p *patient) {
 			p.fail(fleet.Denied, "UnauthorizedOperation")
 			p.Forget(func(string) bool { return false })

@@ -18,12 +18,13 @@ import (
 )
 
 // failures are the admitted jobs for which no node could be launched, and where. It is memory only: whoever leads next
-// learns from the autoscaler's Events what it must know.
+// learns from the autoscaler's Events what it must know of admitted jobs, and of the others from its reports.
 type failures struct {
 	mu     sync.Mutex // guards the rest
 	jobs   map[string]*failure
-	fresh  bool      // noted since looked
-	looked time.Time // when somebody last looked after them
+	before map[string]time.Time // by environment: when machines were last wanting, of all that a predecessor knew
+	fresh  bool                 // noted since looked
+	looked time.Time            // when somebody last looked after them
 }
 
 // failure is what became of one job's admissions.
@@ -50,6 +51,35 @@ func (f *failures) note(job batch.Job, now time.Time) {
 	}
 	j.at[job.Current.ComputeEnvironment] = now
 	f.fresh = true
+}
+
+// learn takes over, at the first round, where machines were wanting under the leader before.
+func (f *failures) learn(environments map[string]batch.ComputeEnvironment) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.before != nil {
+		return
+	}
+	f.before = map[string]time.Time{}
+	for name, e := range environments {
+		if e.Report != nil && !e.Report.ShortAt.IsZero() {
+			f.before[name] = e.Report.ShortAt
+		}
+	}
+}
+
+// last is when the job last failed in an environment. One that waited while machines were wanting there is taken to have.
+// It is called with mu held.
+func (f *failures) last(job batch.Job, environment string) time.Time {
+	if j := f.jobs[job.ID]; j != nil {
+		if at, ok := j.at[environment]; ok {
+			return at
+		}
+	}
+	if at := f.before[environment]; job.CreatedAt.Before(at) {
+		return at
+	}
+	return time.Time{}
 }
 
 // forget drops jobs that have a node or have ended.
@@ -86,14 +116,13 @@ func (f *failures) of(job batch.Job) (since time.Time, here bool) {
 }
 
 // open are the budgets of the environments in which the job did not fail after the given time.
-func (f *failures) open(id string, budgets []*fairshare.Budget, after time.Time) []*fairshare.Budget {
+func (f *failures) open(job batch.Job, budgets []*fairshare.Budget, after time.Time) []*fairshare.Budget {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	j := f.jobs[id]
-	if j == nil {
+	if f.jobs[job.ID] == nil && len(f.before) == 0 {
 		return budgets
 	}
-	return slices.DeleteFunc(slices.Clone(budgets), func(b *fairshare.Budget) bool { return j.at[b.Name].After(after) })
+	return slices.DeleteFunc(slices.Clone(budgets), func(b *fairshare.Budget) bool { return f.last(job, b.Name).After(after) })
 }
 
 // NoCapacity is told of an admitted job for which no node can be launched. It does not block.
@@ -140,7 +169,7 @@ func (d *Dispatcher) relocateOne(ctx context.Context, job batch.Job, r *round) e
 	if cancelled, err := d.limit(ctx, q, job); cancelled || err != nil || job.IsMultiNode() {
 		return err
 	}
-	for _, b := range d.failures.open(job.ID, r.budgetsOf(q), d.retryAfter()) {
+	for _, b := range d.failures.open(job, r.budgetsOf(q), d.retryAfter()) {
 		if b.Name != job.Current.ComputeEnvironment && b.Holds(job.Requests.MilliVCPU) {
 			klog.FromContext(ctx).V(2).Info("No capacity; another compute environment is tried", "job", job.ID,
 				"computeEnvironment", job.Current.ComputeEnvironment, "next", b.Name, "reason", job.StatusReason)

@@ -148,3 +148,37 @@ func TestTimeLimitCancelsAJobWithoutCapacity(t *testing.T) {
 		t.Error("a job that ended is kept")
 	}
 }
+
+// What waited while machines were wanting is not tried there again by the next leader at once, where another environment has
+// room; what was submitted since is.
+func TestNextLeaderKnowsWhereMachinesWereWanting(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	q := b.queue(t, "q", 1, "ce-a", "ce-b")
+	waiting := b.submit(t, q, 1000)
+	b.clock.Step(time.Second)
+	short := b.clock.Now()
+	b.environment(t, "ce-a", func(e *batch.ComputeEnvironment) {
+		e.Report = &batch.Report{Status: batch.ResourceValid, StatusReason: reasonNoCapacity, ShortAt: short}
+	})
+	b.clock.Step(time.Second)
+	fresh := b.submit(t, q, 1000)
+	b.round(t)
+	if diff := cmp.Diff([]string{"ce-b", "ce-a"}, b.admittedTo(t, waiting, fresh)); diff != "" {
+		t.Errorf("environments mismatch (-want +got):\n%s", diff)
+	}
+}
+
+func TestWantOfMachinesIsForgottenAfterTheBackoff(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	job := b.submit(t, b.queue(t, "q", 1, "ce-a", "ce-b"), 1000)
+	b.environment(t, "ce-a", func(e *batch.ComputeEnvironment) {
+		e.Report = &batch.Report{Status: batch.ResourceValid, ShortAt: b.clock.Now().Add(time.Second)}
+	})
+	b.clock.Step(6 * time.Minute)
+	b.round(t)
+	if got := b.admittedTo(t, job)[0]; got != "ce-a" {
+		t.Errorf("job is in %q", got)
+	}
+}

@@ -162,6 +162,7 @@ func (d *Dispatcher) runOnce(ctx context.Context) error {
 		return err
 	}
 	d.forgetQueues(r)
+	d.failures.learn(r.environments)
 	errs := []error{unfinished, d.relocate(ctx, r)}
 	for _, q := range r.order {
 		if q.Status != batch.ResourceDeleting {

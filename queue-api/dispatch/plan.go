@@ -79,7 +79,7 @@ func (p *plan) places(job batch.Job, all []*fairshare.Budget) ([]*fairshare.Budg
 		}
 		return gangs, ""
 	}
-	if open := p.d.failures.open(job.ID, all, p.d.retryAfter()); len(open) > 0 {
+	if open := p.d.failures.open(job, all, p.d.retryAfter()); len(open) > 0 {
 		return open, ""
 	}
 	return all, ""
