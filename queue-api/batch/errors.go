@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// Sentinels that every store returns, wrapped or bare.
+// Sentinels that every store, and what is made of Kubernetes, returns, wrapped or bare.
 var (
 	ErrNotFound = errors.New("not found")
 	// ErrQueueNotFound is ErrNotFound where something else might be missing, too.
@@ -17,6 +17,8 @@ var (
 	ErrConflict = errors.New("changed by another writer")
 	// ErrLimit means that a bound of the store's own is reached, such as the active shares of a queue.
 	ErrLimit = errors.New("limit reached")
+	// ErrNotSent means that a request did not reach its Kubernetes cluster, and did nothing there.
+	ErrNotSent = errors.New("cluster is not reached")
 	// ErrStaleEpoch means that a newer leader has taken over; the caller must stop writing.
 	ErrStaleEpoch = errors.New("epoch is over: another leader took over")
 )

@@ -10,7 +10,7 @@
 //	west.yaml, cluster "arn:aws:eks:us-west-2:123456789012:cluster/west"   that ARN
 //	west.yaml, cluster "kubernetes"                                        arn:…:cluster/west
 //
-// A Link is open while the API server answers. The first failure closes it; what is asked then fails at once with ErrNotSent,
+// A Link is open while the API server answers. The first failure closes it; what is asked then fails at once with batch.ErrNotSent,
 // so that nobody waits for one cluster who has work for another. Meanwhile a probe goes out every two seconds and opens it
 // again. Nothing is concluded from silence: what a closed link hides may be running.
 package clusters

@@ -14,14 +14,11 @@ import (
 
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-var (
-	// ErrNotSent says that a request did not reach the cluster.
-	ErrNotSent = errors.New("request was not sent")
-
-	errNotTried = errors.New("the cluster has not answered yet")
-)
+var errNotTried = errors.New("the cluster has not answered yet")
 
 // LinkConfig tunes a Link.
 type LinkConfig struct {
@@ -162,11 +159,11 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if r.Body != nil {
 			_ = r.Body.Close()
 		}
-		return nil, fmt.Errorf("%w: %w", ErrNotSent, err)
+		return nil, fmt.Errorf("%w: %w", batch.ErrNotSent, err)
 	}
 	resp, err := t.base.RoundTrip(r)
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		err = fmt.Errorf("%w: %w", ErrNotSent, err)
+		err = fmt.Errorf("%w: %w", batch.ErrNotSent, err)
 	}
 	if failure := failureOf(resp, err); failure != nil && !isProbe && !errors.Is(ctx.Err(), context.Canceled) {
 		t.link.fail(ctx, failure)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/muster-batch/muster/queue-api/batch"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -128,14 +130,14 @@ func TestLinkFollowsItsCluster(t *testing.T) {
 				}
 				l.server.set(tc.status, tc.err)
 				err := l.ask(t.Context(), http.MethodPost)
-				if l.isOpen() != tc.wantOpen || errors.Is(err, ErrNotSent) != tc.wantUnsnt {
+				if l.isOpen() != tc.wantOpen || errors.Is(err, batch.ErrNotSent) != tc.wantUnsnt {
 					t.Fatalf("open %v after %v", l.isOpen(), err)
 				}
 				if tc.wantOpen {
 					return
 				}
 				asked := l.server.count()
-				if err := l.ask(t.Context(), http.MethodPost); !errors.Is(err, ErrNotSent) || l.server.count() != asked {
+				if err := l.ask(t.Context(), http.MethodPost); !errors.Is(err, batch.ErrNotSent) || l.server.count() != asked {
 					t.Errorf("a closed link sends: %v", err)
 				}
 				time.Sleep(10 * time.Second)

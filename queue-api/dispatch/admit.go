@@ -166,7 +166,7 @@ func (d *Dispatcher) create(ctx context.Context, cluster, jobID string, attempt 
 	into, ok := d.clusters.Pods(cluster)
 	if !ok {
 		d.unmade.add(jobID, cluster)
-		return fmt.Errorf("create pods of job %s: %w: %w", jobID, errNoneSent, ErrNotSent)
+		return fmt.Errorf("create pods of job %s: %w: %w", jobID, errNoneSent, batch.ErrNotSent)
 	}
 	errs := d.createIn(ctx, into, pods)
 	if err := firstOf(errs, ErrRejected); err != nil {
@@ -215,7 +215,7 @@ func firstOf(errs []error, class error) error {
 	return nil
 }
 
-func wasSent(err error) bool { return !errors.Is(err, ErrNotSent) }
+func wasSent(err error) bool { return !errors.Is(err, batch.ErrNotSent) }
 
 // withdraw deletes pods that have no node yet.
 func (d *Dispatcher) withdraw(ctx context.Context, from Pods, pods []*corev1.Pod) error {

@@ -23,7 +23,7 @@ type Clusters interface {
 // Pods makes pods, and takes them back.
 type Pods interface {
 	// Create succeeds if the pod exists already. It fails with ErrRejected if the pod can never be made as it is, with
-	// ErrRefused if somebody must change something in the cluster first, with ErrNotSent if the cluster was not asked, and
+	// ErrRefused if somebody must change something in the cluster first, with batch.ErrNotSent if the cluster was not asked, and
 	// with any other error if it may be tried again soon.
 	Create(ctx context.Context, pod *corev1.Pod) error
 	// Withdraw deletes a pod that has no node yet. It succeeds if the pod is gone, or has a node by then and stays.
@@ -35,8 +35,6 @@ var (
 	ErrRejected = errors.New("pod is invalid")
 	// ErrRefused says that Kubernetes refuses a pod for what is around it: a namespace, a quota, a right.
 	ErrRefused = errors.New("ACTION_REQUIRED - Kubernetes refuses the pod")
-	// ErrNotSent says that the cluster was not reached, and cannot have made the pod.
-	ErrNotSent = errors.New("cluster is not reached")
 )
 
 // isReady reports whether pods can be made in the environment's cluster now.

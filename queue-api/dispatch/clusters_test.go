@@ -111,7 +111,7 @@ func TestJobThatDidNotReachItsClusterGoesToAnother(t *testing.T) {
 	t.Parallel()
 	b, c, q := newTwoClusters(t)
 	job := b.submit(t, q, 1000)
-	c.west.err = ErrNotSent
+	c.west.err = batch.ErrNotSent
 	b.try(t)
 	if got := b.job(t, job.ID); !got.IsWaiting() {
 		t.Fatalf("the job is in %+v", got.Current)
@@ -131,7 +131,7 @@ func TestGangOfWhichAPodMayBeMadeStays(t *testing.T) {
 	made := 0
 	c.west.refuse = func(*corev1.Pod) error {
 		if made++; made > 1 {
-			return ErrNotSent
+			return batch.ErrNotSent
 		}
 		return nil
 	}
@@ -185,7 +185,7 @@ func TestJobsOfAClusterThatIsNotRegisteredAreLeftAlone(t *testing.T) {
 	job := b.submit(t, q, 1000)
 	b.step(t, job.ID, lifecycle.Admitted{ComputeEnvironment: "ce-b", Cluster: "arn:aws:eks:us-east-1:1:cluster/gone", PodName: "p", PodNamespace: "jobs"})
 	b.round(t)
-	if err := b.dispatcher.Ensure(t.Context(), b.job(t, job.ID)); !errors.Is(err, ErrNotSent) {
+	if err := b.dispatcher.Ensure(t.Context(), b.job(t, job.ID)); !errors.Is(err, batch.ErrNotSent) {
 		t.Errorf("ensure: %v", err)
 	}
 	b.round(t)

@@ -157,6 +157,9 @@ func (w *Watcher) settleNext(ctx context.Context, cancel context.CancelCauseFunc
 	switch {
 	case errors.Is(err, batch.ErrStaleEpoch):
 		cancel(err)
+	case errors.Is(err, batch.ErrNotSent): // of each of the cluster's jobs the same could be said
+		klog.FromContext(ctx).V(4).Info("Job waits for its cluster", "job", id, "err", err)
+		w.work.AddRateLimited(id)
 	case err != nil:
 		if ctx.Err() == nil {
 			klog.FromContext(ctx).Error(err, "Job is settled again", "job", id)

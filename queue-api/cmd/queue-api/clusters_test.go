@@ -157,10 +157,10 @@ func TestClusterIsWorkedWithWhileItAnswers(t *testing.T) {
 	}
 	server.setAway(true)
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "jobs"}}
-	if err := pods.Create(t.Context(), pod); err == nil || errors.Is(err, dispatch.ErrNotSent) {
+	if err := pods.Create(t.Context(), pod); err == nil || errors.Is(err, batch.ErrNotSent) {
 		t.Errorf("a request that was sent: %v", err)
 	}
-	if err := pods.Create(t.Context(), pod); !errors.Is(err, dispatch.ErrNotSent) {
+	if err := pods.Create(t.Context(), pod); !errors.Is(err, batch.ErrNotSent) {
 		t.Errorf("the next one: %v", err)
 	}
 	if _, err := s.Host(west); isReady(s, westARN) || err == nil || errors.Is(err, dispatch.ErrUnreachable) {

@@ -4,11 +4,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -44,7 +42,7 @@ func (j joiner) join(r clusters.Registration) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.client = linkedPods{dispatch.PodClient{Client: calls}}
+	m.client = dispatch.PodClient{Client: calls}
 	if m.view.Cluster, err = podwatch.NewCluster(calls, watches.RESTClient()); err != nil {
 		return nil, err
 	}
@@ -81,20 +79,6 @@ func probe(ctx context.Context, client corev1client.NamespacesGetter, namespace 
 	_, err := client.Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
 		return nil
-	}
-	return err
-}
-
-// linkedPods are a registered cluster's, where a request may not leave the house.
-type linkedPods struct{ dispatch.PodClient }
-
-var _ dispatch.Pods = linkedPods{}
-
-// Create implements dispatch.Pods.
-func (p linkedPods) Create(ctx context.Context, pod *corev1.Pod) error {
-	err := p.PodClient.Create(ctx, pod)
-	if errors.Is(err, clusters.ErrNotSent) {
-		return fmt.Errorf("%w: %w", dispatch.ErrNotSent, err)
 	}
 	return err
 }
