@@ -18,4 +18,7 @@
 // A launching instance is a placeholder; core sees it as a node that is being created. A failed one tells core to back the
 // group off, and core drops it. A terminating one counts against the environment's vCPUs until the fleet says it is gone.
 // An instance that the fleet no longer lists is gone too, and its Node object is deleted.
+//
+// What the cloud announces of an instance comes by notice.go: one that it is about to end is terminating from then on, until it
+// is said to be gone or no longer listed.
 package provider

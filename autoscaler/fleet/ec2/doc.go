@@ -11,6 +11,6 @@
 //	Terminate ► TerminateInstances in batches; what EC2 does not know is gone
 //
 // Nothing is remembered that could not be asked again: a Fleet made anew finds everything by tags and names. It speaks to
-// EC2 with the SDK's client, and signs the one request that it needs of each of Systems Manager (which image) and EKS
-// (which cluster) itself.
+// EC2 with the SDK's client, and signs the few requests that it needs of Systems Manager (which image), EKS (which cluster) and
+// SQS (what EC2 announces of instances: Queue) itself.
 package ec2
