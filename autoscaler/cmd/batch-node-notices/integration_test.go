@@ -136,7 +136,7 @@ func TestAgainstARealAPIServer(t *testing.T) {
 		for patch, want := range map[string]string{
 			`{"spec":{"taints":[]}}`: "no taint may be taken off",
 			`{"spec":{"taints":[{"key":"batch.amazonaws.com/batch-node","effect":"NoSchedule"},{"key":"x","effect":"NoExecute"}]}}`: "no taint may be taken off",
-			`{"spec":{"unschedulable":true}}`:                          "stay as they are",
+			`{"spec":{"unschedulable":true}}`:                          "whether it may be scheduled to",
 			`{"metadata":{"labels":{"node-role.kubernetes.io/x":""}}}`: "labels, finalizers and owners",
 			`{"metadata":{"annotations":{"mine":"2"}}}`:                "no annotation may change",
 			`{"metadata":{"annotations":{"mine":null}}}`:               "no annotation may change",
