@@ -148,13 +148,11 @@ func (w *Watcher) act(ctx context.Context, n *Notice) error {
 	if n.Kind == StateChange {
 		w.cfg.Instances.Leave(n.InstanceID)
 	}
-	switch {
-	case node != "":
+	if node != "" {
 		return w.mark(ctx, node, n)
-	case n.Kind == Spot: // what is about to end need not begin
+	}
+	if n.Kind == Spot { // what is about to end need not begin
 		w.cfg.Instances.Abandon(n.InstanceID)
-	case n.Kind == StateChange:
-		return nil
 	}
 	return errNoNode
 }

@@ -151,7 +151,7 @@ func TestWhatFollowsFromANotice(t *testing.T) {
 			notices: []Notice{{Kind: Spot, InstanceID: "i-new"}}, wantSaid: []string{"avoid i-new", "abandon i-new"}, wantKept: true,
 		},
 		"a recommendation before there is a node": {notices: []Notice{{Kind: Rebalance, InstanceID: "i-new"}}, wantKept: true},
-		"an end before there is a node":           {notices: []Notice{{Kind: StateChange, InstanceID: "i-new"}}, wantSaid: []string{"leave i-new"}},
+		"an end before there is a node":           {notices: []Notice{{Kind: StateChange, InstanceID: "i-new"}}, wantSaid: []string{"leave i-new"}, wantKept: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -31,12 +31,31 @@ type Avoider interface {
 // NodeOf implements interruption.Instances.
 func (p *Provider) NodeOf(instanceID string) (node string, known bool) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	i := p.byID(instanceID)
 	if i == nil || i.state == terminating && i.leaving.IsZero() {
+		p.mu.Unlock()
 		return "", false
 	}
-	return i.node, true
+	node, providerID := i.node, i.providerID
+	p.mu.Unlock()
+	if node == "" { // one that registered since the last loop
+		node = p.nodeWith(providerID)
+	}
+	return node, true
+}
+
+// nodeWith is the name of the node with the provider id; empty if there is none, or nobody knows.
+func (p *Provider) nodeWith(providerID string) string {
+	nodes, err := p.nodes.List()
+	if err != nil {
+		return ""
+	}
+	for _, n := range nodes {
+		if n.Spec.ProviderID == providerID {
+			return n.Name
+		}
+	}
+	return ""
 }
 
 // byID finds an instance of the fleet; it is called with mu held.
