@@ -68,7 +68,7 @@ func (c *cluster) batchAutoscaler() component {
 	}
 	switch {
 	case c.Fleet == fleetEC2:
-		args = append(args, "--fleet=ec2", "--ec2-cluster="+eksCluster, "--ec2-endpoint="+c.ec2URL())
+		args = append(args, "--fleet=ec2", "--ec2-cluster="+eksCluster, "--ec2-endpoint="+c.ec2URL(), "--ec2-instance-role=node")
 	case c.simulated():
 		args = append(args, "--fleet=kwok")
 	default:

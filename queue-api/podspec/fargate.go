@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -33,6 +34,21 @@ var fargateSizes = [...]struct{ milliVCPU, least, most, step int64 }{
 	{4000, 8192, 30720, 1024},
 	{8000, 16384, 61440, 4096},
 	{16000, 32768, 122880, 8192},
+}
+
+// selectArchitecture gives a pod that does not say what it is built for the architecture that AWS Fargate takes it for: its
+// environment has nodes of several.
+func selectArchitecture(spec *corev1.PodSpec) {
+	if spec.NodeSelector[corev1.LabelArchStable] == "" && nodeAffinity(spec) == nil {
+		selectNodes(spec, corev1.LabelArchStable, architectures["X86_64"])
+	}
+}
+
+func nodeAffinity(spec *corev1.PodSpec) *corev1.NodeAffinity {
+	if spec.Affinity == nil {
+		return nil
+	}
+	return spec.Affinity.NodeAffinity
 }
 
 func checkFargateSize(r batch.Requests) error {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
@@ -109,4 +111,36 @@ func TestFargateSizeAfterOverrides(t *testing.T) {
 	}
 	_, err = spec.Requests()
 	wantRefusal(t, err, "Fargate resource requirements (1.00 vCPU, 1024 MiB) not valid")
+}
+
+// TestArchitectureOnFargate: AWS Fargate takes what does not say otherwise for x86_64, and the environment has machines of
+// several architectures.
+func TestArchitectureOnFargate(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		def  batch.JobDefinition
+		kind string // of the environment
+		want string
+	}{
+		"nothing said":            {onFargate(""), "FARGATE", "amd64"},
+		"on Spot":                 {onFargate(""), "FARGATE_SPOT", "amd64"},
+		"ARM64":                   {onFargate(`,"runtimePlatform":{"cpuArchitecture":"ARM64"}`), "FARGATE", "arm64"},
+		"X86_64":                  {onFargate(`,"runtimePlatform":{"cpuArchitecture":"X86_64"}`), "FARGATE", "amd64"},
+		"an environment of EC2's": {onFargate(""), "EC2", ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pods, err := Pods(Input{
+				Job: batch.Job{ID: "11111111-2222-4333-8444-555555555555", Queue: "q"}, Definition: tc.def, Attempt: 1,
+				Environment: batch.ComputeEnvironment{Name: "env", UUID: "uuid", ResourceType: tc.kind},
+			}, testOptions)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := pods[0].Spec.NodeSelector[corev1.LabelArchStable]; got != tc.want {
+				t.Errorf("architecture %q, want %q", got, tc.want)
+			}
+		})
+	}
 }

@@ -204,6 +204,9 @@ func finishSpec(spec *corev1.PodSpec, in Input, m member) {
 		spec.TerminationGracePeriodSeconds = ptr.To[int64](gracePeriodSeconds)
 	}
 	selectNodes(spec, batchmeta.ComputeEnvironmentUUID, in.Environment.UUID)
+	if in.Environment.IsFargate() {
+		selectArchitecture(spec)
+	}
 	spec.Tolerations = []corev1.Toleration{{Key: batchmeta.BatchNode, Operator: corev1.TolerationOpExists}}
 	spec.EnableServiceLinks = new(false)
 	if spec.ServiceAccountName == "" {
