@@ -166,6 +166,13 @@ func (x *Index) remove(uid types.UID) bool {
 	return true
 }
 
+func (x *Index) isPending(pod types.UID) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e := x.pods[pod]
+	return e != nil && e.group != nil
+}
+
 // Demands are what is wanted now: gangs first, in the scheduler's order, since what is left beside a gang serves the others
 // but not the other way round.
 func (x *Index) Demands() []Demand {

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/autoscaler/cluster-autoscaler/context"
 	"k8s.io/autoscaler/cluster-autoscaler/processors/pods"
 	kubeutil "k8s.io/autoscaler/cluster-autoscaler/utils/kubernetes"
@@ -45,6 +46,9 @@ func (*Source) CleanUp() {}
 
 // Current are the demands of this loop. Only the loop may call it.
 func (s *Source) Current() []Demand { return s.current }
+
+// IsPending reports whether the pod is counted now. It may be newer than Current.
+func (s *Source) IsPending(pod types.UID) bool { return s.index.isPending(pod) }
 
 // BoundPods lists the unfinished pods on the autoscaler's own nodes: all that cluster-autoscaler needs to see of a
 // cluster's pods, as pending ones reach it through Source.

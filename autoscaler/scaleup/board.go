@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/autoscaler/cluster-autoscaler/simulator/clustersnapshot"
 	"k8s.io/autoscaler/cluster-autoscaler/simulator/framework"
 
@@ -32,6 +33,8 @@ type board struct {
 	unsure   map[string]int          // upcoming nodes by group that may not come
 	admitted map[admission]bool
 	now      time.Time
+	// isPending reports whether a pod is part of the demands.
+	isPending func(types.UID) bool
 }
 
 // newBoard poses the problem of the present snapshot.
@@ -39,6 +42,7 @@ func newBoard(o *Orchestrator, templates map[string]*framework.NodeInfo) (*board
 	b := &board{
 		snapshot: o.core.ClusterSnapshot, fits: o.fits, markets: o.cfg.Provider.Markets(),
 		classOf: map[uint64]int{}, parts: map[string]*demand.Part{}, unsure: map[string]int{}, admitted: map[admission]bool{}, now: o.cfg.Clock.Now(),
+		isPending: o.cfg.Source.IsPending,
 	}
 	b.fits.trim()
 	b.problem.Fits, b.problem.FitsBin, b.problem.Score = b.mayRun, b.mayRunOn, b.score
@@ -67,7 +71,7 @@ func newBoard(o *Orchestrator, templates map[string]*framework.NodeInfo) (*board
 func (b *board) addBin(info *framework.NodeInfo) {
 	node := info.Node()
 	group := node.Labels[batchmeta.NodeGroup]
-	if group == "" || node.Spec.Unschedulable || isTaken(info) {
+	if group == "" || node.Spec.Unschedulable || b.isTaken(info) {
 		return
 	}
 	signature := signatureOf(node)

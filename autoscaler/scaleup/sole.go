@@ -4,6 +4,7 @@ package scaleup
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/autoscaler/cluster-autoscaler/simulator/framework"
 	podutil "k8s.io/autoscaler/cluster-autoscaler/utils/pod"
 
@@ -15,10 +16,15 @@ import (
 // isSole reports whether the node is for one pod.
 func isSole(n *corev1.Node) bool { return n.Labels[batchmeta.SoleTenant] == "true" }
 
-// isTaken reports whether the node is for one pod and has, or had, it.
-func isTaken(info *framework.NodeInfo) bool {
+// isTaken reports whether the node is for one pod and has, or had, it. One that is claimed for a pod which is not bound yet
+// is still there for that pod, which is wanted as long.
+func (b *board) isTaken(info *framework.NodeInfo) bool {
 	node := info.Node()
-	return isSole(node) && (node.Annotations[batchmeta.Tenant] != "" || len(tenants(info)) > 0)
+	if !isSole(node) {
+		return false
+	}
+	claim := node.Annotations[batchmeta.Tenant]
+	return len(tenants(info)) > 0 || claim != "" && !b.isPending(types.UID(claim))
 }
 
 // tenants are the pods of a node that are not the node's own.

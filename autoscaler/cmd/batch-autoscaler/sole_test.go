@@ -155,28 +155,43 @@ func (w *soleWorld) finish(name string) {
 	delete(w.wanted, name)
 }
 
+// place claims a node for a pod, and in a later round binds it there.
 func (w *soleWorld) place(name string) {
+	n := w.find(name)
+	switch {
+	case n == nil:
+	case n.Annotations[batchmeta.Tenant] == "":
+		n.Annotations = map[string]string{batchmeta.Tenant: name}
+		if _, err := w.client.CoreV1().Nodes().Update(w.Context(), n, metav1.UpdateOptions{}); err != nil {
+			w.Logf("claim: %v", err) // it is gone
+		}
+	case w.tenants[n.Name] != "":
+		w.Fatalf("%s was given to %s and to %s", n.Name, w.tenants[n.Name], name)
+	default:
+		w.tenants[n.Name] = name
+		w.change(name, func(p *corev1.Pod) { p.Spec.NodeName, p.Status.Phase = n.Name, corev1.PodRunning })
+	}
+}
+
+// find is the node that is claimed for the pod, or a free one that it fits on; nil if there is none.
+func (w *soleWorld) find(name string) (free *corev1.Node) {
 	nodes, err := w.client.CoreV1().Nodes().List(w.Context(), metav1.ListOptions{})
 	if err != nil {
 		w.Fatal(err)
 	}
 	for i := range nodes.Items {
 		n := &nodes.Items[i]
-		if n.Labels[batchmeta.SoleTenant] != "true" || n.Annotations[batchmeta.Tenant] != "" || len(n.Spec.Taints) > 2 ||
-			!w.holds(n.Status.Allocatable, w.wanted[name]) {
+		if n.Labels[batchmeta.SoleTenant] != "true" || len(n.Spec.Taints) > 2 || !w.holds(n.Status.Allocatable, w.wanted[name]) {
 			continue
 		}
-		n.Annotations = map[string]string{batchmeta.Tenant: name}
-		if _, err := w.client.CoreV1().Nodes().Update(w.Context(), n, metav1.UpdateOptions{}); err != nil {
-			continue // it is gone
+		switch n.Annotations[batchmeta.Tenant] {
+		case name:
+			return n
+		case "":
+			free = n
 		}
-		if other := w.tenants[n.Name]; other != "" {
-			w.Fatalf("%s was given to %s and to %s", n.Name, other, name)
-		}
-		w.tenants[n.Name] = name
-		w.change(name, func(p *corev1.Pod) { p.Spec.NodeName, p.Status.Phase = n.Name, corev1.PodRunning })
-		return
 	}
+	return free
 }
 
 // running are the vCPUs, in thousandths, of the pods that run.
@@ -237,6 +252,49 @@ func TestAFargatePodsNodeGoesAtOnce(t *testing.T) {
 		w.loops("no node", func() bool { return w.instances() == 0 })
 		if took := w.clock.Since(before); took >= w.options.ScaleDownDelay {
 			t.Errorf("the node went after %v", took)
+		}
+	}
+}
+
+// TestAClaimedNodeIsStillThePods: between claim and Binding nothing is bought for the pod, and the node does not go.
+func TestAClaimedNodeIsStillThePods(t *testing.T) {
+	t.Parallel()
+	w := newSoleWorld(t, 1, fargateEnvironment(types.CRTypeFargate, 16))
+	w.submit(size{250, 512})
+	w.loops("a claim", func() bool {
+		n := w.find("p1")
+		if n != nil && n.Annotations[batchmeta.Tenant] == "" {
+			w.place("p1")
+		}
+		return n != nil && n.Annotations[batchmeta.Tenant] != ""
+	})
+	w.loop(20)
+	if got := w.launched(); got != 1 || w.instances() != 1 {
+		t.Errorf("%d instances were launched and %d are left, want 1", got, w.instances())
+	}
+}
+
+// TestFargateOnEC2: an instance for each pod, whose node says by its user data that it is for one.
+func TestFargateOnEC2(t *testing.T) {
+	t.Parallel()
+	for kind, capacityType := range map[types.CRType]string{
+		types.CRTypeFargate: batchmeta.CapacityOnDemand, types.CRTypeFargateSpot: batchmeta.CapacitySpot,
+	} {
+		r, cloud := newEC2Rig(t, kind)
+		for _, name := range []string{"a", "b", "c"} { // a machine would hold two
+			r.create(pod(name, ofSize(size{250, 512})))
+		}
+		r.loops("three nodes", func() bool { return len(r.nodeNames()) == 3 })
+		for _, i := range cloud.Instances() {
+			if i.Capacity != capacityType || kind == types.CRTypeFargate && i.Type != "c6i.large" {
+				t.Errorf("%s has a %s %s", kind, i.Capacity, i.Type)
+			}
+		}
+		for _, name := range r.nodeNames() {
+			node, err := r.client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
+			if err != nil || node.Labels[batchmeta.SoleTenant] != "true" {
+				t.Errorf("labels %v, %v", node.Labels, err)
+			}
 		}
 	}
 }
