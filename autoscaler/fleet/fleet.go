@@ -14,7 +14,7 @@ import (
 
 // Fleet launches and ends instances.
 type Fleet interface {
-	// InstanceTypes says what stands behind the names that a compute environment uses: exact types, families, "optimal".
+	// InstanceTypes says what stands behind the names that a compute environment uses: exact types, families, "optimal", "fargate".
 	// The order of the result is the order of preference where the strategy has one. A name that nobody knows is an error.
 	InstanceTypes(ctx context.Context, names []string) ([]instancetype.Type, error)
 

@@ -71,7 +71,8 @@
 // # Fargate
 //
 // A definition with the platform capability FARGATE has one of Fargate's sizes, checked when it is registered and again with
-// a job's overrides, and a network of its own. ephemeralStorage is requested of the node and bounds each emptyDir.
+// a job's overrides, and a network of its own. In a Fargate environment, whose nodes are for one pod each and of several
+// architectures, a pod that does not say what it is built for is taken for x86_64, as AWS Fargate does. ephemeralStorage is requested of the node and bounds each emptyDir.
 // networkConfiguration and platformVersion are echoed. What Fargate has not is refused, and on EC2 what only Fargate has.
 //
 // # EKS properties
