@@ -292,7 +292,7 @@ func (p *Provider) bury(ctx context.Context, nodes []*corev1.Node, ids ...[]stri
 		}
 		logger := klog.FromContext(ctx)
 		logger.Info("Deleting node of an instance that is gone", "node", klog.KObj(n))
-		if err := p.cluster.BuryNode(ctx, n); err != nil {
+		if err := p.cluster.DeleteNode(ctx, n); err != nil {
 			logger.Error(err, "Cannot delete node of an instance that is gone", "node", klog.KObj(n))
 		}
 	}

@@ -44,8 +44,6 @@ type Cluster interface {
 	Occupant(ctx context.Context, node string) (string, error)
 	// DeleteNode deletes the Node object; one that is gone or was replaced is no error.
 	DeleteNode(ctx context.Context, node *corev1.Node) error
-	// BuryNode deletes the Node object of a machine that is gone, and says so on it before: what ran there is settled at once.
-	BuryNode(ctx context.Context, node *corev1.Node) error
 }
 
 // Config tunes a Provider. Zero values mean the defaults.

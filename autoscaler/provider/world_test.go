@@ -33,8 +33,7 @@ type world struct {
 	occupant     string // pod that the API server sees on every node
 	open         bool   // the API server sees no taint on any node
 	deleted      []string
-	buried       []string // those of them whose machine was gone before
-	broken       error    // of every deletion of a node
+	broken       error // of every deletion of a node
 	failures     []FailedLaunch
 	clock        *testingclock.FakeClock
 }
@@ -66,11 +65,6 @@ func (w *world) DeleteNode(_ context.Context, n *corev1.Node) error {
 		w.deleted = append(w.deleted, n.Name)
 	}
 	return w.broken
-}
-
-func (w *world) BuryNode(ctx context.Context, n *corev1.Node) error {
-	w.buried = append(w.buried, n.Name)
-	return w.DeleteNode(ctx, n)
 }
 
 func (w *world) Node(_ context.Context, id string) (*corev1.Node, error) {

@@ -3,11 +3,9 @@
 package scaledown
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"path"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,9 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/autoscaler/cluster-autoscaler/utils/taints"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
-	"k8s.io/utils/clock"
 
-	"github.com/muster-batch/muster/autoscaler/interruption"
 	"github.com/muster-batch/muster/autoscaler/provider"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
@@ -27,15 +23,12 @@ import (
 // Cluster asks the API server about nodes that are to go, without any cache between.
 type Cluster struct {
 	client typedcorev1.CoreV1Interface
-	marker *interruption.Marker
 }
 
 var _ provider.Cluster = (*Cluster)(nil)
 
 // NewCluster makes a Cluster of an API client.
-func NewCluster(client typedcorev1.CoreV1Interface) *Cluster {
-	return &Cluster{client: client, marker: interruption.NewMarker(client.Nodes(), clock.RealClock{})}
-}
+func NewCluster(client typedcorev1.CoreV1Interface) *Cluster { return &Cluster{client: client} }
 
 // Node implements provider.Cluster. A node that has just registered may not have been labelled with its instance yet, so it
 // goes by the provider id, too, of which the instance's is the end.
@@ -106,15 +99,6 @@ func (c *Cluster) Occupant(ctx context.Context, node string) (string, error) {
 		}
 	}
 	return "", nil
-}
-
-// BuryNode implements provider.Cluster.
-func (c *Cluster) BuryNode(ctx context.Context, node *corev1.Node) error {
-	id := cmp.Or(node.Labels[batchmeta.InstanceID], path.Base(node.Spec.ProviderID))
-	if err := c.marker.OutOfService(ctx, node.Name, id); err != nil {
-		return err
-	}
-	return c.DeleteNode(ctx, node)
 }
 
 // DeleteNode implements provider.Cluster.

@@ -3,11 +3,9 @@
 package scaledown
 
 import (
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apitypes "k8s.io/apimachinery/pkg/types"
@@ -16,7 +14,6 @@ import (
 	caerrors "k8s.io/autoscaler/cluster-autoscaler/utils/errors"
 	"k8s.io/autoscaler/cluster-autoscaler/utils/taints"
 	"k8s.io/client-go/kubernetes/fake"
-	k8stesting "k8s.io/client-go/testing"
 	testingclock "k8s.io/utils/clock/testing"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
@@ -148,31 +145,6 @@ func TestNodeOfAnInstance(t *testing.T) {
 		if err := c.DeleteNode(t.Context(), node); err != nil {
 			t.Errorf("DeleteNode: %v", err)
 		}
-	}
-}
-
-func TestNodeOfAMachineThatIsGone(t *testing.T) {
-	t.Parallel()
-	node := &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: "node", UID: "1", Labels: map[string]string{batchmeta.NodeGroup: "g"}},
-		Spec:       corev1.NodeSpec{ProviderID: "aws:///zone/i-1"},
-	}
-	client := fake.NewClientset(node)
-	c := NewCluster(client.CoreV1())
-	for range 2 { // the second time it is gone already
-		if err := c.BuryNode(t.Context(), node); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var did []string
-	for _, action := range client.Actions() {
-		if patch, ok := action.(k8stesting.PatchAction); ok && !strings.Contains(string(patch.GetPatch()), corev1.TaintNodeOutOfService) {
-			t.Errorf("patch = %s, want the taint %s", patch.GetPatch(), corev1.TaintNodeOutOfService)
-		}
-		did = append(did, action.GetVerb())
-	}
-	if diff := cmp.Diff([]string{"get", "patch", "delete", "get", "delete"}, did); diff != "" {
-		t.Errorf("what was done to the node (-want +got):\n%s", diff)
 	}
 }
 
