@@ -33,9 +33,12 @@ type cloudCluster struct {
 // backOff is how long the autoscaler leaves a group alone that could not be launched: longer than any test waits.
 const backOff = 4 * time.Minute
 
+// notice is how long before it takes a Spot instance back EC2 says so: two minutes, but here.
+const notice = 10 * time.Second
+
 func newCloud(dir, localcluster string) (*cloudCluster, error) {
 	c, err := newCluster(dir, localcluster, "--port-base="+portBaseCloud, "--fleet=ec2",
-		"--set", "batch-autoscaler=--initial-node-group-backoff="+backOff.String())
+		"--set", "batch-autoscaler=--initial-node-group-backoff="+backOff.String(), "--set", "ec2=--notice="+notice.String())
 	return &cloudCluster{cluster: c}, err
 }
 

@@ -165,25 +165,43 @@ func TestEC2StockOutTakesTheNextType(t *testing.T) {
 	}
 }
 
-// EC2 takes a Spot instance away without a word of warning, in the middle of a job.
-func TestEC2SpotInstanceIsReclaimed(t *testing.T) {
+// EC2 takes a Spot instance away in the middle of a job: with its notice, within which the job can end what it does, or
+// without a word. The pool that it was of is left alone for a while.
+func TestEC2SpotInstanceIsTakenAway(t *testing.T) {
 	t.Parallel()
-	s, w := newCloudSite(t, "ec2-reclaim", spot("m5.large")), newWitness(t)
-	id := s.submit(t, shell{
-		script: `echo "$AWS_BATCH_JOB_ATTEMPT" >>/host/runs; [ "$AWS_BATCH_JOB_ATTEMPT" -eq 2 ] || sleep 600`, folder: w.folder, attempts: 2,
-	})
-	w.awaitMark(t, "runs")
-	lost, reclaimed := cloud.ofEnvironment(t, s.uuid)[0].ID, time.Now()
-	cloud.tell(t, "reclaim", ec2fake.Reclaimed{ID: lost})
-	job := s.awaitStatus(t, id, long, types.JobStatusSucceeded)
-	wantEnd(t, job, "Essential container in task exited", -1, 0)
-	t.Logf("the end of the instance to the job's start on another: %v",
-		time.UnixMilli(aws.ToInt64(job.StartedAt)).Sub(reclaimed).Round(time.Millisecond))
-	wantText(t, "eksAttempts[0].statusReason", aws.ToString(job.EksAttempts[0].StatusReason), "Host EC2 (instance "+lost+") terminated.")
-	if diff := cmp.Diff([]string{"1", "2"}, w.lines(t, "runs")); diff != "" {
-		t.Errorf("attempts that ran (-want +got):\n%s", diff)
+	cases := map[string]struct {
+		how      string
+		wantTold []string // by SIGTERM
+	}{
+		"with its notice": {how: "interrupt", wantTold: []string{"told"}},
+		"without a word":  {how: "reclaim", wantTold: []string{}},
 	}
-	s.wantInstances(t, "m5.large spot in "+zone, "m5.large spot in "+zone)
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, w := newCloudSite(t, "ec2-"+tc.how, spot("m5.large", "m6i.large")), newWitness(t)
+			id := s.submit(t, shell{
+				script: `echo "$AWS_BATCH_JOB_ATTEMPT" >>/host/runs; [ "$AWS_BATCH_JOB_ATTEMPT" -eq 2 ] && exit
+					trap 'echo told >>/host/told; exit 143' TERM; sleep 600 & wait`, folder: w.folder, attempts: 2,
+			})
+			w.awaitMark(t, "runs")
+			s.awaitStatus(t, id, soon, types.JobStatusRunning)
+			lost, taken := cloud.ofEnvironment(t, s.uuid)[0].ID, time.Now()
+			cloud.tell(t, tc.how, ec2fake.Reclaimed{ID: lost})
+			job := s.awaitStatus(t, id, long, types.JobStatusSucceeded)
+			t.Logf("the call to the job's start on another instance: %v",
+				time.UnixMilli(aws.ToInt64(job.StartedAt)).Sub(taken).Round(time.Millisecond))
+			wantText(t, "eksAttempts[0].statusReason", aws.ToString(job.EksAttempts[0].StatusReason), "Host EC2 (instance "+lost+") terminated.")
+			for mark, want := range map[string][]string{"runs": {"1", "2"}, "told": tc.wantTold} {
+				if diff := cmp.Diff(want, w.lines(t, mark)); diff != "" {
+					t.Errorf("what the job wrote to %s (-want +got):\n%s", mark, diff)
+				}
+			}
+			if n := len(cloud.ofEnvironment(t, s.uuid)); n != 2 {
+				t.Errorf("%d instances were launched, want 2", n)
+			}
+		})
+	}
 }
 
 // registerPair registers a job of two nodes that need an instance each and tell when they started.
@@ -201,8 +219,8 @@ func (s *site) registerPair(t *testing.T, w witness) string {
 	})
 }
 
+// It runs by itself, as many nodes that boot at once would take this machine's time.
 func TestEC2GangStartsOnInstancesOfItsOwn(t *testing.T) {
-	t.Parallel()
 	s, w := newCloudSite(t, "ec2-gang", onDemand("m6i.large")), newWitness(t)
 	id := s.start(t, &sdk.SubmitJobInput{JobDefinition: aws.String(s.registerPair(t, w))})
 	s.awaitStatus(t, id, long, types.JobStatusSucceeded)

@@ -180,7 +180,7 @@ func TestGangThatCannotReplaceAMemberIsEndedWhole(t *testing.T) {
 	other := s.member(1, "sleep", "600")
 	delete(other.Labels, batchmeta.Gang)
 	delete(other.Annotations, batchmeta.GangSize)
-	other.Spec.TerminationGracePeriodSeconds = ptr.To(int64(1))
+	other.Spec.TerminationGracePeriodSeconds = new(int64(1))
 	hog := s.createPod(t, s.name+"-other", other)
 	await(t, soon, "there is no room for another", func(ctx context.Context) error {
 		pod, err := local.kube.CoreV1().Pods(hog.Namespace).Get(ctx, hog.Name, metav1.GetOptions{})

@@ -10,6 +10,7 @@
 // their type has, however much this machine has, and types that are larger than this machine are not to be had. With
 // --kubeconfig they are nodes that KWOK simulates.
 //
-// Instances are remembered as long as the program runs; when it starts, machines of an earlier run are ended. Below /fake/ it
-// tells its state and takes stock-outs, faults and reclaims; see ec2fake.WithControl.
+// Instances are remembered as long as the program runs; when it starts, machines of an earlier run are ended. With --queue,
+// what becomes of them is told by a queue of SQS. Below /fake/ it tells its state and takes stock-outs, faults, interruptions and
+// reclaims; see ec2fake.WithControl.
 package main

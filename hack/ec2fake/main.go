@@ -26,6 +26,8 @@ type options struct {
 	listen, cluster, endpoint, ca string
 	fleetCommand, kubeconfig      string
 	machines                      int
+	queue                         string
+	notice                        time.Duration
 }
 
 func main() {
@@ -37,6 +39,8 @@ func main() {
 	flag.StringVar(&o.fleetCommand, "fleet-command", "", "command, as of batch-autoscaler's exec fleet, that makes real nodes")
 	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig by which to make nodes that KWOK simulates, if there is no command")
 	flag.IntVar(&o.machines, "machines", 8, "how many instances there can be at once")
+	flag.StringVar(&o.queue, "queue", "", "name of the queue of SQS that tells what becomes of instances; none if empty")
+	flag.DurationVar(&o.notice, "notice", 2*time.Minute, "how long before it takes a Spot instance back EC2 says so")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)
@@ -62,7 +66,7 @@ func run(ctx context.Context, o options) error {
 	m := newMachines(host)
 	cloud := ec2fake.New(ec2fake.Config{
 		Cluster: o.cluster, Endpoint: o.endpoint, CertificateAuthority: base64.StdEncoding.EncodeToString(ca), Types: types,
-		Launched: m.launched, Ended: m.ended,
+		Launched: m.launched, Ended: m.ended, Queue: o.queue, Notice: o.notice,
 	})
 	m.cloud = cloud
 	cloud.OnAsked(func(asked, short []ec2fake.Pool) {

@@ -134,7 +134,7 @@ func (c *cluster) ec2() component {
 	address := c.address(portEC2)
 	args := []string{
 		"--listen=" + address, "--cluster=" + eksCluster, "--cluster-endpoint=" + c.apiServerURL(), "--cluster-ca=" + c.at.in("pki/ca.crt"),
-		"--machines=" + strconv.Itoa(c.Slots),
+		"--machines=" + strconv.Itoa(c.Slots), "--queue=" + interruptionQueue,
 	}
 	if c.simulated() {
 		args = append(args, "--kubeconfig="+c.kubeconfigOf("kwok"))

@@ -20,6 +20,9 @@ var dummyCredentials = map[string]string{
 // eksCluster is the name of the cluster of EKS that this one is, where there is a fake of EC2.
 const eksCluster = "local"
 
+// interruptionQueue is the name of the queue of SQS that there is beside it.
+const interruptionQueue = "muster-local"
+
 func (c *cluster) programPath(p toolchain.Program) string {
 	return filepath.Join(c.at.programs(), p.Name())
 }
@@ -68,7 +71,8 @@ func (c *cluster) batchAutoscaler() component {
 	}
 	switch {
 	case c.Fleet == fleetEC2:
-		args = append(args, "--fleet=ec2", "--ec2-cluster="+eksCluster, "--ec2-endpoint="+c.ec2URL(), "--ec2-instance-role=node")
+		args = append(args, "--fleet=ec2", "--ec2-cluster="+eksCluster, "--ec2-endpoint="+c.ec2URL(), "--ec2-instance-role=node",
+			"--ec2-interruption-queue="+interruptionQueue)
 	case c.simulated():
 		args = append(args, "--fleet=kwok")
 	default:

@@ -86,8 +86,10 @@ func TestRunSteps(t *testing.T) {
 func TestEveryStepIsReachable(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []config{
-		{Nodes: nodesReal, Fleet: fleetLocal}, {Nodes: nodesKwok, Fleet: fleetLocal},
-		{Nodes: nodesReal, Fleet: fleetEC2}, {Nodes: nodesKwok, Fleet: fleetEC2},
+		{Nodes: nodesReal, Fleet: fleetLocal},
+		{Nodes: nodesKwok, Fleet: fleetLocal},
+		{Nodes: nodesReal, Fleet: fleetEC2},
+		{Nodes: nodesKwok, Fleet: fleetEC2},
 	} {
 		c := newCluster(paths{dir: t.TempDir()}, cfg)
 		var names []string

@@ -5,8 +5,8 @@ package ec2fake
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 	"time"
 
@@ -86,7 +86,7 @@ func TestOutageComesAndGoes(t *testing.T) {
 	}
 	var got []bought
 	for call := range 4 {
-		n, short := buy(t, client, spotFleet(fmt.Sprint(call), 1))
+		n, short := buy(t, client, spotFleet(strconv.Itoa(call), 1))
 		got = append(got, bought{n, short})
 	}
 	want := []bought{{1, nil}, {0, []string{"us-east-1a", "us-east-1b"}}, {1, nil}, {1, []string{"us-east-1a"}}}
@@ -103,7 +103,7 @@ func TestOutageByChanceStrikesAsOftenAsItSays(t *testing.T) {
 	const calls = 500
 	struck := 0
 	for call := range calls {
-		_, short := buy(t, client, spotFleet(fmt.Sprint(call), 2))
+		_, short := buy(t, client, spotFleet(strconv.Itoa(call), 2))
 		struck += len(short)
 	}
 	// The second zone is asked only when the first gave nothing: 0.3 + 0.3² of the calls.
