@@ -100,6 +100,13 @@ bench-scheduler: hack-build ## Measure the scheduler beside kube-scheduler and c
 	go test -C hack/bench/scheduler/perf -c -o $(CURDIR)/bin/bench/referee ./referee
 	bin/bench/scheduler $(if $(SHORT),-short) -podgroups=$$(go list -m -f '{{.Dir}}' sigs.k8s.io/scheduler-plugins)/manifests/coscheduling/crd.yaml
 
+.PHONY: bench-nodes
+bench-nodes: hack-build ## Measure how nodes are bought beside stock cluster-autoscaler against what it must reach; SHORT=1 in three minutes.
+	$(LOCALCLUSTER) build
+	go test -tags $(GOTAGS) -c -o bin/bench/batch-autoscaler.test ./autoscaler/cmd/batch-autoscaler
+	go build -o bin/bench/ ./hack/bench/nodes
+	bin/bench/nodes $(if $(SHORT),-short)
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME (default 30s).
 	hack/fuzz $(GOTAGS)

@@ -12,7 +12,9 @@ import (
 type Demand struct {
 	Gang  string // namespace/name; empty for pods that are in none
 	Whole bool
-	Parts []Part
+	// Topology is the node label under one value of which the members must be; empty if they may be anywhere.
+	Topology string
+	Parts    []Part
 }
 
 // Part is pods of a demand with one shape.

@@ -20,6 +20,7 @@ type gang struct {
 	placed      int    // members that have a node
 	rank        string // the best of its members'; empty if the queue API gave none
 	priority    int32  // the highest
+	topology    string // that it requires; empty if none
 	oldest      time.Time
 	pending     map[string]*group // by shape
 }
@@ -32,6 +33,7 @@ func (g *gang) observe(p *corev1.Pod) {
 	if n, err := strconv.Atoi(p.Annotations[batchmeta.GangMin]); err == nil && n > 0 {
 		g.least = n
 	}
+	g.topology = p.Annotations[batchmeta.GangTopologyRequired]
 	if rank := rankOf(p); g.rank == "" || rank != "" && rank < g.rank {
 		g.rank = rank
 	}
@@ -76,7 +78,7 @@ func (g *gang) demands(name string) []Demand {
 		return nil // the scheduler holds the members until enough exist
 	}
 	needed := max(least-g.placed, 0)
-	whole, rest := Demand{Gang: name, Whole: true}, Demand{Gang: name}
+	whole, rest := Demand{Gang: name, Whole: true, Topology: g.topology}, Demand{Gang: name}
 	for _, members := range g.sorted() {
 		n := min(needed, len(members.pods))
 		needed -= n

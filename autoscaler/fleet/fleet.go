@@ -36,6 +36,7 @@ type LaunchRequest struct {
 	Token       string // unique to the launch; instance i of it has the token InstanceToken(Token, i)
 	Count       int
 	Whole       bool // fewer than Count are of no use
+	OneZone     bool // nor are they if they are not all in one zone; of a launch that is Whole
 	NodeGroup   string
 	Environment Environment
 	// Type is what each instance has at least. If there are Types, each may be of any of them, the first preferred, and Type

@@ -61,7 +61,7 @@ func (s *solver) best(cands []candidate, budget int, whole bool) (packing, bool)
 			continue
 		}
 		p, ok := s.try(o, cands)
-		if !ok || whole && !p.whole {
+		if !ok || whole && (!p.whole || !s.comesTogether(&p)) {
 			continue
 		}
 		if score := s.p.Score(o, p.nodes, p.helped); !found || score < lowest {
@@ -78,6 +78,9 @@ func (s *solver) buy(p packing, whole bool) {
 		b.Used += p.nodes * o.VCPUs
 	}
 	purchase := Purchase{Offer: p.offer, Nodes: p.nodes, Whole: whole}
+	if whole {
+		purchase.Topology = s.p.Demands[p.parts[0].demand].Topology
+	}
 	for _, r := range p.rows {
 		for _, c := range r.contents {
 			purchase.Contents = appendContent(purchase.Contents, p.parts[c.candidate].Key, c.count*r.nodes)

@@ -13,6 +13,10 @@ type Problem struct {
 	Fits func(p *Part, class int) bool
 	// FitsBin is asked instead for parts that are Alone, as what runs on the node matters to them.
 	FitsBin func(p *Part, bin int) bool
+	// Domain is the value that a label has on a node, and Together reports whether all nodes of one purchase of an offer will
+	// have the same; both are asked for demands with a Topology alone.
+	Domain   func(topology string, bin int) string
+	Together func(topology string, offer int) bool
 	// Score rates the purchase of nodes of an offer that would hold the helped pods; the lowest is bought.
 	Score func(offer, nodes int, helped Vector) float64
 }
@@ -26,6 +30,8 @@ type Bin struct {
 	Coming, Unsure bool
 	// Budget that pods on the node count against, if that is a Sole one; negative for none.
 	Budget int
+	// Shared nodes have pods: what is free there may be taken by others before nodes that are bought have come.
+	Shared bool
 }
 
 // Offer is a node group of which nodes can be bought.
@@ -56,7 +62,9 @@ type Budget struct {
 // Demand is pods to be placed: all or none of them if Whole.
 type Demand struct {
 	Whole bool
-	Parts []Part
+	// Topology is the node label under one value of which all of a Whole demand must be; empty if it may be anywhere.
+	Topology string
+	Parts    []Part
 }
 
 // Part is a number of equal pods.
@@ -86,6 +94,8 @@ type Purchase struct {
 	Offer int
 	Nodes int
 	Whole bool // useless unless all the nodes come
+	// Topology is a label under one value of which they must all be, too; empty if there is none.
+	Topology string
 	// Later purchases are decided, and their vCPUs spoken for, but not to be made before others of their demand have come.
 	Later    bool
 	Contents []Content // of all the nodes together
@@ -126,10 +136,13 @@ func Solve(p Problem) Solution {
 	s := newSolver(&p)
 	s.reserve()
 	for d := range p.Demands {
-		if p.Demands[d].Whole {
+		switch demand := &p.Demands[d]; {
+		case demand.Whole && demand.Topology != "":
+			s.placeTogether(d)
+		case demand.Whole:
 			s.placeWhole(d)
-		} else {
-			s.placeLoose(d)
+		default:
+			s.placeLoose(d, true)
 		}
 	}
 	s.buyLoose()

@@ -99,6 +99,15 @@ func TestSolve(t *testing.T) {
 		"a gang takes the room there is and buys the rest": {
 			give: problem(100, gang(3, vec(4, 1))), bins: []Bin{{Free: node(8, 8)}}, want: nodes{"small": 1},
 		},
+		"but not gaps between others, which may be gone by then": {
+			give: problem(100, gang(3, vec(4, 1))), bins: []Bin{{Free: node(8, 8), Shared: true}}, want: nodes{"small": 3},
+		},
+		"if it can do without": {
+			give: problem(4, gang(3, vec(4, 1))), bins: []Bin{{Free: node(8, 8), Shared: true}}, want: nodes{"small": 1},
+		},
+		"a gang that can start now takes gaps, too": {
+			give: problem(100, gang(2, vec(4, 1))), bins: []Bin{{Free: node(8, 8), Shared: true}},
+		},
 		"a gang that is refused leaves its room to others": {
 			give: problem(4, gang(3, vec(4, 1)), loose("a", 4, vec(1, 1))), bins: []Bin{{Free: node(4, 8)}},
 			wantLeft: left{"g": TooWide},

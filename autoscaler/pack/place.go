@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// placeLoose puts as many pods of a demand as possible on the nodes there are.
-func (s *solver) placeLoose(d int) {
+// placeLoose puts as many pods of a demand as possible on the nodes there are, shared ones too if so wanted.
+func (s *solver) placeLoose(d int, shared bool) {
 	for _, c := range s.candidates(d) {
-		s.fill(d, c.part)
+		s.fill(d, c.part, shared)
 	}
 }
 
@@ -34,15 +34,27 @@ func (s *solver) buyLoose() {
 	}
 }
 
-// placeWhole places a demand wholly, on nodes there are and on new ones, or leaves everything as it was.
+// placeWhole places a demand wholly, on nodes there are and on new ones, or leaves everything as it was. A gang that has to
+// wait for nodes counts on gaps between others only if it cannot start without: they may be gone by then.
 func (s *solver) placeWhole(d int) {
 	before := s.mark()
-	s.placeLoose(d)
-	if s.buyWhole(d) {
+	if s.placeLoose(d, true); !s.lacks(d) {
+		return
+	}
+	s.rewind(before)
+	if s.placeLoose(d, false); s.buyWhole(d) {
+		return
+	}
+	s.rewind(before)
+	if s.placeLoose(d, true); s.buyWhole(d) {
 		return
 	}
 	s.rewind(before)
 	s.release(d)
+}
+
+func (s *solver) lacks(d int) bool {
+	return slices.ContainsFunc(s.left[d], func(n int) bool { return n > 0 })
 }
 
 // buyWhole buys what a demand lacks: nodes of one offer if one can hold it all, else of one offer for each part.
@@ -111,7 +123,7 @@ func (s *solver) rewind(m mark) {
 		s.undo(c)
 	}
 	s.journal = s.journal[:m.journal]
-	s.budgets = m.budgets
+	s.budgets = slices.Clone(m.budgets) // m may be come back to once more
 }
 
 // leftovers are the parts without a place, each with its reason.

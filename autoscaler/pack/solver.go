@@ -122,9 +122,11 @@ func (s *solver) undo(c change) {
 }
 
 // fill puts what is left of a part on the nodes there are, first fit.
-func (s *solver) fill(d, i int) {
+func (s *solver) fill(d, i int, shared bool) {
 	for b := 0; b < len(s.bins) && s.left[d][i] > 0; b++ {
-		s.put(b, d, i, s.left[d][i])
+		if shared || !s.bins[b].Shared {
+			s.put(b, d, i, s.left[d][i])
+		}
 	}
 }
 

@@ -92,7 +92,9 @@ func (p *Provider) repeat(e Entry) bool {
 	if listed >= e.Count {
 		return false
 	}
-	p.begin(launch{group: g, request: g.request(e.Token, e.Count, e.Whole)}, false)
+	l := launch{group: g, request: g.request(e.Token, e.Count)}
+	l.request.Whole, l.request.OneZone = e.Whole, e.OneZone
+	p.begin(l, false)
 	return true
 }
 

@@ -30,13 +30,23 @@ type launch struct {
 // Grow launches n instances in the background. With whole, fewer than n are of no use. demands are keys of what the
 // instances are for, named again if the launch fails. An error means that nothing was begun.
 func (g *Group) Grow(n int, whole bool, demands []string) error {
+	return g.grow(n, func(r *fleet.LaunchRequest) { r.Whole = whole }, demands)
+}
+
+// GrowInOneZone launches n instances of which any is of use only if all come, and in one zone.
+func (g *Group) GrowInOneZone(n int, demands []string) error {
+	return g.grow(n, func(r *fleet.LaunchRequest) { r.Whole, r.OneZone = true, true }, demands)
+}
+
+func (g *Group) grow(n int, adjust func(*fleet.LaunchRequest), demands []string) error {
 	p := g.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := g.mayGrow(n); err != nil {
 		return fmt.Errorf("grow %s by %d: %w", g.id, n, err)
 	}
-	l := launch{group: g, request: g.request("muster-"+rand.Text(), n, whole), demands: demands}
+	l := launch{group: g, request: g.request("muster-"+rand.Text(), n), demands: demands}
+	adjust(&l.request)
 	p.begin(l, true)
 	return nil
 }
@@ -78,10 +88,10 @@ func (g *Group) mayGrowByPods(n int) error {
 	return nil
 }
 
-func (g *Group) request(token string, n int, whole bool) fleet.LaunchRequest {
+func (g *Group) request(token string, n int) fleet.LaunchRequest {
 	spec := g.spec()
 	return fleet.LaunchRequest{
-		Token: token, Count: n, Whole: whole, NodeGroup: g.id,
+		Token: token, Count: n, NodeGroup: g.id,
 		Environment: g.environment(),
 		Type:        g.typ, Types: g.types, CapacityType: g.key.capacityType,
 		Labels: spec.Labels(), Taints: nodetemplate.Taints(g.key.environmentUUID),

@@ -29,6 +29,7 @@ type Entry struct {
 	Token           string    `json:"token"`
 	Count           int       `json:"count"`
 	Whole           bool      `json:"whole,omitzero"`
+	OneZone         bool      `json:"oneZone,omitzero"`
 	EnvironmentUUID string    `json:"computeEnvironmentUuid"`
 	InstanceType    string    `json:"instanceType"`
 	CapacityType    string    `json:"capacityType"`
@@ -37,7 +38,7 @@ type Entry struct {
 
 func entryOf(l launch, at time.Time) Entry {
 	return Entry{
-		Token: l.request.Token, Count: l.request.Count, Whole: l.request.Whole, EnvironmentUUID: l.group.key.environmentUUID,
+		Token: l.request.Token, Count: l.request.Count, Whole: l.request.Whole, OneZone: l.request.OneZone, EnvironmentUUID: l.group.key.environmentUUID,
 		InstanceType: l.group.key.instanceType, CapacityType: l.group.key.capacityType, At: at.UTC(),
 	}
 }

@@ -45,6 +45,7 @@ func newBoard(o *Orchestrator, templates map[string]*framework.NodeInfo) (*board
 		isPending: o.cfg.Source.IsPending,
 	}
 	b.fits.trim()
+	b.problem.Domain, b.problem.Together = b.domain, b.together
 	b.problem.Fits, b.problem.FitsBin, b.problem.Score = b.mayRun, b.mayRunOn, b.score
 	infos, err := b.snapshot.ListNodeInfos()
 	if err != nil {
@@ -82,6 +83,7 @@ func (b *board) addBin(info *framework.NodeInfo) {
 		b.classes = append(b.classes, class{signature: signature, node: node})
 	}
 	bin := pack.Bin{Class: index, Group: group, Free: free(info).Plus(freed(info, b.now), 1)}
+	bin.Shared, _ = isUsed(info)
 	if bin.Coming = node.Annotations[upcoming] != ""; bin.Coming && b.unsure[group] > 0 {
 		bin.Unsure = true
 		b.unsure[group]--
@@ -126,7 +128,7 @@ func (b *board) addDemands(demands []demand.Demand) {
 			parts = append(parts, d.Parts[i].Part)
 		}
 		if d.Whole {
-			b.problem.Demands = append(b.problem.Demands, pack.Demand{Whole: true, Parts: parts})
+			b.problem.Demands = append(b.problem.Demands, pack.Demand{Whole: true, Topology: d.Topology, Parts: parts})
 		} else {
 			loose.Parts = append(loose.Parts, parts...)
 		}
@@ -142,6 +144,19 @@ func (b *board) solve(holds []pack.Hold) pack.Solution {
 	defer b.snapshot.Revert()
 	b.problem.Holds = holds
 	return pack.Solve(b.problem)
+}
+
+// domain is the problem's Domain. A node that is on its way has the labels of its template.
+func (b *board) domain(topology string, bin int) string { return b.binNodes[bin].Labels[topology] }
+
+// together is the problem's Together: nodes of one launch share what their template says, and their zone if the fleet is asked
+// for that and has zones.
+func (b *board) together(topology string, offer int) bool {
+	if topology == corev1.LabelTopologyZone {
+		return len(b.markets[b.problem.Offers[offer].Budget].Environment.Resources.Subnets) > 0
+	}
+	node := b.classes[b.problem.Offers[offer].Class].node
+	return topology != corev1.LabelHostname && node.Labels[topology] != ""
 }
 
 // marketOf is the first known environment that the part's pods ask for; nil if none is known.

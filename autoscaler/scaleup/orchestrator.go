@@ -117,6 +117,10 @@ func (o *Orchestrator) buy(b *board, purchase pack.Purchase) {
 	for i, c := range purchase.Contents {
 		keys[i] = c.Key
 	}
+	if purchase.Topology == corev1.LabelTopologyZone {
+		o.begun(group, purchase.Nodes, group.GrowInOneZone(purchase.Nodes, keys))
+		return
+	}
 	o.grow(group, purchase.Nodes, purchase.Whole, keys)
 }
 
@@ -129,8 +133,13 @@ func (o *Orchestrator) try(m *provider.Market, g *provider.Group) {
 }
 
 func (o *Orchestrator) grow(g *provider.Group, n int, whole bool, demands []string) {
-	o.logger.V(2).Info("Growing node group", "nodeGroup", g.Id(), "nodes", n, "whole", whole)
-	if err := g.Grow(n, whole, demands); err != nil {
+	o.begun(g, n, g.Grow(n, whole, demands))
+}
+
+// begun tells core of a launch, unless err says why it was not begun.
+func (o *Orchestrator) begun(g *provider.Group, n int, err error) {
+	o.logger.V(2).Info("Growing node group", "nodeGroup", g.Id(), "nodes", n)
+	if err != nil {
 		o.logger.Error(err, "Cannot grow node group", "nodeGroup", g.Id(), "nodes", n)
 		return
 	}

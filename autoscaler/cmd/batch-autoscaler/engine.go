@@ -44,6 +44,7 @@ type parts struct {
 	recorder record.EventRecorder
 	metrics  *metricSet
 	clock    clock.WithTicker
+	resync   time.Duration // of informers: when they tell all they know again; never if zero
 }
 
 // engine is all that a leader has: a view of the cluster, the environments and the fleet, and the core that decides.
@@ -66,7 +67,7 @@ type engine struct {
 
 // newEngine wires the parts. wake is called when something changed that a loop should look at.
 func newEngine(ctx context.Context, p parts, o *options, wake func()) (*engine, error) {
-	e := &engine{parts: p, informers: informers.NewSharedInformerFactoryWithOptions(p.client, 0, informers.WithTransform(trim))}
+	e := &engine{parts: p, informers: informers.NewSharedInformerFactoryWithOptions(p.client, p.resync, informers.WithTransform(trim))}
 	nodeLister := e.informers.Core().V1().Nodes().Lister()
 	e.nodes = kubeutil.NewNodeLister(nodeLister, e.isOurs)
 	var err error

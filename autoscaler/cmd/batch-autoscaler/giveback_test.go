@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/muster-batch/muster/autoscaler/fleet/ec2/ec2fake"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
@@ -111,6 +112,34 @@ func TestTheNextGangGetsTheNodesOfOneThatFellShort(t *testing.T) {
 		if l.Type.Name == "m5.2xlarge" {
 			t.Errorf("bought %d more for a gang that cannot start", l.Count)
 		}
+	}
+}
+
+func TestAGangOfOneZoneIsBoughtInOneZone(t *testing.T) {
+	t.Parallel()
+	r, cloud := newEC2Rig(t, types.CRTypeEc2)
+	for _, zone := range []string{"us-east-1a", "us-east-1b"} {
+		cloud.SetStock(ec2fake.Pool{Type: "c5.xlarge", Zone: zone}, 2)
+	}
+	for i := range 3 {
+		r.create(pod(fmt.Sprint("p-", i), gang("g", 3), cpus(3), func(p *corev1.Pod) {
+			p.Annotations[batchmeta.GangTopologyRequired] = corev1.LabelTopologyZone
+		}))
+	}
+	r.loops("three nodes", func() bool { return len(r.nodeNames()) == 3 })
+	for _, i := range cloud.Instances() {
+		if i.Zone != "us-east-1c" {
+			t.Errorf("an instance in %s, want all in the zone that has three", i.Zone)
+		}
+	}
+	for i := range 2 {
+		r.create(pod(fmt.Sprint("q-", i), gang("h", 2), cpus(3), func(p *corev1.Pod) {
+			p.Annotations[batchmeta.GangTopologyRequired] = "topology.k8s.aws/network-node-layer-1"
+		}))
+	}
+	r.loop(5)
+	if got := len(cloud.Instances()); got != 3 {
+		t.Errorf("%d instances: some were bought for a gang that they cannot hold", got)
 	}
 }
 

@@ -23,6 +23,7 @@ type ClientConfig struct {
 	// Retryer repeats calls that are throttled or find EC2 out of order. If nil, each is tried six times, and after one was
 	// throttled all are slowed down until EC2 keeps up.
 	Retryer aws.Retryer
+	HTTP    *http.Client // the process's own if nil
 }
 
 const maxAttempts = 6
@@ -49,13 +50,16 @@ func NewClient(c ClientConfig) (*Client, error) {
 			o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) { o.MaxAttempts = maxAttempts })
 		})
 	}
-	options := awsec2.Options{Region: c.Region, Credentials: credentials, AppID: "batch-autoscaler", Retryer: c.Retryer}
+	if c.HTTP == nil {
+		c.HTTP = http.DefaultClient
+	}
+	options := awsec2.Options{Region: c.Region, Credentials: credentials, AppID: "batch-autoscaler", Retryer: c.Retryer, HTTPClient: c.HTTP}
 	if c.Endpoint != "" {
 		options.BaseEndpoint = aws.String(c.Endpoint)
 	}
 	return &Client{
 		Client:   awsec2.New(options),
-		platform: &platform{region: c.Region, endpoint: c.Endpoint, credentials: credentials, http: http.DefaultClient},
+		platform: &platform{region: c.Region, endpoint: c.Endpoint, credentials: credentials, http: c.HTTP},
 	}, nil
 }
 

@@ -47,7 +47,7 @@ func setStrategy(in *awsec2.CreateFleetInput, r *fleet.LaunchRequest) {
 	var oneType, oneZone *bool
 	if r.Whole && r.Count <= maxWhole {
 		least, oneType = aws.Int32(int32(r.Count)), aws.Bool(true)
-		if r.Environment.Resources.PlacementGroup != "" {
+		if r.OneZone || r.Environment.Resources.PlacementGroup != "" {
 			oneZone = aws.Bool(true)
 		}
 	}
