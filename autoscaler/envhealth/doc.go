@@ -12,8 +12,9 @@
 //	  └──────────────────── VALID, on trial ◄──────────────────────────────────────────────────┘──┘
 //	       it goes well
 //
-// Want of machines leaves an environment VALID: it is its reason for as long as no launch succeeds. On trial, one instance
-// is launched and waited for before another, so that a lasting fault costs little.
+// What was refused is mended by a launch, and what did not join by an instance that does, and both by a change of the
+// environment. Want of machines leaves an environment VALID: it is its reason for as long as no launch succeeds. On trial,
+// one instance is launched and waited for before another, so that a lasting fault costs little.
 //
 // The package does no I/O; callers tell it what happened, and ask.
 package envhealth

@@ -96,18 +96,18 @@ func (t *Tracker) refuse(s *standing, reason string, now time.Time) {
 	if s.bad.IsZero() {
 		s.bad = now
 	}
-	if s.good.IsZero() || now.Sub(s.bad) >= patience {
+	if s.trial || s.good.IsZero() || now.Sub(s.bad) >= patience {
 		t.invalidate(s, refusals, reason, now)
 	}
 }
 
-// Joined says that an instance has become a node.
+// Joined says that an instance has become a node. That says nothing of whether others can be launched.
 func (t *Tracker) Joined(uuid string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s, now := t.of(uuid), t.cfg.Clock.Now()
 	s.joined, s.good, s.bad, s.died, s.tries = now, now, time.Time{}, 0, 0
-	if s.fault != none {
+	if s.fault == joins {
 		s.heal(now)
 	}
 }

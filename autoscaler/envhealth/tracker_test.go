@@ -132,6 +132,15 @@ func TestVerdicts(t *testing.T) {
 			p.Joined("u")
 			p.want(valid, ReasonHealthy)
 		},
+		"a node that is there, as after a restart, does not undo a refusal": func(p *patient) {
+			p.fail(fleet.Denied, "UnauthorizedOperation")
+			p.Joined("u")
+			p.want(invalid, refusal)
+			p.clock.Step(5 * time.Minute)
+			p.want(valid, ReasonHealthy)
+			p.fail(fleet.Denied, "UnauthorizedOperation")
+			p.want(invalid, refusal)
+		},
 		"three that die before they join": func(p *patient) {
 			for range deaths {
 				p.want(valid, ReasonHealthy)

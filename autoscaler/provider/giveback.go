@@ -13,9 +13,12 @@ import (
 
 // GiveBack ends up to n instances of the group that are on their way and that nobody wants any more, the youngest first, as
 // those are the furthest from being of use. Instances that have become nodes are left to scale-down, and what minvCpus asks
-// for stays. It returns how many are being ended, in the background.
+// for stays, and the instance by which an environment on trial is to show that it works. It returns how many are being ended, in the background.
 func (g *Group) GiveBack(n int) int {
 	p := g.p
+	if p.cfg.Health.OnTrial(g.key.environmentUUID) {
+		return 0
+	}
 	p.mu.Lock()
 	victims := g.onTheWay()
 	if g.typ.VCPUs > 0 && g.env != nil {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -53,9 +54,14 @@ func New(client typedcorev1.ConfigMapInterface, source Source, cfg Config) *Writ
 	return &Writer{client: client, source: source, cfg: cfg, wrote: map[string]map[string]string{}}
 }
 
-// Load reads what a predecessor wrote and tells restore of each verdict.
+// Load reads what a predecessor wrote and tells restore of each verdict. Without the right to read there is nothing to know:
+// nodes do not depend on it.
 func (w *Writer) Load(ctx context.Context, restore func(uuid string, v envhealth.Verdict)) error {
 	list, err := w.client.List(ctx, metav1.ListOptions{LabelSelector: batchmeta.EnvironmentReport})
+	if apierrors.IsForbidden(err) {
+		klog.FromContext(ctx).Error(err, "Cannot read what was reported on compute environments, going on without")
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("list reports on compute environments: %w", err)
 	}
@@ -93,23 +99,25 @@ func (w *Writer) Write(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
+	var errs []error
 	known := make(map[string]bool, len(environments))
 	for i := range environments {
-		e := &environments[i]
-		known[e.UUID] = true
-		if err := w.write(ctx, e); err != nil {
-			return err
-		}
+		known[environments[i].UUID] = true
+		errs = append(errs, w.write(ctx, &environments[i]))
 	}
 	for uuid := range w.wrote {
-		if known[uuid] {
-			continue
+		if !known[uuid] {
+			errs = append(errs, w.remove(ctx, uuid))
 		}
-		if err := w.client.Delete(ctx, nameOf(uuid), metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("delete report on compute environment %s: %w", uuid, err)
-		}
-		delete(w.wrote, uuid)
 	}
+	return errors.Join(errs...)
+}
+
+func (w *Writer) remove(ctx context.Context, uuid string) error {
+	if err := w.client.Delete(ctx, nameOf(uuid), metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete report on compute environment %s: %w", uuid, err)
+	}
+	delete(w.wrote, uuid)
 	return nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
@@ -176,6 +178,27 @@ func TestEventsTellWhatChanged(t *testing.T) {
 	say(func() { v.Status, v.Reason = batch.ResourceValid, envhealth.ReasonHealthy })
 	d.wantEvents("Warning InsufficientInstanceCapacity CAPACITY:X - none", "Warning ComputeEnvironmentInvalid CLIENT_ERROR - why",
 		"Normal ComputeEnvironmentValid ComputeEnvironment Healthy")
+}
+
+func TestWithoutTheRightToReadTheWorkGoesOn(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		err     error
+		wantErr bool
+	}{
+		"forbidden": {apierrors.NewForbidden(corev1.Resource("configmaps"), "", errors.New("no role")), false},
+		"no answer": {errors.New("no answer"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			d.api.PrependReactor("list", "configmaps", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, tc.err })
+			err := d.Load(t.Context(), func(string, envhealth.Verdict) { t.Error("something was read") })
+			if (err != nil) != tc.wantErr {
+				t.Errorf("error = %v", err)
+			}
+		})
+	}
 }
 
 func TestAWriteThatFailsIsRepeated(t *testing.T) {

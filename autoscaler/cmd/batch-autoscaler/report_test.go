@@ -131,3 +131,30 @@ func TestInstancesThatDieBeforeTheyJoin(t *testing.T) {
 	}
 	r.wantReport("INVALID", envhealth.ReasonNoneJoined)
 }
+
+// The instance on trial is for nobody, and yet it is not given back while only a gang waits, which it does not hold.
+func TestOnTrialForAGang(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, environment(0, 64))
+	r.mute = true
+	for _, name := range []string{"a", "b"} {
+		r.create(pod(name, gang("g", 2), cpus(3)))
+	}
+	r.loops("two instances", func() bool { return r.instances() == 2 })
+	r.elapse(r.options.MaxNodeProvisionTime)
+	r.loops("none that joins", func() bool { return r.reported()[batchmeta.ReportStatus] == "INVALID" && r.instances() == 0 })
+	r.clock.Step(5 * time.Minute)
+	r.wantReport("VALID", envhealth.ReasonHealthy)
+	r.loops("one instance on trial", func() bool { return r.instances() == 1 })
+	r.loop(60)
+	if got := r.launched(); got != 3 {
+		t.Errorf("%d instances launched, want 2 and the one on trial", got)
+	}
+	r.mute = false
+	r.elapse(r.options.MaxNodeProvisionTime)
+	r.loops("it fails", func() bool { return r.reported()[batchmeta.ReportStatus] == "INVALID" && r.instances() == 0 })
+	r.clock.Step(10 * time.Minute)
+	r.reported()
+	r.loops("the gang's nodes", func() bool { return len(r.nodeNames()) == 2 })
+	r.wantReport("VALID", envhealth.ReasonHealthy)
+}
