@@ -26,6 +26,7 @@ func newSpotRig(t *testing.T) (r *rig, cloud *ec2fake.Cloud, first ec2fake.Insta
 	r, cloud = newEC2Rig(t, types.CRTypeSpot)
 	r.pods("a")
 	r.loops("a node", func() bool { return len(r.nodeNames()) == 1 })
+	r.provider.Wait() // until the launch is answered nobody knows whose instance it is
 	r.bind("a")
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
