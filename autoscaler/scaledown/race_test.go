@@ -72,7 +72,7 @@ func (a *arena) Load(context.Context) ([]provider.Entry, error) { return nil, ni
 
 func newArena(t *testing.T, isStale bool) *arena {
 	t.Helper()
-	a := &arena{t: t, random: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // chance, not a secret
+	a := &arena{t: t, random: rand.New(rand.NewPCG(1, 2))}
 	a.apiServer = newAPIServer(a.upTo, isStale)
 	a.fleet = fakefleet.New(fakefleet.Config{})
 	a.provider = provider.New(klog.NewContext(t.Context(), logr.Discard()), a.fleet, a, NewCluster(a), a, a, provider.Config{})

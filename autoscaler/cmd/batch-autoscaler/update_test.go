@@ -6,7 +6,6 @@ package main
 
 import (
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -18,12 +17,12 @@ import (
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
-// update starts an infrastructure update of the rig's environment.
-func (r *rig) update(generation int, policy *types.UpdatePolicy) {
+// update starts an infrastructure update of the rig's environment, its first.
+func (r *rig) update(policy *types.UpdatePolicy) {
 	r.Helper()
 	e := r.api.environments[0]
 	e.Status, e.UpdatePolicy = types.CEStatusUpdating, policy
-	e.Tags = map[string]string{batchmeta.GenerationTag: strconv.Itoa(generation)}
+	e.Tags = map[string]string{batchmeta.GenerationTag: "2"}
 	r.api.environments = []types.ComputeEnvironmentDetail{e}
 }
 
@@ -48,7 +47,7 @@ func TestAnUpdateReplacesABusyNodeOnceItsJobsAreOver(t *testing.T) {
 	t.Parallel()
 	r := running(t, environment(0, 64))
 	old := r.nodeNames()[0]
-	r.update(2, nil)
+	r.update(nil)
 	r.loops("the old node to take no more pods", func() bool { return r.has(old, corev1.TaintEffectNoSchedule) })
 
 	r.pods("b") // there would be room for it on the old node
@@ -75,7 +74,7 @@ func TestAnUpdateReplacesABusyNodeOnceItsJobsAreOver(t *testing.T) {
 func TestAnUpdateThatTerminatesJobsSaysSoAtOnce(t *testing.T) {
 	t.Parallel()
 	r := running(t, environment(0, 64))
-	r.update(2, &types.UpdatePolicy{TerminateJobsOnUpdate: aws.Bool(true)})
+	r.update(&types.UpdatePolicy{TerminateJobsOnUpdate: aws.Bool(true)})
 	r.loops("the old node's jobs to be ended", func() bool { return r.has(r.nodeNames()[0], corev1.TaintEffectNoExecute) })
 }
 
@@ -91,7 +90,7 @@ func TestAnUpdateReplacesIdleNodesAtOnceAndKeepsMinvCpus(t *testing.T) {
 		t.Fatalf("nodes = %v", r.nodeNames())
 	}
 	started := r.clock.Now()
-	r.update(2, nil)
+	r.update(nil)
 	r.loops("another in its place", func() bool {
 		names := r.nodeNames()
 		return len(names) == 1 && names[0] != old && r.instances() == 1
@@ -125,7 +124,7 @@ func TestAnInstanceThatJoinsLateIsReplaced(t *testing.T) {
 	r.pods("a")
 	r.loops("an instance", func() bool { return r.instances() == 1 })
 	r.provider.Wait()
-	r.update(2, nil)
+	r.update(nil)
 	r.loop(2)
 	r.mute = false
 	listed, err := r.fleet.List(t.Context())
