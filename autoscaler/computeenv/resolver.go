@@ -16,7 +16,7 @@ import (
 
 const (
 	typesTimeout    = 10 * time.Second
-	typesLifetime   = 10 * time.Minute // an admin may change what a fleet offers
+	typesLifetime   = time.Minute // an admin may change what a fleet offers, and prices change
 	typesRetryAfter = 5 * time.Second
 )
 

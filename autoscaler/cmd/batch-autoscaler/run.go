@@ -66,6 +66,11 @@ func run(ctx context.Context, o *options) error {
 	return group.Wait()
 }
 
+// runner is a fleet that has something to do in the background.
+type runner interface {
+	Run(ctx context.Context) error
+}
+
 // lead is one term of a leader: it builds everything anew, and what it began is finished when it returns.
 func lead(ctx context.Context, p parts, o *options, h *health) error {
 	h.lead(true)
@@ -83,6 +88,9 @@ func lead(ctx context.Context, p parts, o *options, h *health) error {
 	defer e.provider.Wait()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return e.reader.Run(ctx) })
+	if f, ok := p.fleet.(runner); ok {
+		group.Go(func() error { return f.Run(ctx) })
+	}
 	group.Go(func() error {
 		if err := e.start(ctx); err != nil {
 			return unlessOver(ctx, err)

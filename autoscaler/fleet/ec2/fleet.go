@@ -20,6 +20,7 @@ type API interface {
 	awsec2.DescribeImagesAPIClient
 	awsec2.DescribeLaunchTemplatesAPIClient
 	awsec2.DescribeLaunchTemplateVersionsAPIClient
+	awsec2.DescribeSpotPriceHistoryAPIClient
 	CreateLaunchTemplate(context.Context, *awsec2.CreateLaunchTemplateInput, ...func(*awsec2.Options)) (*awsec2.CreateLaunchTemplateOutput, error)
 	CreateFleet(context.Context, *awsec2.CreateFleetInput, ...func(*awsec2.Options)) (*awsec2.CreateFleetOutput, error)
 	TerminateInstances(context.Context, *awsec2.TerminateInstancesInput, ...func(*awsec2.Options)) (*awsec2.TerminateInstancesOutput, error)
@@ -33,6 +34,8 @@ type Platform interface {
 	Parameter(ctx context.Context, name string) (string, error)
 	// Cluster describes a cluster of EKS.
 	Cluster(ctx context.Context, name string) (Cluster, error)
+	// Prices are what On-Demand instances with Linux cost an hour in the region, by type.
+	Prices(ctx context.Context) (map[string]float64, error)
 	// Quota is how many vCPUs a quota of EC2 allows, by Service Quotas' code.
 	Quota(ctx context.Context, code string) (vcpus int, err error)
 }
@@ -53,7 +56,7 @@ type Config struct {
 	// InstanceRole is the instance profile, by name or ARN, of nodes of environments that name none, as those of Fargate's
 	// kinds do.
 	InstanceRole string
-	Clock        clock.PassiveClock
+	Clock        clock.Clock
 }
 
 // Fleet launches and ends instances of EC2.
@@ -63,6 +66,7 @@ type Fleet struct {
 	cfg      Config
 
 	types     *types
+	prices    *prices
 	subnets   *subnets
 	templates *templates
 	shortages *shortages
@@ -82,7 +86,7 @@ func New(api API, platform Platform, cfg Config) (*Fleet, error) {
 	}
 	return &Fleet{
 		api: api, platform: platform, cfg: cfg,
-		types: newTypes(api, cfg.Clock), subnets: newSubnets(api, cfg.Clock), templates: newTemplates(),
+		types: newTypes(api, cfg.Clock), prices: newPrices(), subnets: newSubnets(api, cfg.Clock), templates: newTemplates(),
 		shortages: newShortages(cfg.Clock), recent: newRecent(cfg.Clock), seats: newSeats(),
 	}, nil
 }

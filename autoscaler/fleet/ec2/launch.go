@@ -128,6 +128,7 @@ func (f *Fleet) outcome(r *fleet.LaunchRequest, out *awsec2.CreateFleetOutput) (
 			instance := fleet.Instance{
 				ID: id, ProviderID: providerID(p.zone, id), NodeGroup: r.NodeGroup, EnvironmentUUID: r.Environment.UUID,
 				InstanceType: p.instanceType, Token: f.seats.token(r.Token, id), State: fleet.Pending,
+				PricePerHour: f.prices.of(p),
 			}
 			f.recent.launch(r.Token, instance)
 			instances = append(instances, instance)

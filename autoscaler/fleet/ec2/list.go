@@ -4,6 +4,7 @@ package ec2
 
 import (
 	"context"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -117,6 +118,7 @@ func (f *Fleet) instanceOf(i *ec2types.Instance) fleet.Instance {
 	if i.Placement != nil {
 		out.ProviderID = providerID(aws.ToString(i.Placement.AvailabilityZone), id)
 	}
+	out.PricePerHour = f.prices.of(pool{out.InstanceType, zoneOfProviderID(out.ProviderID), capacityOf(i)})
 	if i.State != nil && i.State.Name == ec2types.InstanceStateNameRunning {
 		out.State = fleet.Running
 	}
@@ -127,6 +129,18 @@ const providerPrefix = "aws:///"
 
 // providerID is the spec.providerID that the kubelet and the cloud controller of AWS give a node.
 func providerID(zone, id string) string { return providerPrefix + zone + "/" + id }
+
+func zoneOfProviderID(id string) string {
+	zone, _, _ := strings.Cut(strings.TrimPrefix(id, providerPrefix), "/")
+	return zone
+}
+
+func capacityOf(i *ec2types.Instance) string {
+	if i.InstanceLifecycle == ec2types.InstanceLifecycleTypeSpot {
+		return batchmeta.CapacitySpot
+	}
+	return batchmeta.CapacityOnDemand
+}
 
 func isAlive(i *ec2types.Instance) bool {
 	if i.State == nil {

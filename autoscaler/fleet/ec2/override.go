@@ -25,7 +25,7 @@ func (f *Fleet) configs(ctx context.Context, r *fleet.LaunchRequest) ([]ec2types
 	if err != nil {
 		return nil, err
 	}
-	choices, err := affordable(r)
+	choices, err := f.affordable(r)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +109,8 @@ func bid(r *fleet.LaunchRequest) int {
 }
 
 // affordable are the choices whose price is known, if that matters.
-func affordable(r *fleet.LaunchRequest) ([]instancetype.Type, error) {
-	all, percent := r.Choices(), bid(r)
+func (f *Fleet) affordable(r *fleet.LaunchRequest) ([]instancetype.Type, error) {
+	all, percent := f.prices.apply(r.Choices()), bid(r)
 	if percent == 0 {
 		return all, nil
 	}

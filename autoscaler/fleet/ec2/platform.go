@@ -33,6 +33,7 @@ type platform struct {
 	region, endpoint string
 	credentials      aws.CredentialsProvider
 	http             *http.Client
+	replyLimit       int64 // in bytes; maxReply if zero
 }
 
 var _ Platform = (*platform)(nil)
@@ -125,7 +126,7 @@ func (p *platform) send(ctx context.Context, service string, r *http.Request, bo
 		return err
 	}
 	defer response.Body.Close()
-	reply, err := io.ReadAll(io.LimitReader(response.Body, maxReply))
+	reply, err := io.ReadAll(io.LimitReader(response.Body, cmp.Or(p.replyLimit, maxReply)))
 	if err != nil {
 		return fmt.Errorf("read reply: %w", err)
 	}

@@ -4,7 +4,6 @@ package ec2
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -108,14 +107,13 @@ func (s *shortages) reason(all []subnet, types []instancetype.Type, capacityType
 
 // Avoid backs off the pool of an instance that EC2 takes back, or may soon. The node's provider id tells its zone.
 func (f *Fleet) Avoid(instanceType, nodeProviderID, capacityType string) {
-	zone, _, _ := strings.Cut(strings.TrimPrefix(nodeProviderID, providerPrefix), "/")
-	p := pool{instanceType, zone, capacityType}
+	p := pool{instanceType, zoneOfProviderID(nodeProviderID), capacityType}
 	s := f.shortages
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if until := s.clock.Now().Add(reclaimed); until.After(s.known[p].until) {
 		s.known[p] = shortage{until: until, lasts: reclaimed, why: &fleet.RefusedError{
-			Class: fleet.NoCapacity, Code: codeUnfulfillable, Message: "EC2 takes back " + capacityType + " instances of " + instanceType + " in " + zone,
+			Class: fleet.NoCapacity, Code: codeUnfulfillable, Message: "EC2 takes back " + capacityType + " instances of " + instanceType + " in " + p.zone,
 		}}
 	}
 }

@@ -39,7 +39,8 @@ func newTypes(api awsec2.DescribeInstanceTypesAPIClient, c clock.PassiveClock) *
 
 // InstanceTypes implements fleet.Fleet.
 func (f *Fleet) InstanceTypes(ctx context.Context, names []string) ([]instancetype.Type, error) {
-	return f.types.current(ctx).Resolve(names)
+	types, err := f.types.current(ctx).Resolve(names)
+	return f.prices.apply(types), err
 }
 
 func (t *types) current(ctx context.Context) *instancetype.Catalogue {
@@ -63,7 +64,7 @@ func (t *types) describe(ctx context.Context) ([]instancetype.Type, error) {
 		MaxResults: aws.Int32(typesPerPage),
 		Filters:    []ec2types.Filter{filter("supported-virtualization-type", "hvm"), filter("processor-info.supported-architecture", "x86_64", "arm64")},
 	})
-	prices := instancetype.Builtin()
+	builtin := instancetype.Builtin()
 	var out []instancetype.Type
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -72,8 +73,8 @@ func (t *types) describe(ctx context.Context) ([]instancetype.Type, error) {
 		}
 		for i := range page.InstanceTypes {
 			ty := typeOf(&page.InstanceTypes[i])
-			if priced, ok := prices.Lookup(ty.Name); ok {
-				ty.PricePerHour = priced.PricePerHour
+			if known, ok := builtin.Lookup(ty.Name); ok {
+				ty.PricePerHour = known.PricePerHour
 			}
 			out = append(out, ty)
 		}
@@ -96,6 +97,7 @@ func typeOf(i *ec2types.InstanceTypeInfo) instancetype.Type {
 		for _, g := range i.GpuInfo.Gpus {
 			if aws.ToString(g.Manufacturer) == "NVIDIA" { // the device plugin knows no other
 				t.GPUs += int(aws.ToInt32(g.Count))
+				t.GPUModel = aws.ToString(g.Name)
 			}
 		}
 	}

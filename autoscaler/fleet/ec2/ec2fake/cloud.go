@@ -90,6 +90,7 @@ type Cloud struct {
 	faults    []*Fault
 	calls     map[string]int
 	hideNew   int
+	prices    map[Pool]float64
 	asked     func(asked, short []Pool)
 	serial    int
 	// fleetCalls is how many calls of CreateFleet were decided: repeated ones are not.
@@ -112,7 +113,7 @@ func New(cfg Config) *Cloud {
 	}
 	return &Cloud{
 		cfg: cfg, queue: newQueue(cfg.Queue, cfg.Clock), instances: map[string]*Instance{}, templates: map[string]*Template{},
-		stock: map[Pool]int{}, quota: -1, lacking: map[string]bool{},
+		stock: map[Pool]int{}, prices: map[Pool]float64{}, quota: -1, lacking: map[string]bool{},
 		fleets: map[string]fleetReply{}, calls: map[string]int{}, random: rand.New(rand.NewPCG(cfg.Seed, 0)),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // fleetReply is what a client token was answered with.
@@ -265,7 +266,12 @@ func (c *Cloud) short(v *override, capacity string) *fleetError {
 			used += other.VCPUs
 		}
 	}
+	lowest := c.price(v.Type, v.Zone, capacity)
+	offered, err := strconv.ParseFloat(v.MaxPrice, 64)
 	switch {
+	case err == nil && capacity == "spot" && offered < lowest:
+		e.Code = "SpotMaxPriceTooLow"
+		e.Message = fmt.Sprintf("Your Spot request price of %g is lower than the minimum required Spot request fulfillment price of %g.", offered, lowest)
 	case c.room(v, capacity) <= 0:
 		e.Code = "InsufficientInstanceCapacity"
 		e.Message = fmt.Sprintf("We currently do not have sufficient %s capacity in the Availability Zone you requested (%s).", v.Type, v.Zone)

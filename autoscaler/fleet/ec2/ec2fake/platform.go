@@ -21,6 +21,8 @@ func (c *Cloud) servePlatform(w http.ResponseWriter, r *http.Request) bool {
 		c.getParameter(w, r)
 	case r.Header.Get("X-Amz-Target") == "ServiceQuotasV20190624.GetServiceQuota":
 		c.getServiceQuota(w)
+	case r.Header.Get("X-Amz-Target") == "AWSPriceListService.GetProducts":
+		c.getProducts(w, r)
 	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/clusters/"):
 		c.describeCluster(w, strings.TrimPrefix(r.URL.Path, "/clusters/"))
 	default:

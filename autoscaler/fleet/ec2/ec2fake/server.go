@@ -81,6 +81,7 @@ var actions = map[string]action{
 	"DescribeInstanceTypes":          (*Cloud).describeInstanceTypes,
 	"DescribeLaunchTemplates":        (*Cloud).describeLaunchTemplates,
 	"DescribeLaunchTemplateVersions": (*Cloud).describeLaunchTemplateVersions,
+	"DescribeSpotPriceHistory":       (*Cloud).describeSpotPriceHistory,
 	"DescribeSubnets":                (*Cloud).describeSubnets,
 	"RunInstances":                   (*Cloud).runInstances,
 	"TerminateInstances":             (*Cloud).terminateInstances,

@@ -82,9 +82,3 @@ func (c *Cloud) holds(pools []override, o *order) bool {
 	}
 	return n >= o.least
 }
-
-// price is what an instance of a pool costs.
-func (c *Cloud) price(instanceType, zone, capacity string) float64 {
-	t, _ := c.typeOf(instanceType)
-	return t.Cost()
-}
