@@ -34,15 +34,9 @@ const (
 // IsAlias reports whether a name stands for several families.
 func IsAlias(name string) bool { return name == fargate || len(aliases[name]) > 0 }
 
-// Builtin is the catalogue of common types. Its prices are list prices of one region on one day: good for comparing types,
-// not for bills.
-func Builtin() *Catalogue {
-	var all []Type
-	for _, f := range families {
-		all = append(all, f.types()...)
-	}
-	return New(append(all, rows...))
-}
+// Builtin is the catalogue of common types, by types.tsv. Its prices are list prices of one region on one day: good for
+// comparing types, not for bills.
+func Builtin() *Catalogue { return builtin() }
 
 // New is the catalogue of given types.
 func New(all []Type) *Catalogue {
