@@ -37,8 +37,7 @@ func TestEnvironmentTakesTheAutoscalersReport(t *testing.T) {
 			batch.ComputeEnvironment{Status: batch.ResourceValid, Report: broken, Outdated: at}, broken, batch.ResourceValid, reasonHealthy, broken,
 		},
 		"a fault found after the update counts": {
-			batch.ComputeEnvironment{Status: batch.ResourceValid, Report: broken, Outdated: at.Add(-time.Second)}, broken,
-			batch.ResourceInvalid, broken.StatusReason, broken,
+			batch.ComputeEnvironment{Status: batch.ResourceValid, Report: broken, Outdated: at.Add(-time.Second)}, broken, batch.ResourceInvalid, broken.StatusReason, broken,
 		},
 	}
 	for name, tc := range cases {
