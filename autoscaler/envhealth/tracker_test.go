@@ -193,8 +193,8 @@ func TestVerdicts(t *testing.T) {
 func TestTrials(t *testing.T) {
 	t.Parallel()
 	p := newPatient(t)
-	for _, wait := range []time.Duration{5, 10, 20, 40, 60, 60} {
-		wait *= time.Minute
+	for _, minutes := range []int{5, 10, 20, 40, 60, 60} {
+		wait := time.Duration(minutes) * time.Minute
 		p.NotJoined("u", p.clock.Now(), false)
 		before := p.Judge(&p.env)
 		p.clock.Step(wait - time.Second)
