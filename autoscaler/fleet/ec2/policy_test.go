@@ -45,8 +45,10 @@ func readPolicy(t *testing.T) []policyStatement {
 
 func TestPolicyAllowsWhatTheFleetCalls(t *testing.T) {
 	t.Parallel()
-	wanted := []string{"ssm:GetParameter", "servicequotas:GetServiceQuota", "eks:DescribeCluster", "ec2:RunInstances", "ec2:CreateTags", "iam:PassRole",
-		"sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "pricing:GetProducts"}
+	wanted := []string{
+		"ssm:GetParameter", "servicequotas:GetServiceQuota", "eks:DescribeCluster", "ec2:RunInstances", "ec2:CreateTags", "iam:PassRole",
+		"sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "pricing:GetProducts",
+	}
 	for method := range reflect.TypeFor[API]().Methods() {
 		wanted = append(wanted, "ec2:"+method.Name)
 	}
