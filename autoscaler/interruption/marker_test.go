@@ -48,8 +48,10 @@ func TestMark(t *testing.T) {
 		"a Spot interruption ends the pods":          {node("n", "i-1", own), spot, []corev1.Taint{own, evict}, "2026-01-02T03:06:05Z"},
 		"a rebalance recommendation keeps pods away": {node("n", "i-1", own), Notice{Kind: Rebalance, InstanceID: "i-1"}, []corev1.Taint{own, cordon}, ""},
 		"a scheduled change keeps pods away": {
-			node("n", "i-1"), Notice{Kind: ScheduledChange, InstanceID: "i-1", Deadline: now.Add(time.Hour)},
-			[]corev1.Taint{taint(batchmeta.Interruption, "scheduled-change", corev1.TaintEffectNoSchedule)}, "",
+			node("n", "i-1"),
+			Notice{Kind: ScheduledChange, InstanceID: "i-1", Deadline: now.Add(time.Hour)},
+			[]corev1.Taint{taint(batchmeta.Interruption, "scheduled-change", corev1.TaintEffectNoSchedule)},
+			"",
 		},
 		"an interruption follows a recommendation":          {node("n", "i-1", cordon), spot, []corev1.Taint{cordon, evict}, "2026-01-02T03:06:05Z"},
 		"nothing follows an interruption":                   {node("n", "i-1", evict), Notice{Kind: Rebalance, InstanceID: "i-1"}, []corev1.Taint{evict}, ""},

@@ -71,7 +71,9 @@ func TestANodeIsMarkedWithinOneInterval(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- a.Run(ctx) }()
 		for _, want := range [][]string{
-			nil, {"muster.sh/interruption=rebalance:NoSchedule"}, {"muster.sh/interruption=rebalance:NoSchedule"},
+			nil,
+			{"muster.sh/interruption=rebalance:NoSchedule"},
+			{"muster.sh/interruption=rebalance:NoSchedule"},
 			{"muster.sh/interruption=rebalance:NoSchedule", "muster.sh/interruption=spot:NoExecute"},
 			{"muster.sh/interruption=rebalance:NoSchedule", "muster.sh/interruption=spot:NoExecute"},
 		} {

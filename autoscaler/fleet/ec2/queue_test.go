@@ -227,8 +227,11 @@ func TestNoticesOfACloud(t *testing.T) {
 		}
 	}
 	want := []interruption.Notice{
-		{Kind: interruption.Rebalance, InstanceID: id}, {Kind: interruption.ScheduledChange, InstanceID: id}, {Kind: interruption.Spot, InstanceID: id},
-		{Kind: interruption.StateChange, InstanceID: id}, {Kind: interruption.StateChange, InstanceID: id, Gone: true},
+		{Kind: interruption.Rebalance, InstanceID: id},
+		{Kind: interruption.ScheduledChange, InstanceID: id},
+		{Kind: interruption.Spot, InstanceID: id},
+		{Kind: interruption.StateChange, InstanceID: id},
+		{Kind: interruption.StateChange, InstanceID: id, Gone: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("notices mismatch (-want +got):\n%s", diff)
