@@ -110,6 +110,9 @@ func (d *Dispatcher) createAgain(ctx context.Context, job batch.Job, pods []*cor
 	return d.create(ctx, at.Cluster, job.ID, at.Number, pods)
 }
 
+// Hold keeps pods of the job from being made until release is called, as while its admission is taken back.
+func (d *Dispatcher) Hold(jobID string) (release func()) { return d.making.lock(jobID) }
+
 // queueOf is the job's queue as it is now; one of no priority if it is gone.
 func (d *Dispatcher) queueOf(ctx context.Context, job batch.Job) (batch.JobQueue, error) {
 	queues, err := d.store.Queues(ctx)

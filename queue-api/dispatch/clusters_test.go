@@ -49,7 +49,10 @@ func newTwoClusters(t *testing.T) (*bench, *twoClusters, batch.JobQueue) {
 }
 
 // try is a round that may fail.
-func (b *bench) try(t *testing.T) { _ = b.dispatcher.runOnce(t.Context()) }
+func (b *bench) try(t *testing.T) {
+	t.Helper()
+	_ = b.dispatcher.runOnce(t.Context())
+}
 
 func (c *twoClusters) want(t *testing.T, what string, west, home int) {
 	t.Helper()

@@ -39,7 +39,11 @@ func (w *Watcher) takeBack(ctx context.Context, job batch.Job, members []member)
 			return job, left, nil
 		}
 	}
-	// The pods must be gone before their attempt may be made again under the same names.
+	// The pods must be gone before their attempt may be made again under the same names, and none may be made here before the
+	// job is given back: it may go to another cluster.
+	if all {
+		defer w.dispatcher.Hold(job.ID)()
+	}
 	if err := w.releaseUnbound(ctx, gone); err != nil || !all {
 		return job, 0, err
 	}

@@ -63,6 +63,7 @@ type dispatcherLog struct {
 	starved []string
 }
 
+func (d *dispatcherLog) Hold(string) func()       { return func() {} }
 func (d *dispatcherLog) Wake()                    { d.wakes++ }
 func (d *dispatcherLog) NoCapacity(job batch.Job) { d.starved = append(d.starved, job.ID) }
 func (d *dispatcherLog) Ensure(_ context.Context, job batch.Job) error {

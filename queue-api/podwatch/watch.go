@@ -35,6 +35,8 @@ type Dispatcher interface {
 	// Ensure makes those pods of an admitted job again that were lost before a node was chosen, and those of nodes that are
 	// to be replaced.
 	Ensure(ctx context.Context, job batch.Job) error
+	// Hold keeps pods of the job from being made until release is called.
+	Hold(jobID string) (release func())
 	// NoCapacity is told of an admitted job for which no node can be launched, as its StatusReason says. It does not block.
 	NoCapacity(job batch.Job)
 }

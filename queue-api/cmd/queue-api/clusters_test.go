@@ -101,11 +101,11 @@ func (s *apiServer) setAway(away bool) {
 	s.away <- away
 }
 
-// register writes a kubeconfig for it.
-func (s *apiServer) register(t *testing.T, dir, file string) {
+// register writes a kubeconfig for it as west.
+func (s *apiServer) register(t *testing.T, dir string) {
 	t.Helper()
 	text := strings.ReplaceAll(noCluster, "http://127.0.0.1:1", s.URL)
-	if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "west.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -140,15 +140,15 @@ func startSet(t *testing.T, dir string) (*clusterSet, *clocktesting.FakePassiveC
 	return s, clk
 }
 
-func isReady(s *clusterSet, cluster string) bool {
-	_, ok := s.Pods(cluster)
+func isWestReady(s *clusterSet) bool {
+	_, ok := s.Pods(westARN)
 	return ok
 }
 
 func TestClusterIsWorkedWithWhileItAnswers(t *testing.T) {
 	t.Parallel()
 	dir, server := t.TempDir(), newAPIServer(t)
-	server.register(t, dir, "west.yaml")
+	server.register(t, dir)
 	s, clk := startSet(t, dir)
 	west := environmentIn(westARN)
 	pods, ok := s.Pods(westARN)
@@ -163,7 +163,7 @@ func TestClusterIsWorkedWithWhileItAnswers(t *testing.T) {
 	if err := pods.Create(t.Context(), pod); !errors.Is(err, batch.ErrNotSent) {
 		t.Errorf("the next one: %v", err)
 	}
-	if _, err := s.Host(west); isReady(s, westARN) || err == nil || errors.Is(err, dispatch.ErrUnreachable) {
+	if _, err := s.Host(west); isWestReady(s) || err == nil || errors.Is(err, dispatch.ErrUnreachable) {
 		t.Errorf("soon after it went: %v", err)
 	}
 	clk.SetTime(clk.Now().Add(time.Minute))
@@ -171,7 +171,7 @@ func TestClusterIsWorkedWithWhileItAnswers(t *testing.T) {
 		t.Errorf("a while after it went: %v", err)
 	}
 	server.setAway(false)
-	eventually(t, "it is back", func() bool { return isReady(s, westARN) })
+	eventually(t, "it is back", func() bool { return isWestReady(s) })
 }
 
 func TestClustersComeAndGoWithTheirFiles(t *testing.T) {
@@ -181,10 +181,10 @@ func TestClustersComeAndGoWithTheirFiles(t *testing.T) {
 	if _, err := s.Host(environmentIn(westARN)); !errors.Is(err, dispatch.ErrNoCluster) {
 		t.Errorf("before it is registered: %v", err)
 	}
-	server.register(t, dir, "west.yaml")
-	eventually(t, "it is ready", func() bool { return isReady(s, westARN) })
+	server.register(t, dir)
+	eventually(t, "it is ready", func() bool { return isWestReady(s) })
 	other := newAPIServer(t)
-	other.register(t, dir, "west.yaml")
+	other.register(t, dir)
 	eventually(t, "it has another API server", func() bool {
 		m := s.member(westARN)
 		return m != nil && m.registration.Config.Host == other.URL && m.isReady()
@@ -194,7 +194,7 @@ func TestClustersComeAndGoWithTheirFiles(t *testing.T) {
 	}
 	eventually(t, "it is gone", func() bool {
 		_, err := s.Host(environmentIn(westARN))
-		return errors.Is(err, dispatch.ErrNoCluster) && !isReady(s, westARN)
+		return errors.Is(err, dispatch.ErrNoCluster) && !isWestReady(s)
 	})
 }
 
@@ -202,9 +202,9 @@ func TestClusterThatDoesNotAnswerIsNotAwaitedLong(t *testing.T) {
 	t.Parallel()
 	dir, server := t.TempDir(), newAPIServer(t)
 	server.setAway(true)
-	server.register(t, dir, "west.yaml")
+	server.register(t, dir)
 	s, _ := startSet(t, dir)
-	if m := s.member(westARN); m == nil || !m.isAway() || isReady(s, westARN) {
+	if m := s.member(westARN); m == nil || !m.isAway() || isWestReady(s) {
 		t.Error("it was not tried")
 	}
 }

@@ -113,6 +113,8 @@ func (k *kubelet) started() int {
 	return len(k.live)
 }
 
+func (k *kubelet) running() int { return k.started() - k.ended() }
+
 func (k *kubelet) ended() (n int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
