@@ -88,11 +88,11 @@ func (s *simulation) arrive(begin time.Time, j *simJob) {
 	s.at(begin.Add(time.Duration(s.random.Float64()*float64(s.trace.Lasts))), func() { s.submit(j) })
 }
 
-// drawGang draws a gang of 2 members up to the largest, small ones more often; one in ten needs two types at once.
+// drawGang draws a gang of 2 members up to the largest, small ones more often; one in 25 needs two types at once.
 func (s *simulation) drawGang(i int) *simJob {
 	size := int(2 * math.Pow(float64(s.trace.LargestGang)/2, s.random.Float64()))
 	j := s.drawJob(fmt.Sprint("gang-", i), size)
-	if s.random.IntN(10) == 0 {
+	if s.random.IntN(25) == 0 {
 		types := simEnvironments[j.environment].types
 		half := size / 2
 		j.parts = []simPart{{half, 3, types[0]}, {size - half, 3, types[1]}}
@@ -108,13 +108,14 @@ func (s *simulation) drawJob(name string, size int) *simJob {
 	}
 }
 
-// stock draws for each pool whether it is nearly empty.
+// stock draws for each type whether it is nearly out of stock in every zone.
 func (s *simulation) stock(outage float64) {
 	for _, e := range simEnvironments {
 		for _, name := range e.types {
+			isShort := s.random.Float64() < outage
 			for _, zone := range []string{"us-east-1a", "us-east-1b", "us-east-1c"} {
 				left := plenty
-				if s.random.Float64() < outage {
+				if isShort {
 					left = s.random.IntN(nearlyOut)
 				}
 				s.cloud.SetStock(ec2fake.Pool{Type: name, Zone: zone}, left)

@@ -14,8 +14,8 @@ import (
 // What `make bench-nodes` plays is larger than what every run of the tests can wait for.
 var (
 	sweeps  = flag.Int("sweeps", 1, "How many traces are played for each chance of a stock-out.")
-	largest = flag.Int("largest-gang", 32, "The largest gang of a trace.")
-	gangs   = flag.Int("gangs", 12, "The gangs of a trace.")
+	largest = flag.Int("largest-gang", 16, "The largest gang of a trace.")
+	gangs   = flag.Int("gangs", 6, "The gangs of a trace.")
 )
 
 // keptFor is the longest that a node may be without a pod: until the gang that it was bought for is given up, and then as

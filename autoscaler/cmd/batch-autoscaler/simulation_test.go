@@ -35,7 +35,7 @@ type trace struct {
 	Gangs       int
 	Singles     int
 	LargestGang int
-	Outage      float64       // the chance of each pool to be nearly empty, drawn anew each minute
+	Outage      float64       // the chance of each type to be nearly out of stock, drawn anew each minute
 	MaxvCPUs    int32         // of each environment
 	Work        time.Duration // of a job, at least; at most three times as long
 }
@@ -148,11 +148,11 @@ func (s *simulation) start(build func(*engine, *options) (*stock, error)) (finis
 		s.engine.core = stockCore.core
 		stop = func() { s.engine.orchestrator.Stop(); stockCore.registry.Stop() }
 	}
-	var parts sync.WaitGroup
-	parts.Go(func() { s.must(s.reader.Run(ctx)) })
+	var work sync.WaitGroup
+	work.Go(func() { s.must(s.reader.Run(ctx)) })
 	s.must(s.engine.start(ctx))
-	parts.Go(func() { s.must(s.provider.Run(ctx)) })
-	parts.Go(func() {
+	work.Go(func() { s.must(s.provider.Run(ctx)) })
+	work.Go(func() {
 		if build != nil {
 			stockCore.run(ctx, look)
 			return
@@ -161,7 +161,7 @@ func (s *simulation) start(build func(*engine, *options) (*stock, error)) (finis
 	})
 	return func() {
 		cancel()
-		parts.Wait()
+		work.Wait()
 		s.provider.Wait()
 		stop()
 		s.informers.Shutdown()

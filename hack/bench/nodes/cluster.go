@@ -77,7 +77,7 @@ func (b *bench) open(ctx context.Context, dir string) (*site, error) {
 		return nil, err
 	}
 	for _, p := range status.Programs {
-		if p.Name == "ec2fake" {
+		if p.Name == "ec2" {
 			s.cloud = p.Log
 		}
 	}

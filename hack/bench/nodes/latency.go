@@ -69,8 +69,8 @@ func (b *bench) latency(ctx context.Context, s *site) error {
 	return nil
 }
 
-// fleetCalls is when the CreateFleet calls so far came. The fake EC2 writes a line for each: the time of its reply, its name
-// and, last, how long it took.
+// fleetCalls is when the CreateFleet calls so far came. The fake EC2 writes a line for each: the time of its reply, its name,
+// its status and how long it took.
 func (s *site) fleetCalls() ([]time.Time, error) {
 	log, err := os.ReadFile(s.cloud)
 	if err != nil {
@@ -79,14 +79,14 @@ func (s *site) fleetCalls() ([]time.Time, error) {
 	var out []time.Time
 	for line := range bytes.Lines(log) {
 		fields := bytes.Fields(line)
-		if len(fields) < 4 || string(fields[1]) != "CreateFleet" {
+		if len(fields) != 4 || string(fields[1]) != "CreateFleet" || string(fields[2]) != "200," {
 			continue
 		}
 		replied, err := time.Parse(time.RFC3339Nano, string(fields[0]))
 		if err != nil {
 			return nil, err
 		}
-		took, err := time.ParseDuration(string(fields[len(fields)-1]))
+		took, err := time.ParseDuration(string(fields[3]))
 		if err != nil {
 			return nil, err
 		}

@@ -24,7 +24,7 @@ func (b *bench) trace(ctx context.Context) error {
 // sweep plays traces with ever more stock-outs.
 func (b *bench) sweep(ctx context.Context) error {
 	if b.short {
-		return b.play(ctx, "-sweeps=1", "-test.run=^TestStockOuts$")
+		return b.play(ctx, "-sweeps=1", "-gangs=12", "-largest-gang=32", "-test.run=^TestStockOuts$")
 	}
 	if err := b.play(ctx, "-sweeps=8", "-gangs=16", "-largest-gang=64", "-test.run=^TestStockOuts$"); err != nil {
 		return err
