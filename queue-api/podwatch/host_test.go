@@ -176,7 +176,7 @@ func TestNodesThatWereGivenUpAreRemembered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	marked := nodeNamed("n", func(n *corev1.Node) {
+	marked := hostNode(func(n *corev1.Node) {
 		n.Spec.Taints = []corev1.Taint{{Key: batchmeta.ToBeDeleted, Effect: corev1.TaintEffectNoSchedule}}
 	})
 	handler := c.onNodeChange(s.watcher)
@@ -188,15 +188,15 @@ func TestNodesThatWereGivenUpAreRemembered(t *testing.T) {
 	if !c.GivenUp("n") || c.HostGone(podIn(corev1.PodRunning, "n")) {
 		t.Error("a node that was given up is not known as that")
 	}
-	handler.OnAdd(nodeNamed("n"), false)
-	handler.OnDelete(nodeNamed("n"))
+	handler.OnAdd(hostNode(), false)
+	handler.OnDelete(hostNode())
 	if c.GivenUp("n") {
 		t.Error("another node of the name counts as given up")
 	}
 }
 
-func nodeNamed(name string, change ...func(*corev1.Node)) *corev1.Node {
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+func hostNode(change ...func(*corev1.Node)) *corev1.Node {
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}
 	for _, f := range change {
 		f(node)
 	}
@@ -227,14 +227,14 @@ func TestNodesOutOfServiceTellOfTheirPods(t *testing.T) {
 		node             *corev1.Node
 		wantGone, wantTo bool
 	}{
-		{"a node comes", func(n *corev1.Node) { _ = store.Add(n); handler.OnAdd(n, false) }, nodeNamed("n"), false, false},
-		{"it goes out of service", func(n *corev1.Node) { _ = store.Update(n); handler.OnUpdate(nil, n) }, nodeNamed("n", outOfService), true, true},
+		{"a node comes", func(n *corev1.Node) { _ = store.Add(n); handler.OnAdd(n, false) }, hostNode(), false, false},
+		{"it goes out of service", func(n *corev1.Node) { _ = store.Update(n); handler.OnUpdate(nil, n) }, hostNode(outOfService), true, true},
 		{"it is deleted", func(n *corev1.Node) {
 			_ = store.Delete(n)
 			handler.OnDelete(cache.DeletedFinalStateUnknown{Key: "n", Obj: n})
-		}, nodeNamed("n", outOfService), true, true},
-		{"another takes the name", func(n *corev1.Node) { _ = store.Add(n); handler.OnAdd(n, false) }, nodeNamed("n"), false, false},
-		{"that one is deleted", func(n *corev1.Node) { _ = store.Delete(n); handler.OnDelete(n) }, nodeNamed("n"), false, false},
+		}, hostNode(outOfService), true, true},
+		{"another takes the name", func(n *corev1.Node) { _ = store.Add(n); handler.OnAdd(n, false) }, hostNode(), false, false},
+		{"that one is deleted", func(n *corev1.Node) { _ = store.Delete(n); handler.OnDelete(n) }, hostNode(), false, false},
 	}
 	for _, step := range steps {
 		step.do(step.node)
@@ -259,7 +259,7 @@ func TestAnnouncedEndOfANode(t *testing.T) {
 		t.Fatal(err)
 	}
 	announce := func(at string) *corev1.Node {
-		kept, err := trimNode(nodeNamed("n", func(n *corev1.Node) { n.Annotations = map[string]string{batchmeta.InterruptionDeadline: at} }))
+		kept, err := trimNode(hostNode(func(n *corev1.Node) { n.Annotations = map[string]string{batchmeta.InterruptionDeadline: at} }))
 		if err != nil {
 			t.Fatal(err)
 		}
