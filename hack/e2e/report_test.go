@@ -65,12 +65,12 @@ func TestEC2RefusedEnvironmentIsInvalidUntilItIsUpdated(t *testing.T) {
 	_, err := s.api.UpdateComputeEnvironment(t.Context(), &sdk.UpdateComputeEnvironmentInput{
 		ComputeEnvironment: &s.name, ComputeResources: &types.ComputeResourceUpdate{
 			LaunchTemplate: &types.LaunchTemplateSpecification{LaunchTemplateName: aws.String("")},
-			InstanceTypes:  []string{"r5.xlarge"}, // the other one is left alone for a while
+			InstanceTypes:  []string{"r6i.large"}, // the other one is left alone for a while
 		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.awaitEnvironment(t, types.CEStatusValid, "ComputeEnvironment Healthy", 4)
+	s.awaitEnvironment(t, types.CEStatusValid, "ComputeEnvironment Healthy", 2)
 	s.awaitStatus(t, id, long, types.JobStatusSucceeded)
 }
