@@ -44,12 +44,13 @@ type Change struct {
 	Wake   []*corev1.Pod // the leaders of gangs that may be placed now: worth an attempt at once
 	Reject []types.UID   // reserved under a plan that no longer holds
 	Reason string        // why they are rejected
+	Placed bool          // as a member has its node already; else as one is gone
 }
 
 // and returns what follows from c and d together, of which only one rejects anybody.
 func (c Change) and(d Change) Change {
 	if len(d.Reject) > 0 {
-		c.Reject, c.Reason = d.Reject, d.Reason
+		c.Reject, c.Reason, c.Placed = d.Reject, d.Reason, d.Placed
 	}
 	if d.Key != (Key{}) {
 		c.Key = d.Key
@@ -83,11 +84,16 @@ func (l *Ledger) observe(key Key, pod *corev1.Pod) Change {
 		r.finished = l.finished[key]
 		l.gangs[key] = r
 	}
+	var change Change
+	if r.plan.awaits(pod.UID) && pod.Spec.NodeName != "" {
+		change.Reason = r.key.Reason("%s has its node already", pod.Name)
+		change.Reject, change.Placed = l.withdraw(r.plan, change.Reason), true
+	}
 	before := r.standing()
 	old := r.members[pod.UID]
 	r.set(pod)
 	l.owner[pod.UID] = r
-	return l.settle(r, before, old == nil || old.asksOtherwise(pod), pod)
+	return change.and(l.settle(r, before, old == nil || old.asksOtherwise(pod), pod))
 }
 
 // Forget takes note that a pod is gone.

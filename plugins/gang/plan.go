@@ -50,6 +50,10 @@ func (p *Plan) LeftOut() string {
 // holds reports whether uid has a seat in the plan.
 func (p *Plan) holds(uid types.UID) bool { return p != nil && p.seats[uid] != nil }
 
+// awaits reports whether uid has a seat that it does not hold yet. It never will if it is bound by then, by a Binding that
+// seemed to have failed.
+func (p *Plan) awaits(uid types.UID) bool { return p.holds(uid) && !p.seats[uid].reserved }
+
 // Turn is what a member's scheduling cycle is to do: exactly one of the fields is set.
 type Turn struct {
 	Refusal string // the pod cannot be scheduled, for this reason

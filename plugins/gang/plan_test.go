@@ -132,6 +132,29 @@ func TestRefusedGangSleepsUntilAnEventMayHelp(t *testing.T) {
 	}
 }
 
+// A Binding that seemed to have failed had its effect, and the ledger hears of it only when the gang is planned anew.
+func TestPlanDoesNotWaitForAMemberThatIsBound(t *testing.T) {
+	l := gang.NewLedger()
+	m := members(3, 3)
+	observe(l, m...)
+	plan := adopt(t, l, m[0])
+	l.Reserve(plan, m[0].UID)
+	l.Reserve(plan, m[1].UID)
+	if change := l.Observe(on(m[1], "x")); len(change.Reject) > 0 {
+		t.Errorf("a member that holds its seat is bound: %v are rejected", change.Reject)
+	}
+	change := l.Observe(on(m[2], "x"))
+	if want := []types.UID{m[0].UID, m[1].UID}; !slices.Equal(slices.Sorted(slices.Values(change.Reject)), want) || !change.Placed {
+		t.Errorf("rejected: %v, placed %t; want %v", change.Reject, change.Placed, want)
+	}
+	if want := "gang g: m2 has its node already"; change.Reason != want {
+		t.Errorf("reason %q, want %q", change.Reason, want)
+	}
+	if again := adopt(t, l, m[0]); len(again.Members()) != 1 {
+		t.Errorf("planned anew: %v", names(again.Members()))
+	}
+}
+
 func TestWithdrawGivesAllReservedMembersBack(t *testing.T) {
 	t.Parallel()
 	cases := map[string]func(l *gang.Ledger, plan *gang.Plan) []types.UID{

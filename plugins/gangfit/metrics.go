@@ -31,6 +31,7 @@ const (
 const (
 	causeTaken   = "node_taken"
 	causeDeleted = "member_deleted"
+	causePlaced  = "member_placed"
 	causeLost    = "member_lost_its_place"
 	causeTimeout = "timeout"
 )

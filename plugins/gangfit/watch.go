@@ -56,7 +56,11 @@ func podOf(obj any) *corev1.Pod {
 // follow carries out what an observation entails.
 func (g *GangFit) follow(logger klog.Logger, change gang.Change) {
 	g.keeper.changed.Store(true)
-	g.metrics.returned(causeDeleted, len(change.Reject))
+	cause := causeDeleted
+	if change.Placed {
+		cause = causePlaced
+	}
+	g.metrics.returned(cause, len(change.Reject))
 	g.reject(change.Reject, change.Reason)
 	g.activate(logger, change.Wake)
 	if change.Key != (gang.Key{}) {
