@@ -175,8 +175,10 @@ func TestDemands(t *testing.T) {
 				makePod("c", member("first", 1), ranked("0001"), created(3)), makePod("d", member("forged", 1), ranked("-1"), created(4)),
 			},
 			want: []brief{
-				{Gang: "jobs/first", Whole: true, Counts: []int{1}}, {Gang: "jobs/second", Whole: true, Counts: []int{1}},
-				{Gang: "jobs/old", Whole: true, Counts: []int{1}}, {Gang: "jobs/forged", Whole: true, Counts: []int{1}},
+				{Gang: "jobs/first", Whole: true, Counts: []int{1}},
+				{Gang: "jobs/second", Whole: true, Counts: []int{1}},
+				{Gang: "jobs/old", Whole: true, Counts: []int{1}},
+				{Gang: "jobs/forged", Whole: true, Counts: []int{1}},
 			},
 		},
 		"users' gangs go by priority, then by age": {

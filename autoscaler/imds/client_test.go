@@ -3,6 +3,7 @@
 package imds
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -77,9 +78,7 @@ func TestNotices(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := &service{replies: map[string]string{"instance-id": "i-1"}}
-			for path, reply := range tc.replies {
-				s.replies[path] = reply
-			}
+			maps.Copy(s.replies, tc.replies)
 			got, err := start(t, s).Notices(t.Context())
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("notices mismatch (-want +got):\n%s", diff)

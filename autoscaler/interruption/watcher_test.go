@@ -99,10 +99,10 @@ func newScene(c clock.WithTicker, messages ...Message) *scene {
 	return s
 }
 
-// taints are those of a node, as key=value:effect.
-func (s *scene) taints(t *testing.T, name string) (out []string) {
+// taints are those of node n1, as key=value:effect.
+func (s *scene) taints(t *testing.T) (out []string) {
 	t.Helper()
-	node, err := s.client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
+	node, err := s.client.CoreV1().Nodes().Get(t.Context(), "n1", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestWhatFollowsFromANotice(t *testing.T) {
 			if err := s.runOnce(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.wantTaints, s.taints(t, "n1")); diff != "" {
+			if diff := cmp.Diff(tc.wantTaints, s.taints(t)); diff != "" {
 				t.Errorf("taints mismatch (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(tc.wantSaid, s.books.said); diff != "" {
@@ -199,8 +199,8 @@ func TestAMessageIsDeletedOnlyAfterTheNodeIsMarked(t *testing.T) {
 	if err := s.runOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(s.queue.deleted, []string{"r2", "r1"}) || len(s.taints(t, "n1")) != 1 {
-		t.Errorf("deleted %v, taints %v", s.queue.deleted, s.taints(t, "n1"))
+	if !slices.Equal(s.queue.deleted, []string{"r2", "r1"}) || len(s.taints(t)) != 1 {
+		t.Errorf("deleted %v, taints %v", s.queue.deleted, s.taints(t))
 	}
 }
 
@@ -223,8 +223,8 @@ func TestARepeatedMessageHasItsEffectOnce(t *testing.T) {
 	if err := s.runOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := writes(); got != 1 || len(s.taints(t, "n1")) != 1 || len(s.recorder.Events) != 1 {
-		t.Errorf("%d writes, taints %v, %d Events; want one of each", got, s.taints(t, "n1"), len(s.recorder.Events))
+	if got := writes(); got != 1 || len(s.taints(t)) != 1 || len(s.recorder.Events) != 1 {
+		t.Errorf("%d writes, taints %v, %d Events; want one of each", got, s.taints(t), len(s.recorder.Events))
 	}
 	if !slices.Equal(s.queue.deleted, []string{"r"}) {
 		t.Errorf("deleted %v", s.queue.deleted)

@@ -89,7 +89,7 @@ func (i *instance) cost() float64 {
 	if i.price > 0 {
 		return i.price
 	}
-	return i.group.kind.price(i.instanceType, i.group.isSpot())
+	return i.group.price(i.instanceType, i.group.isSpot())
 }
 
 // fail marks a placeholder as one that no instance will come for.

@@ -92,9 +92,9 @@ func TestInstancesOfAClassAreFoundAgain(t *testing.T) {
 	w.environments = []*computeenv.Environment{env(func(e *computeenv.Environment) { e.Name, e.UUID = "other", "u-9" })}
 	w.restart(w.ledger) // nobody knows the class any more
 	w.wantSizes(map[string]int{"env.2vcpu-4gib.spot": 2})
-	w.Provider.mu.Lock()
+	w.mu.Lock()
 	used := w.usedVCPUs("u-1")
-	w.Provider.mu.Unlock()
+	w.mu.Unlock()
 	if used != 4 {
 		t.Errorf("%d vCPUs are in use, want 4", used)
 	}
@@ -156,8 +156,8 @@ func TestWhatInstancesCost(t *testing.T) {
 	w.fleet.SetStock("m5.large", 1)
 	w.grow(class, 2)
 	cost := func(i *instance) float64 {
-		w.Provider.mu.Lock()
-		defer w.Provider.mu.Unlock()
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		return i.cost()
 	}
 	got := map[string]float64{}

@@ -140,13 +140,13 @@ func (s *simulation) start(build func(*engine, *options) (*stock, error)) (finis
 	l := newLoop(p.clock, func(time.Duration, error) {})
 	s.engine, err = newEngine(ctx, p, o, l.Wake)
 	s.must(err)
-	look, stop := s.engine.runOnce, s.engine.orchestrator.Stop
+	look, stop := s.runOnce, s.orchestrator.Stop
 	var stockCore *stock
 	if build != nil {
 		stockCore, err = build(s.engine, o)
 		s.must(err)
-		s.engine.core = stockCore.core
-		stop = func() { s.engine.orchestrator.Stop(); stockCore.registry.Stop() }
+		s.core = stockCore.core
+		stop = func() { s.orchestrator.Stop(); stockCore.registry.Stop() }
 	}
 	var work sync.WaitGroup
 	work.Go(func() { s.must(s.reader.Run(ctx)) })

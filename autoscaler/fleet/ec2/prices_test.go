@@ -74,9 +74,9 @@ func (l *learning) step(d time.Duration, n int32) {
 	l.await(n)
 }
 
-func (w *world) typeNamed(name string) instancetype.Type {
+func (w *world) c5Large() instancetype.Type {
 	w.t.Helper()
-	types, err := w.InstanceTypes(w.t.Context(), []string{name})
+	types, err := w.InstanceTypes(w.t.Context(), []string{"c5.large"})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -86,24 +86,24 @@ func (w *world) typeNamed(name string) instancetype.Type {
 func TestPricesAreAWSs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, ec2fake.Config{Zones: []string{"z-a", "z-b"}})
-	if got := w.typeNamed("c5.large"); got.PricePerHour != 0.085 || got.SpotPricePerHour != 0 {
+	if got := w.c5Large(); got.PricePerHour != 0.085 || got.SpotPricePerHour != 0 {
 		t.Errorf("before AWS is asked, c5.large costs %v and %v", got.PricePerHour, got.SpotPricePerHour)
 	}
 	w.cloud.SetPrice(ec2fake.Pool{Type: "c5.large"}, 0.09)
 	w.cloud.SetPrice(ec2fake.Pool{Type: "c5.large", Zone: "z-a", Capacity: "spot"}, 0.05)
 	w.cloud.SetPrice(ec2fake.Pool{Type: "c5.large", Zone: "z-b", Capacity: "spot"}, 0.04)
 	l := w.run()
-	if got := w.typeNamed("c5.large"); got.PricePerHour != 0.09 || got.SpotPricePerHour != 0.04 {
+	if got := w.c5Large(); got.PricePerHour != 0.09 || got.SpotPricePerHour != 0.04 {
 		t.Errorf("c5.large costs %v and %v, want 0.09 and 0.04", got.PricePerHour, got.SpotPricePerHour)
 	}
 	w.cloud.SetPrice(ec2fake.Pool{Type: "c5.large"}, 0.1)
 	w.cloud.SetPrice(ec2fake.Pool{Type: "c5.large", Capacity: "spot", Zone: "z-b"}, 0.06)
 	l.step(spotLifetime, 1)
-	if got := w.typeNamed("c5.large"); got.PricePerHour != 0.09 || got.SpotPricePerHour != 0.05 {
+	if got := w.c5Large(); got.PricePerHour != 0.09 || got.SpotPricePerHour != 0.05 {
 		t.Errorf("after %v, c5.large costs %v and %v, want 0.09 and 0.05", spotLifetime, got.PricePerHour, got.SpotPricePerHour)
 	}
 	l.step(onDemandLifetime, 2)
-	if got := w.typeNamed("c5.large"); got.PricePerHour != 0.1 {
+	if got := w.c5Large(); got.PricePerHour != 0.1 {
 		t.Errorf("after %v, c5.large costs %v, want 0.1", onDemandLifetime, got.PricePerHour)
 	}
 }
@@ -136,11 +136,11 @@ func TestPricesThatCannotBeLearntStayAsTheyAre(t *testing.T) {
 	w.cloud.Break(ec2fake.Fault{Action: "DescribeSpotPriceHistory", Code: "UnauthorizedOperation", Message: "no"})
 	w.cloud.SetPrice(ec2fake.Pool{Type: "c5.large"}, 0.09)
 	l := w.run()
-	if got := w.typeNamed("c5.large"); got.PricePerHour != 0.085 || got.SpotPricePerHour != 0 {
+	if got := w.c5Large(); got.PricePerHour != 0.085 || got.SpotPricePerHour != 0 {
 		t.Errorf("c5.large costs %v and %v, want what the built-in table says", got.PricePerHour, got.SpotPricePerHour)
 	}
 	l.step(pricesRetryAfter, 2)
-	if got := w.typeNamed("c5.large"); got.PricePerHour != 0.09 || got.SpotPricePerHour == 0 {
+	if got := w.c5Large(); got.PricePerHour != 0.09 || got.SpotPricePerHour == 0 {
 		t.Errorf("c5.large costs %v and %v after another try", got.PricePerHour, got.SpotPricePerHour)
 	}
 }
