@@ -38,7 +38,7 @@ func main() {
 	flag.StringVar(&o.ca, "cluster-ca", "", "file of the certificate authority of the cluster's API server")
 	flag.StringVar(&o.fleetCommand, "fleet-command", "", "command, as of batch-autoscaler's exec fleet, that makes real nodes")
 	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig by which to make nodes that KWOK simulates, if there is no command")
-	flag.IntVar(&o.machines, "machines", 8, "how many instances there can be at once")
+	flag.IntVar(&o.machines, "machines", 0, "how many instances there can be at once; 0 for any number")
 	flag.StringVar(&o.queue, "queue", "", "name of the queue of SQS that tells what becomes of instances; none if empty")
 	flag.DurationVar(&o.notice, "notice", 2*time.Minute, "how long before it takes a Spot instance back EC2 says so")
 	flag.Parse()
@@ -72,7 +72,9 @@ func run(ctx context.Context, o options) error {
 	cloud.OnAsked(func(asked, short []ec2fake.Pool) {
 		line(os.Stderr, "CreateFleet asked for %v, short of %v", asked, short)
 	})
-	cloud.SetStock(ec2fake.Pool{}, o.machines)
+	if o.machines > 0 {
+		cloud.SetStock(ec2fake.Pool{}, o.machines)
+	}
 	return serve(ctx, o.listen, logged(os.Stderr, ec2fake.WithControl(cloud)))
 }
 

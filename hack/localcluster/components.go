@@ -134,12 +134,12 @@ func (c *cluster) ec2() component {
 	address := c.address(portEC2)
 	args := []string{
 		"--listen=" + address, "--cluster=" + eksCluster, "--cluster-endpoint=" + c.apiServerURL(), "--cluster-ca=" + c.at.in("pki/ca.crt"),
-		"--machines=" + strconv.Itoa(c.Slots), "--queue=" + interruptionQueue,
+		"--queue=" + interruptionQueue,
 	}
 	if c.simulated() {
 		args = append(args, "--kubeconfig="+c.kubeconfigOf("kwok"))
 	} else {
-		args = append(args, "--fleet-command="+c.at.fleet())
+		args = append(args, "--fleet-command="+c.at.fleet(), "--machines="+strconv.Itoa(c.Slots))
 	}
 	return component{
 		Program: daemon.Program{Name: "ec2", Path: c.programPath(toolchain.EC2Fake), Args: args},

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,6 +85,17 @@ func TestPortsOfTwoClustersDiffer(t *testing.T) {
 				t.Errorf("%s and %s both listen at %s", part.Name, other, part.address)
 			}
 			taken[part.address] = part.Name
+		}
+	}
+}
+
+func TestOnlyRealMachinesOfEC2AreFew(t *testing.T) {
+	t.Parallel()
+	for nodes, want := range map[string]bool{nodesReal: true, nodesKwok: false} {
+		c := config{Source: "/src", Nodes: nodes, Fleet: fleetEC2, Slots: 3}
+		args := newCluster(paths{dir: t.TempDir()}, c).ec2().Args
+		if got := slices.Contains(args, "--machines=3"); got != want {
+			t.Errorf("%s nodes: limited = %v, want %v: %v", nodes, got, want, args)
 		}
 	}
 }
