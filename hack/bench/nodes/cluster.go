@@ -51,9 +51,10 @@ func (b *bench) cluster(ctx context.Context) (err error) {
 	return b.queued(ctx, s)
 }
 
-// local runs a verb of localcluster and reads what it prints as JSON.
+// local runs a verb of localcluster and reads what it prints as JSON. When ctx ends the verb is asked to end, too.
 func (b *bench) local(ctx context.Context, dir string, out any, args ...string) error {
 	cmd := exec.CommandContext(ctx, b.localcluster, append([]string{"--dir", dir}, args...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.Stderr = os.Stderr
 	text, err := cmd.Output()
 	if err != nil {

@@ -12,9 +12,12 @@
 //	         one that is next, for both. Mis-bought nodes never had a pod.
 //	sweep    The same machinery: traces with stock-outs of 0 to 50 %, and what may never happen counted.
 //	decide   One look at 10,000 pending pods of 20 environments, in this machine's time.
-//	latency  A local cluster with every program real but the nodes, which KWOK simulates behind the fake EC2: how long from
-//	         SubmitJob's reply to the CreateFleet call, and from a node's readiness to the binding of the pod it was bought for.
+//	latency  A local cluster with every program real but the nodes, which KWOK simulates behind the fake EC2 and which are ready
+//	         at once: how long from SubmitJob to the CreateFleet call, and from a node's readiness to the binding of the pod
+//	         it was bought for; one job after the other.
 //	queued   The same cluster: the autoscaler's loop without and with 1,000,000 jobs queued.
+//
+// -only=trace,sweep,decide,cluster takes some of them: cluster is the last two.
 //
 // The simulations and their jobs are tests of autoscaler/cmd/batch-autoscaler, since they take its engine apart; this program
 // runs their test binary.

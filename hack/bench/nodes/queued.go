@@ -14,10 +14,10 @@ import (
 
 // queued measures the autoscaler's loop without and with many jobs in a queue whose environment is full.
 func (b *bench) queued(ctx context.Context, s *site) error {
-	const size, queue = 10_000, "full"
-	arrays, d := 100, 15*time.Second
+	const arrays, size, queue = 100, 10_000, "full"
+	d := 15 * time.Second
 	if b.short {
-		arrays, d = 10, 8*time.Second
+		d = 8 * time.Second
 	}
 	if err := s.queue(ctx, queue, 8); err != nil {
 		return err
