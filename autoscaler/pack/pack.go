@@ -23,6 +23,7 @@ type Problem struct {
 
 // Bin is a node that exists or is on its way.
 type Bin struct {
+	Name  string // of a node that exists; empty for one on its way
 	Class int    // nodes of one class differ in nothing but what is free on them
 	Group string // node group; matches Offer.Group and Hold.Group
 	Free  Vector
@@ -82,9 +83,10 @@ type Content struct {
 	Count int
 }
 
-// Hold is a promise of an earlier Solve: each of Nodes nodes of the group is on its way for Contents.
+// Hold is a promise of an earlier Solve: each of Nodes nodes of the group came, or is on its way, for Contents.
 type Hold struct {
 	Group    string
+	Node     string // the one node, if it exists; empty for nodes on their way
 	Nodes    int
 	Contents []Content // per node
 }

@@ -88,6 +88,9 @@ func (b *board) addBin(info *framework.NodeInfo) {
 		bin.Unsure = true
 		b.unsure[group]--
 	}
+	if !bin.Coming {
+		bin.Name = node.Name
+	}
 	if isSole(node) {
 		bin.Free, bin.Budget = sole(free(info)), b.budgetOf(node)
 	}
