@@ -60,10 +60,7 @@ func (r *rig) boot(cloud *ec2fake.Cloud, i *ec2fake.Instance) {
 	if _, err := r.client.CoreV1().Nodes().Create(r.Context(), node, metav1.CreateOptions{}); err != nil {
 		r.Error(err)
 	}
-	r.arrive(func() error {
-		_, err := r.nodes.Get(node.Name)
-		return err
-	})
+	r.awaitNode(node.Name)
 }
 
 // reconcile compares the books with EC2 after a while.

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,10 +19,13 @@ import (
 	awsbatch "github.com/aws/aws-sdk-go-v2/service/batch"
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apitypes "k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/record"
 	testingclock "k8s.io/utils/clock/testing"
 
@@ -71,8 +75,9 @@ type rig struct {
 	clock    *testingclock.FakeClock
 	recorder *record.FakeRecorder
 	changes  chan struct{}
-	mute     bool   // instances do not become nodes
-	taint    string // that nodes register with besides their own
+	watches  atomic.Int32 // how often pods and nodes began to be watched
+	mute     bool         // instances do not become nodes
+	taint    string       // that nodes register with besides their own
 }
 
 func newRig(tb testing.TB, environments ...types.ComputeEnvironmentDetail) *rig {
@@ -92,7 +97,17 @@ func newRigWithoutFleet(tb testing.TB, environments ...types.ComputeEnvironmentD
 		options: newOptions(),
 	}
 	r.options.NodeDeleteDelay = 0
+	r.client.PrependWatchReactor("*", r.watchCounted)
 	return r
+}
+
+// watchCounted is the fake's own watch, counted once it is there.
+func (r *rig) watchCounted(action clienttesting.Action) (bool, watch.Interface, error) {
+	w, err := r.client.Tracker().Watch(action.GetResource(), action.GetNamespace())
+	if resource := action.GetResource().Resource; resource == "pods" || resource == "nodes" {
+		r.watches.Add(1)
+	}
+	return true, w, err
 }
 
 // restart builds a new engine on what is left of the last one: cluster, fleet, Batch API.
@@ -115,27 +130,17 @@ func (r *rig) restart() {
 	if err := e.reader.Read(r.Context()); err != nil {
 		r.Fatal(err)
 	}
-	watched := r.watches()
+	watched := r.watches.Load()
 	if err := e.start(r.Context()); err != nil {
 		r.Fatal(err)
 	}
 	r.arrive(func() error { // the fake forgets what comes between an informer's list and its watch
-		if r.watches() < watched+2 {
+		if r.watches.Load() < watched+2 {
 			return errors.New("pods and nodes are not watched yet")
 		}
 		return nil
 	})
 	r.Cleanup(e.provider.Wait)
-}
-
-// watches is how often pods and nodes began to be watched.
-func (r *rig) watches() (n int) {
-	for _, a := range r.client.Actions() {
-		if a.Matches("watch", "pods") || a.Matches("watch", "nodes") {
-			n++
-		}
-	}
-	return n
 }
 
 // register lets an instance become a ready node.
@@ -157,15 +162,23 @@ func (r *rig) register(i fleet.Instance, req fleet.LaunchRequest) {
 	if _, err := r.client.CoreV1().Nodes().Create(r.Context(), node, metav1.CreateOptions{}); err != nil {
 		r.Error(err)
 	}
+	r.awaitNode(node.Name)
+}
+
+// awaitNode waits until a node has reached the informer, or is gone again.
+func (r *rig) awaitNode(name string) {
 	r.arrive(func() error {
-		_, err := r.nodes.Get(node.Name)
+		_, err := r.nodes.Get(name)
+		if _, live := r.client.CoreV1().Nodes().Get(r.Context(), name, metav1.GetOptions{}); apierrors.IsNotFound(live) {
+			return nil
+		}
 		return err
 	})
 }
 
 // arrive waits until an object has reached the informer, whose fake watch breaks when it is overrun.
 func (r *rig) arrive(seen func() error) {
-	for deadline := time.Now().Add(10 * time.Second); seen() != nil; runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); seen() != nil; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			r.Error("an object never reached the informer")
 			return
@@ -176,7 +189,7 @@ func (r *rig) arrive(seen func() error) {
 // loops runs loops until the condition holds.
 func (r *rig) loops(what string, done func() bool) {
 	r.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !done(); {
+	for deadline := time.Now().Add(time.Minute); !done(); {
 		if time.Now().After(deadline) {
 			r.Fatalf("never: %s", what)
 		}
