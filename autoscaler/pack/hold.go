@@ -17,7 +17,17 @@ func (s *solver) reserve() {
 		}
 	}
 	holds := slices.Clone(s.p.Holds)
-	for _, suits := range []suitability{isTheNode, isAsPromised, holdsTheRest, isFresh, isAny} {
+	slices.SortStableFunc(holds, func(a, b Hold) int { return cmp.Compare(b.Nodes, a.Nodes) })
+	for i := range holds {
+		s.honour(&holds[i], index, isTheNode)
+	}
+	// Of launches to one group, those of which all nodes are there go before one that may have failed.
+	for i := range holds {
+		if h := &holds[i]; s.count(h, index, isAsPromised) >= h.Nodes {
+			s.honour(h, index, isAsPromised)
+		}
+	}
+	for _, suits := range []suitability{isAsPromised, holdsTheRest, isFresh, isAny} {
 		for i := range holds {
 			s.honour(&holds[i], index, suits)
 		}
@@ -79,6 +89,17 @@ func (s *solver) honour(h *Hold, index map[string][2]int, suits suitability) {
 			r = s.rest(h, index)
 		}
 	}
+}
+
+// count is how many nodes of the group suit the hold.
+func (s *solver) count(h *Hold, index map[string][2]int, suits suitability) int {
+	r, n := s.rest(h, index), 0
+	for _, b := range s.byGroup[h.Group] {
+		if !s.bins[b].held && suits(&r, &s.bins[b]) {
+			n++
+		}
+	}
+	return n
 }
 
 // keep puts a hold's contents on a node, as far as they are left and it takes them, and reports whether it took any.

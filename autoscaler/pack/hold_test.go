@@ -4,8 +4,7 @@ package pack
 
 import "testing"
 
-// TestHoldsFindTheirNodesInAnyOrder holds a node that others are on and new nodes for one gang, and one more for another pod:
-// in whatever order holds and nodes come, everything has a place and nothing is bought.
+// TestHoldsFindTheirNodesInAnyOrder holds nodes for gangs and for one more pod: in whatever order holds and nodes come, everything has a place and nothing is bought twice.
 func TestHoldsFindTheirNodesInAnyOrder(t *testing.T) {
 	t.Parallel()
 	fresh := Bin{Class: 10, Group: "small", Free: node(4, 8), Coming: true}
@@ -13,6 +12,7 @@ func TestHoldsFindTheirNodesInAnyOrder(t *testing.T) {
 		bins    []Bin
 		holds   []Hold
 		demands []Demand
+		buys    int // nodes
 	}{
 		"a promise on a node that others are on": {
 			bins: []Bin{{Name: "old", Class: 10, Group: "small", Free: node(2, 4), Shared: true}, fresh, fresh},
@@ -37,6 +37,18 @@ func TestHoldsFindTheirNodesInAnyOrder(t *testing.T) {
 				{Parts: []Part{{Key: "single", Count: 1, Request: vec(4, 1)}}},
 			},
 		},
+		"a node that came for one pod while a gang's launch failed": {
+			bins: []Bin{fresh},
+			holds: []Hold{
+				{Group: "small", Nodes: 2, Contents: []Content{{"failed", 1}}},
+				{Group: "small", Nodes: 1, Contents: []Content{{"single", 1}}},
+			},
+			demands: []Demand{
+				{Whole: true, Parts: []Part{{Key: "failed", Count: 2, Request: vec(4, 1)}}},
+				{Parts: []Part{{Key: "single", Count: 1, Request: vec(4, 1)}}},
+			},
+			buys: 2,
+		},
 		"a node that has come, on which another pod was quicker": {
 			bins: []Bin{{Name: "new", Class: 10, Group: "small", Free: node(3, 7), Shared: true}},
 			holds: []Hold{
@@ -53,7 +65,11 @@ func TestHoldsFindTheirNodesInAnyOrder(t *testing.T) {
 					p := problem(100, tc.demands...)
 					p.Bins = append(append([]Bin{}, tc.bins[turn:]...), tc.bins[:turn]...)
 					p.Holds = append(append([]Hold{}, tc.holds[first:]...), tc.holds[:first]...)
-					if got := Solve(p); len(got.Purchases)+len(got.Left) > 0 {
+					got, bought := Solve(p), 0
+					for _, purchase := range got.Purchases {
+						bought += purchase.Nodes
+					}
+					if bought != tc.buys || len(got.Left) > 0 {
 						t.Errorf("from node %d and hold %d: bought %+v, left %+v", turn, first, got.Purchases, got.Left)
 					}
 				}
