@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// trace plays one trace with our autoscaler and with the stock one.
+// trace plays traces with our autoscaler and with the stock one.
 func (b *bench) trace(ctx context.Context) error {
-	size := []string{"-gangs=24", "-largest-gang=64"}
+	size := []string{"-sweeps=2", "-gangs=24", "-largest-gang=64"}
 	if !b.short {
 		size = []string{"-gangs=60", "-largest-gang=128"}
 	}
