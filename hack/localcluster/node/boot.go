@@ -33,6 +33,7 @@ func (c Config) Boot(ctx context.Context, n Node) error {
 }
 
 func (c Config) boot(ctx context.Context, n Node) error {
+	raiseWatches(inotifySetting)
 	l := layoutOf(c.Folder(n.Name))
 	if err := l.isolate(); err != nil {
 		return fmt.Errorf("isolate mounts: %w", err)
