@@ -18,6 +18,10 @@ const (
 	long = 2 * time.Minute  // something that may need a node first, or that nodes go
 )
 
+// together is how many seconds apart members that start together may start: a fraction of one on a machine that has nothing
+// else to do, which the tests log, and less than it takes to get another node.
+const together = 10
+
 // pollInterval is how often things are looked at.
 const pollInterval = 50 * time.Millisecond
 

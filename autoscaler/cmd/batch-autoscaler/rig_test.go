@@ -227,7 +227,26 @@ func (r *rig) pods(names ...string) {
 	r.Helper()
 	for _, name := range names {
 		r.create(pod(name))
+		r.arrive(func() error { return r.counts(name) }) // the index hears of it after the lister
 	}
+}
+
+// counts fails while the index of demands does not know the pod, unless it has a node by now.
+func (r *rig) counts(name string) error {
+	for _, d := range r.index.Demands() {
+		for _, part := range d.Parts {
+			for _, p := range r.index.Pods(part.Key, part.Count) {
+				if p.Name == name {
+					return nil
+				}
+			}
+		}
+	}
+	p, err := r.informers.Core().V1().Pods().Lister().Pods("jobs").Get(name)
+	if err == nil && p.Spec.NodeName == "" {
+		err = errors.New("nobody wants it yet")
+	}
+	return err
 }
 
 func (r *rig) create(p *corev1.Pod) {

@@ -18,7 +18,7 @@ func (b *bench) trace(ctx context.Context) error {
 	if !b.short {
 		size = []string{"-gangs=60", "-largest-gang=128"}
 	}
-	return b.play(ctx, append(size, "-test.run=^TestStockStrandsMore$")...)
+	return b.play(ctx, append(size, "-test.run=^TestStrandedBesideStock$")...)
 }
 
 // sweep plays traces with ever more stock-outs.
