@@ -73,7 +73,7 @@ func (c *cluster) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	args := append([]string{"up", "--nodes=real", "--source=" + root, "--slots=16"}, c.args...)
+	args := append([]string{"up", "--nodes=real", "--source=" + root, "--slots=32"}, c.args...)
 	for _, setting := range settings {
 		args = append(args, "--set", setting)
 	}

@@ -187,8 +187,12 @@ func (t *teller) begin(key gang.Key, v *gang.Verdict) *telling {
 // isNews reports whether pod has still to be told the reason.
 func (t *teller) isNews(g *telling, pod *corev1.Pod, reason string) bool {
 	_, current := podutil.GetPodCondition(&pod.Status, corev1.PodScheduled)
-	if current != nil && current.Message == reason {
+	switch {
+	case current == nil:
+	case current.Message == reason:
 		return false
+	case current.Reason == corev1.PodReasonSchedulerError:
+		return true // kube-scheduler may believe that the condition says something else, and leave it
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
