@@ -128,7 +128,7 @@ func (s *site) wantNode(t *testing.T, name string, i *ec2fake.Instance) {
 	}
 	wantText(t, "providerID", node.Spec.ProviderID, "aws:///"+i.Zone+"/"+i.ID)
 	for label, want := range map[string]string{
-		batchmeta.ComputeEnvironmentUUID: s.uuid, batchmeta.CapacityType: i.Capacity, batchmeta.InstanceID: i.ID,
+		batchmeta.ComputeEnvironmentUUID: s.uuid, batchmeta.CapacityType: i.Capacity, // its id the autoscaler writes there later
 		"node.kubernetes.io/instance-type": i.Type, "topology.kubernetes.io/zone": i.Zone,
 	} {
 		wantText(t, "label "+label, node.Labels[label], want)
