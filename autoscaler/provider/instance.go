@@ -42,6 +42,7 @@ type instance struct {
 	leaving      time.Time                        // when the cloud said that it stops or ends it; zero if we do, or nobody does
 	closed       bool                             // its node takes no more pods: it is outdated, or an interruption was announced
 	joined       bool                             // it has had a node
+	held         bool                             // its node is being opened again: it may not be ended meanwhile
 	launched     bool                             // it was launched by us, and not found
 	use          use
 }

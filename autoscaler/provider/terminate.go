@@ -61,6 +61,8 @@ func (p *Provider) pick(nodes []*corev1.Node) ([]doomed, error) {
 			p.drop(i)
 		case i.state == launching:
 			return nil, fmt.Errorf("end %s: its launch is under way", i.providerID)
+		case i.held:
+			return nil, fmt.Errorf("end %s: its node is being opened again", i.providerID)
 		default:
 			late := n.Annotations[cloudprovider.FakeNodeReasonAnnotation] == cloudprovider.FakeNodeUnregistered
 			victims = append(victims, doomed{instance: i, node: n, late: late})
@@ -70,6 +72,26 @@ func (p *Provider) pick(nodes []*corev1.Node) ([]doomed, error) {
 		v.state = terminating
 	}
 	return victims, nil
+}
+
+// Hold calls do unless the instance is being ended, and lets nobody end it meanwhile. It reports whether it did.
+func (p *Provider) Hold(providerID string, do func() error) (bool, error) {
+	p.mu.Lock()
+	i := p.instances[providerID]
+	free := i != nil && i.state == running && !i.held
+	if free {
+		i.held = true
+	}
+	p.mu.Unlock()
+	if !free {
+		return false, nil
+	}
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		i.held = false
+	}()
+	return true, do()
 }
 
 func (p *Provider) terminate(victims []doomed) error {

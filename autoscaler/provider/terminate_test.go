@@ -157,3 +157,32 @@ func TestDeleteNodes(t *testing.T) {
 		w.wantSizes(map[string]int{})
 	})
 }
+func TestHeldInstanceIsNotEnded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, env())
+	w.grow(large, 1)
+	w.register()
+	id := w.nodes[0].Spec.ProviderID
+	done, err := w.Hold(id, func() error {
+		if err := w.group(large).DeleteNodes(w.nodes); err == nil {
+			t.Error("a held instance is ended")
+		}
+		if again, err := w.Hold(id, func() error { return nil }); again || err != nil {
+			t.Errorf("held a second time: %v, %v", again, err)
+		}
+		return nil
+	})
+	if !done || err != nil {
+		t.Fatalf("Hold = %v, %v", done, err)
+	}
+	if err := w.group(large).DeleteNodes(w.nodes); err != nil {
+		t.Fatalf("end the instance that was held: %v", err)
+	}
+	w.Wait()
+	if left, err := w.fleet.List(t.Context()); len(left) != 0 || err != nil {
+		t.Errorf("instances left: %v, %v", left, err)
+	}
+	if done, err := w.Hold(id, func() error { return nil }); done || err != nil {
+		t.Errorf("an instance that has ended is held: %v, %v", done, err)
+	}
+}

@@ -137,23 +137,32 @@ func find(taints []corev1.Taint, effect corev1.TaintEffect) *corev1.Taint {
 	return &taints[i]
 }
 
-// taint writes a node's taints, unless the node has changed meanwhile: then the next look finds out what it needs.
+// taint writes a node's taints.
 func (d *Drainer) taint(ctx context.Context, n *corev1.Node, taints []corev1.Taint) error {
+	written, err := writeTaints(ctx, d.client, n, taints)
+	if written {
+		klog.FromContext(ctx).Info("Node is to be replaced", "node", klog.KObj(n),
+			"generation", n.Labels[batchmeta.Generation], "endsJobs", find(taints, corev1.TaintEffectNoExecute) != nil)
+	}
+	return err
+}
+
+// writeTaints writes a node's taints and reports whether it did: not if the node has changed meanwhile or is gone. The next
+// look finds out what it needs.
+func writeTaints(ctx context.Context, client typedcorev1.NodeInterface, n *corev1.Node, taints []corev1.Taint) (bool, error) {
 	patch, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"uid": n.UID, "resourceVersion": n.ResourceVersion},
 		"spec":     map[string]any{"taints": taints},
 	})
 	if err != nil {
-		return fmt.Errorf("encode taints of node %s: %w", n.Name, err)
+		return false, fmt.Errorf("encode taints of node %s: %w", n.Name, err)
 	}
-	_, err = d.client.Patch(ctx, n.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+	_, err = client.Patch(ctx, n.Name, types.MergePatchType, patch, metav1.PatchOptions{})
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("taint node %s: %w", n.Name, err)
+		return false, fmt.Errorf("taint node %s: %w", n.Name, err)
 	}
-	klog.FromContext(ctx).Info("Node is to be replaced", "node", klog.KObj(n),
-		"generation", n.Labels[batchmeta.Generation], "endsJobs", find(taints, corev1.TaintEffectNoExecute) != nil)
-	return nil
+	return true, nil
 }

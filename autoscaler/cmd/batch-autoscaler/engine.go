@@ -35,6 +35,9 @@ import (
 // ledgerName is the ConfigMap of launches under way.
 const ledgerName = "batch-autoscaler-launches"
 
+// reopenSlack is how much later than the delay after its taint the end of a node may begin before it counts as failed.
+const reopenSlack = 30 * time.Second
+
 // parts are what an engine is built on; they outlive it.
 type parts struct {
 	client   kubernetes.Interface
@@ -59,6 +62,7 @@ type engine struct {
 	provider     *provider.Provider
 	orchestrator *scaleup.Orchestrator
 	drainer      *scaledown.Drainer
+	reopener     *scaledown.Reopener
 	health       *envhealth.Tracker
 	reports      *report.Writer
 	watcher      *interruption.Watcher // nil without notices
@@ -94,6 +98,7 @@ func newEngine(ctx context.Context, p parts, o *options, wake func()) (*engine, 
 		Provider: e.provider, Source: e.source, Reporter: reporter, Unknown: e.reader.Poke, Metrics: p.metrics.scaleup, Clock: p.clock,
 	})
 	e.drainer = scaledown.NewDrainer(p.client.CoreV1().Nodes(), e.nodes, e.reader, staleAfter, p.clock)
+	e.reopener = scaledown.NewReopener(p.client.CoreV1().Nodes(), e.nodes, e.provider, o.NodeDeleteDelay+reopenSlack, p.clock)
 	if p.notices != nil {
 		e.watcher = interruption.New(interruption.Config{
 			Queue: p.notices, Instances: e.provider, Marker: interruption.NewMarker(p.client.CoreV1().Nodes(), p.clock),

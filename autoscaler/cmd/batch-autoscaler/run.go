@@ -98,6 +98,7 @@ func lead(ctx context.Context, p parts, o *options, h *health) error {
 		klog.FromContext(ctx).Info("Leading: cluster, compute environments and fleet are known")
 		group.Go(func() error { return e.provider.Run(ctx) })
 		group.Go(func() error { return e.drainer.Run(ctx) })
+		group.Go(func() error { return e.reopener.Run(ctx) })
 		group.Go(func() error { return e.reports.Run(ctx) })
 		if e.watcher != nil {
 			group.Go(func() error { return e.watcher.Run(ctx) })
