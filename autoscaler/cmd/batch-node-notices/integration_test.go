@@ -22,7 +22,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/autoscaler/interruption"
-	"github.com/muster-batch/muster/plugins/plugintest"
+	"github.com/muster-batch/muster/hack/kubetest"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
@@ -30,13 +30,13 @@ const system = "muster-system"
 
 // site is a control plane with the shipped permissions, two nodes, and a pod of the program on the first.
 type site struct {
-	*plugintest.ControlPlane
+	*kubetest.ControlPlane
 	t *testing.T
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{plugintest.StartControlPlane(t), t}
+	s := &site{kubetest.Start(t), t}
 	s.CreateNamespace(system)
 	s.apply("components", "../../../manifests/components/node-notices")
 	s.apply("resources", "../../../manifests/base/autoscaler")

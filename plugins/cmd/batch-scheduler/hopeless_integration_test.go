@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/muster-batch/muster/hack/kubetest"
 	"github.com/muster-batch/muster/plugins/plugintest"
 )
 
@@ -22,7 +23,7 @@ import (
 // that fit: at once, and after an event that might have helped all of them.
 func TestGangsThatCannotFitHoldUpNobody(t *testing.T) {
 	const gangs, limit = 1000, time.Second
-	cluster := plugintest.StartControlPlane(t)
+	cluster := kubetest.Start(t)
 	cluster.CreateNamespace("muster-system")
 	cluster.Apply("../../../manifests/base/scheduler")
 	c := &client{ControlPlane: cluster, t: t}

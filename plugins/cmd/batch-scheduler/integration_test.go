@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/util/retry"
 
+	"github.com/muster-batch/muster/hack/kubetest"
 	"github.com/muster-batch/muster/plugins/plugintest"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
@@ -33,7 +34,7 @@ const soon = 500 * time.Millisecond
 // TestProgram runs the program under its own role against a real control plane. The steps build on one another: the
 // cluster starts without a node.
 func TestProgram(t *testing.T) {
-	cluster := plugintest.StartControlPlane(t)
+	cluster := kubetest.Start(t)
 	cluster.CreateNamespace("muster-system")
 	cluster.Apply("../../../manifests/base/scheduler")
 	program := build(t)
@@ -101,7 +102,7 @@ func build(t *testing.T) string {
 	return path
 }
 
-func checkEndpoints(c *client, scheduler *plugintest.Scheduler) {
+func checkEndpoints(c *client, scheduler *kubetest.Scheduler) {
 	c.t.Helper()
 	c.awaitReady(scheduler)
 	want := map[string]int{"/healthz": 200, "/livez": 200, "/readyz": 200, "/metrics": 200, "/configz": 403, "/debug/pprof/": 403}
@@ -113,7 +114,7 @@ func checkEndpoints(c *client, scheduler *plugintest.Scheduler) {
 }
 
 // get returns the status and body of an anonymous request; 0 when there was no answer.
-func get(ctx context.Context, scheduler *plugintest.Scheduler, path string) (int, string) {
+func get(ctx context.Context, scheduler *kubetest.Scheduler, path string) (int, string) {
 	anybody := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+scheduler.Address+path, http.NoBody)
 	if err != nil {
@@ -133,11 +134,11 @@ func get(ctx context.Context, scheduler *plugintest.Scheduler, path string) (int
 
 // client is what the steps do to the cluster.
 type client struct {
-	*plugintest.ControlPlane
+	*kubetest.ControlPlane
 	t *testing.T
 }
 
-func (c *client) awaitReady(scheduler *plugintest.Scheduler) {
+func (c *client) awaitReady(scheduler *kubetest.Scheduler) {
 	c.t.Helper()
 	c.Await("batch-scheduler is ready", func(ctx context.Context) bool {
 		code, _ := get(ctx, scheduler, "/readyz")
@@ -184,7 +185,7 @@ func (c *client) awaitCondition(text string, names ...string) {
 	}
 }
 
-func (c *client) awaitMetric(scheduler *plugintest.Scheduler, line string) {
+func (c *client) awaitMetric(scheduler *kubetest.Scheduler, line string) {
 	c.t.Helper()
 	c.Await(line, func(ctx context.Context) bool {
 		_, body := get(ctx, scheduler, "/metrics")

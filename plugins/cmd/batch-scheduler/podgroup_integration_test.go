@@ -17,13 +17,14 @@ import (
 	"sigs.k8s.io/scheduler-plugins/apis/scheduling/v1alpha1"
 	podgroupclient "sigs.k8s.io/scheduler-plugins/pkg/generated/clientset/versioned/typed/scheduling/v1alpha1"
 
+	"github.com/muster-batch/muster/hack/kubetest"
 	"github.com/muster-batch/muster/plugins/plugintest"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // TestPodGroups runs the program under its own role against a cluster that gets PodGroups only later.
 func TestPodGroups(t *testing.T) {
-	cluster := plugintest.StartControlPlane(t)
+	cluster := kubetest.Start(t)
 	cluster.CreateNamespace("muster-system")
 	cluster.Apply("../../../manifests/base/scheduler")
 	scheduler := cluster.RunScheduler(build(t), "-v=2")
@@ -77,7 +78,7 @@ func (c *client) createGrouped(group string, n int) []string {
 
 // createPodGroup makes a PodGroup of two.
 func (c *client) createPodGroup(ctx context.Context, name string, annotations map[string]string) error {
-	cfg, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig(plugintest.AdminToken))
+	cfg, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig(kubetest.AdminToken))
 	if err != nil {
 		return err
 	}

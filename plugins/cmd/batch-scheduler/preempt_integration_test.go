@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/muster-batch/muster/hack/kubetest"
 	"github.com/muster-batch/muster/plugins/plugintest"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
@@ -22,7 +23,7 @@ import (
 // TestPreemption runs the program under its own role against a real control plane: a gang whose PriorityClass may preempt
 // takes the room of one that ends slowly, and of no other.
 func TestPreemption(t *testing.T) {
-	cluster := plugintest.StartControlPlane(t)
+	cluster := kubetest.Start(t)
 	cluster.CreateNamespace("muster-system")
 	cluster.Apply("../../../manifests/base/scheduler")
 	c := &client{ControlPlane: cluster, t: t}

@@ -19,7 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/muster-batch/muster/plugins/plugintest"
+	"github.com/muster-batch/muster/hack/kubetest"
 )
 
 // federation is the program with two real API servers: its own, and one that is registered and reached over a cable.
@@ -79,7 +79,7 @@ func TestClusterThatIsCutOff(t *testing.T) {
 
 func startFederation(t *testing.T) *federation {
 	t.Helper()
-	home, west := plugintest.StartControlPlane(t), plugintest.StartControlPlane(t)
+	home, west := kubetest.Start(t), kubetest.Start(t)
 	home.Apply("../../../manifests/base")
 	west.Apply("../../../manifests/overlays/member")
 	f := &federation{t: t, home: runKubelet(t, home), west: runKubelet(t, west)}
@@ -92,7 +92,7 @@ func startFederation(t *testing.T) *federation {
 	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
 	f.options.addFlags(fs)
 	err := fs.Parse([]string{
-		"--kubeconfig=" + home.Kubeconfig(plugintest.QueueAPIToken), "--listen=" + freeAddress(t), "--health-address=" + freeAddress(t),
+		"--kubeconfig=" + home.Kubeconfig(kubetest.QueueAPIToken), "--listen=" + freeAddress(t), "--health-address=" + freeAddress(t),
 		"--data-dir=" + filepath.Join(dir, "redis"), "--finished-pod-ttl=1s", "--cluster=home", "--clusters-dir=" + clustersDir,
 	})
 	if err != nil {
@@ -111,9 +111,9 @@ func startFederation(t *testing.T) *federation {
 
 // registerOverCable writes the kubeconfig of a member, with the token that its manifests make, for an address at the other end
 // of a cable.
-func registerOverCable(t *testing.T, member *plugintest.ControlPlane, path string) *cable {
+func registerOverCable(t *testing.T, member *kubetest.ControlPlane, path string) *cable {
 	t.Helper()
-	cfg, err := clientcmd.LoadFromFile(member.Kubeconfig(plugintest.QueueAPIToken))
+	cfg, err := clientcmd.LoadFromFile(member.Kubeconfig(kubetest.QueueAPIToken))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/muster-batch/muster/plugins/plugintest"
+	"github.com/muster-batch/muster/hack/kubetest"
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
 )
@@ -40,7 +40,7 @@ const (
 
 // site is the program with authentication in front of a real API server, under the role that overlays/restricted gives it.
 type site struct {
-	*plugintest.ControlPlane
+	*kubetest.ControlPlane
 
 	t        *testing.T
 	endpoint string
@@ -69,7 +69,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 
 func startSite(t *testing.T) *site {
 	t.Helper()
-	cluster := plugintest.StartControlPlane(t)
+	cluster := kubetest.Start(t)
 	cluster.Apply("../../../manifests/overlays/restricted")
 	dir := t.TempDir()
 	write := func(name, content string) string {
@@ -83,7 +83,7 @@ func startSite(t *testing.T) *site {
 	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
 	o.addFlags(fs)
 	err := fs.Parse([]string{
-		"--kubeconfig=" + cluster.Kubeconfig(plugintest.QueueAPIToken), "--listen=" + freeAddress(t), "--health-address=" + freeAddress(t),
+		"--kubeconfig=" + cluster.Kubeconfig(kubetest.QueueAPIToken), "--listen=" + freeAddress(t), "--health-address=" + freeAddress(t),
 		"--data-dir=" + filepath.Join(dir, "redis"), "--host-network=false", "--auth=sigv4,token",
 		"--session-keys-file=" + write("session", strings.Repeat("k", 40)),
 		"--access-keys-file=" + write("keys", "- {accessKeyId: "+staticKeyID+", secretAccessKey: "+staticSecret+", user: ci}"),
@@ -274,7 +274,7 @@ func (s *site) refusesBadCredentials(t *testing.T) {
 		"a wrong secret":           signed(staticKeyID),
 		"an unknown key":           signed("AKIDOTHER"),
 		"a password":               {"Authorization": {"Basic YWRtaW46YWRtaW4="}},
-		"the API server's own one": bearer(plugintest.AdminToken),
+		"the API server's own one": bearer(kubetest.AdminToken),
 	}
 	routes := append([]awsapi.Operation{
 		{Name: "credentials", Method: http.MethodGet, Path: "/x/v1/credentials"},

@@ -15,13 +15,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/muster-batch/muster/plugins/plugintest"
+	"github.com/muster-batch/muster/hack/kubetest"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // kubelet is scheduler and kubelet of a control plane: it runs every pod of the jobs' namespace for a while, with success.
 type kubelet struct {
-	*plugintest.ControlPlane
+	*kubetest.ControlPlane
 
 	mu   sync.Mutex // guards what follows
 	ran  map[string]int
@@ -31,7 +31,7 @@ type kubelet struct {
 // runFor is how long each pod runs.
 const runFor = 1500 * time.Millisecond
 
-func runKubelet(t *testing.T, cluster *plugintest.ControlPlane) *kubelet {
+func runKubelet(t *testing.T, cluster *kubetest.ControlPlane) *kubelet {
 	t.Helper()
 	k := &kubelet{ControlPlane: cluster, ran: map[string]int{}, live: map[types.UID]time.Time{}}
 	_, err := cluster.Client.CoreV1().Nodes().Create(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}, metav1.CreateOptions{})

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build integration
-
-package plugintest
+package kubetest
 
 import (
 	"context"
@@ -29,6 +27,12 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
+// Namespace is where the pods of tests are, unless they say otherwise. Its service account exists from the start.
+const Namespace = metav1.NamespaceDefault
+
+// patience is how long Await waits.
+const patience = time.Minute
+
 // The users of a ControlPlane, by their bearer tokens.
 const (
 	AdminToken     = "admin"
@@ -46,11 +50,11 @@ type ControlPlane struct {
 	host string
 }
 
-// StartControlPlane starts a control plane that ends with the test. Its binaries are those that the project builds and
+// Start starts a control plane that ends with the test. Its binaries are those that the project builds and
 // caches.
-func StartControlPlane(tb testing.TB) *ControlPlane {
+func Start(tb testing.TB) *ControlPlane {
 	tb.Helper()
-	etcd, peer, api := freeAddress(tb), freeAddress(tb), freeAddress(tb)
+	etcd, peer, api := FreeAddress(tb), FreeAddress(tb), FreeAddress(tb)
 	c := &ControlPlane{tb: tb, dir: tb.TempDir(), host: "https://" + api}
 	c.write("tokens.csv", AdminToken+",admin,1,system:masters\n"+
 		SchedulerToken+`,system:serviceaccount:muster-system:batch-scheduler,2,"system:serviceaccounts,system:serviceaccounts:muster-system"`+"\n"+
@@ -131,7 +135,7 @@ func (c *ControlPlane) Kubeconfig(token string) string {
 // Await waits until cond holds and fails the test if it never does.
 func (c *ControlPlane) Await(what string, cond func(context.Context) bool) {
 	c.tb.Helper()
-	err := wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, 2*patience, true,
+	err := wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, patience, true,
 		func(ctx context.Context) (bool, error) { return cond(ctx), nil })
 	if err != nil {
 		c.tb.Fatalf("waited in vain: %s", what)
@@ -178,8 +182,8 @@ func (c *ControlPlane) writeKey(name string) {
 	c.write(name, text.String())
 }
 
-// freeAddress returns a loopback address that nobody listens at.
-func freeAddress(tb testing.TB) string {
+// FreeAddress returns a loopback address that nobody listens at.
+func FreeAddress(tb testing.TB) string {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

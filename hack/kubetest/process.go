@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build integration
-
-package plugintest
+package kubetest
 
 import (
 	"context"
@@ -78,7 +76,7 @@ type Scheduler struct {
 // RunScheduler runs the program at path under its own role, with the flags that a user outside a cluster would give it.
 func (c *ControlPlane) RunScheduler(path string, args ...string) *Scheduler {
 	c.tb.Helper()
-	address := freeAddress(c.tb)
+	address := FreeAddress(c.tb)
 	_, port, _ := net.SplitHostPort(address)
 	args = append([]string{"--kubeconfig=" + c.Kubeconfig(SchedulerToken), "--bind-address=127.0.0.1", "--secure-port=" + port}, args...)
 	return &Scheduler{Process: Run(c.tb, path, args...), Address: address}
