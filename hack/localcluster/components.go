@@ -31,9 +31,10 @@ const (
 // components are what the cluster runs besides nodes.
 func (c *cluster) components() []component {
 	all := []component{c.redis(), c.etcd(), c.apiServer(), c.controllerManager()}
-	if c.simulated() {
+	switch c.Nodes {
+	case nodesKwok:
 		all = append(all, c.kwok())
-	} else {
+	case nodesReal:
 		all = append(all, c.registry())
 	}
 	if c.Fleet == fleetEC2 {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -19,7 +20,7 @@ import (
 type config struct {
 	// Source is the checkout that the programs are built from.
 	Source string
-	// Nodes is nodesReal or nodesKwok.
+	// Nodes is nodesReal, nodesKwok or nodesNone.
 	Nodes string
 	// Fleet is fleetLocal or fleetEC2.
 	Fleet string
@@ -41,6 +42,7 @@ type config struct {
 const (
 	nodesReal = "real"
 	nodesKwok = "kwok"
+	nodesNone = "none" // those of whoever runs the programs
 	nodesAuto = "auto" // real ones where the machine can run them
 )
 
@@ -107,7 +109,7 @@ func (c config) save(at paths) error {
 // addFlags makes up's flags. Their defaults are c: a cluster that is up keeps what is not asked to be otherwise.
 func (c *config) addFlags(flags *flag.FlagSet) {
 	flags.StringVar(&c.Source, "source", c.Source, "checkout to build the programs from")
-	flags.StringVar(&c.Nodes, "nodes", c.Nodes, "real: a containerd and a kubelet each; kwok: simulated; auto: real where the machine can run them")
+	flags.StringVar(&c.Nodes, "nodes", c.Nodes, "real: a containerd and a kubelet each; kwok: simulated; auto: real where the machine can run them; none: yours, as the programs are")
 	flags.StringVar(&c.Fleet, "fleet", c.Fleet, "where nodes come from. local: this machine; ec2: Amazon EC2, of which there is a fake with machines behind it")
 	flags.IntVar(&c.PortBase, "port-base", c.PortBase, fmt.Sprintf("first of %d ports for everything; 0 for the default ports", portCount))
 	flags.StringVar(&c.Listen, "listen", c.Listen, "address of the Batch API (MUSTER_LISTEN; default 127.0.0.1:8080, or from --port-base)")
@@ -140,8 +142,11 @@ func (c *config) complete() error {
 		}
 		c.Source = root
 	}
-	if c.Nodes != nodesReal && c.Nodes != nodesKwok && c.Nodes != nodesAuto {
-		return fmt.Errorf("--nodes=%s: one of %s, %s, %s", c.Nodes, nodesReal, nodesKwok, nodesAuto)
+	if kinds := []string{nodesReal, nodesKwok, nodesAuto, nodesNone}; !slices.Contains(kinds, c.Nodes) {
+		return fmt.Errorf("--nodes=%s: one of %s", c.Nodes, strings.Join(kinds, ", "))
+	}
+	if c.Nodes == nodesNone && !c.WithoutPrograms {
+		return errors.New("--nodes=none needs --without-programs")
 	}
 	if c.Fleet = cmp.Or(c.Fleet, fleetLocal); c.Fleet != fleetLocal && c.Fleet != fleetEC2 {
 		return fmt.Errorf("--fleet=%s: one of %s, %s", c.Fleet, fleetLocal, fleetEC2)
@@ -184,7 +189,7 @@ func (c config) autoscaler() string   { return c.program(portAutoscaler, 8085) }
 func (c config) ec2URL() string       { return "http://" + c.address(portEC2) }
 func (c config) apiServerURL() string { return "https://" + c.address(portAPIServer) }
 func (c config) redisURL() string     { return "redis://" + c.address(portRedis) + "/0" }
-func (c config) simulated() bool      { return c.Nodes == nodesKwok }
+func (c config) simulated() bool      { return c.Nodes != nodesReal }
 
 // endpoint is where clients on this machine find the Batch API.
 func (c config) endpoint() string {

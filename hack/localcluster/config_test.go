@@ -42,11 +42,12 @@ func TestConfigFor(t *testing.T) {
 				Flags: map[string][]string{"queue-api": {"--finished-pod-ttl=5s", "-v=4"}},
 			},
 		},
-		"an unknown kind of nodes is refused":         {args: []string{"--nodes=virtual"}, wantErr: "--nodes=virtual"},
-		"an unknown kind of fleet is refused":         {args: []string{"--fleet=cloud"}, wantErr: "--fleet=cloud"},
-		"more slots than there are ports are refused": {args: []string{"--slots=41"}, wantErr: "--slots=41: 1 to 40"},
-		"a port base beyond the last port is refused": {args: []string{"--port-base=65500"}, wantErr: "--port-base=65500"},
-		"a flag for no program is refused":            {args: []string{"--set", "--v=4"}, wantErr: "want NAME=--flag=value"},
+		"an unknown kind of nodes is refused":              {args: []string{"--nodes=virtual"}, wantErr: "--nodes=virtual"},
+		"no nodes for programs that want some are refused": {args: []string{"--nodes=none"}, wantErr: "--nodes=none needs --without-programs"},
+		"an unknown kind of fleet is refused":              {args: []string{"--fleet=cloud"}, wantErr: "--fleet=cloud"},
+		"more slots than there are ports are refused":      {args: []string{"--slots=41"}, wantErr: "--slots=41: 1 to 40"},
+		"a port base beyond the last port is refused":      {args: []string{"--port-base=65500"}, wantErr: "--port-base=65500"},
+		"a flag for no program is refused":                 {args: []string{"--set", "--v=4"}, wantErr: "want NAME=--flag=value"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -3,7 +3,7 @@
 // Command localcluster runs the whole of Muster on this machine, on loopback: Redis, an image registry, etcd,
 // kube-apiserver, kube-controller-manager, the three programs, and nodes, real (package node) or simulated by kwok.
 //
-//	localcluster [--dir DIR] up [--nodes real|kwok|auto] [--fleet local|ec2] [--port-base N] [--listen ADDRESS] …
+//	localcluster [--dir DIR] up [--nodes real|kwok|auto|none] [--fleet local|ec2] [--port-base N] [--listen ADDRESS] …
 //	localcluster [--dir DIR] down
 //	localcluster [--dir DIR] start|stop|kill NAME…   one program: queue-api, redis, …; kill is kill -9
 //	localcluster [--dir DIR] status [--json]

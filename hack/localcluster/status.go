@@ -28,6 +28,8 @@ type programStatus struct {
 	PID     int    `json:"pid,omitempty"` // 0: it does not run
 	Address string `json:"address"`
 	Log     string `json:"log"`
+	// Command starts it: the program and its arguments.
+	Command []string `json:"command"`
 }
 
 func runStatus(_ context.Context, at paths, args []string) error {
@@ -41,7 +43,7 @@ func runStatus(_ context.Context, at paths, args []string) error {
 	}
 	report := status{Programs: []programStatus{}}
 	for _, part := range c.components() {
-		line := programStatus{Name: part.Name, Address: part.address, Log: c.daemons.Log(part.Name)}
+		line := programStatus{Name: part.Name, Address: part.address, Log: c.daemons.Log(part.Name), Command: append([]string{part.Path}, part.Args...)}
 		if process, running := c.daemons.Find(part.Name); running {
 			line.PID = process.PID
 		}

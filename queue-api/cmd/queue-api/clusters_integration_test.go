@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/muster-batch/muster/hack/faults/cable"
 	"github.com/muster-batch/muster/hack/kubetest"
 )
 
@@ -29,7 +30,7 @@ type federation struct {
 	client     *awsbatch.Client
 	end        func()
 	home, west *kubelet
-	cable      *cable
+	cable      *cable.Cable
 	jobs       []string
 }
 
@@ -49,7 +50,7 @@ func TestClusterThatIsCutOff(t *testing.T) {
 	f.cutWhileJobsRun()
 	atHome := f.home.ended()
 	f.home.Await("jobs go on at home", func(context.Context) bool { return f.home.ended() >= atHome+8 }) // more than ran already
-	f.cable.join()
+	f.cable.Join()
 	f.cutWhileJobsRun()
 	inWest := f.west.started()
 	f.wantEnvironment("far", types.CEStatusInvalid, "CLIENT_ERROR - Unable to connect to the Kubernetes API server of cluster west")
@@ -62,7 +63,7 @@ func TestClusterThatIsCutOff(t *testing.T) {
 	f.home.Await("what ran in the cluster that is cut off has ended", func(context.Context) bool { return f.west.ended() == f.west.started() })
 	f.wantUnsettled()
 
-	f.cable.join()
+	f.cable.Join()
 	f.wantEnvironment("far", types.CEStatusValid, "ComputeEnvironment Healthy")
 	f.wantAllSucceeded()
 	runs := f.home.runs()
@@ -111,7 +112,7 @@ func startFederation(t *testing.T) *federation {
 
 // registerOverCable writes the kubeconfig of a member, with the token that its manifests make, for an address at the other end
 // of a cable.
-func registerOverCable(t *testing.T, member *kubetest.ControlPlane, path string) *cable {
+func registerOverCable(t *testing.T, member *kubetest.ControlPlane, path string) *cable.Cable {
 	t.Helper()
 	cfg, err := clientcmd.LoadFromFile(member.Kubeconfig(kubetest.QueueAPIToken))
 	if err != nil {
@@ -129,10 +130,13 @@ func registerOverCable(t *testing.T, member *kubetest.ControlPlane, path string)
 	for _, user := range cfg.AuthInfos {
 		user.Token = string(token)
 	}
-	var c *cable
+	var c *cable.Cable
 	for _, cluster := range cfg.Clusters {
-		c = newCable(t, strings.TrimPrefix(cluster.Server, "https://"))
-		cluster.Server = "https://" + c.address
+		if c, err = cable.New(strings.TrimPrefix(cluster.Server, "https://")); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		cluster.Server = "https://" + c.Address()
 	}
 	if err := clientcmd.WriteToFile(*cfg, path); err != nil {
 		t.Fatal(err)
@@ -231,7 +235,7 @@ func (f *federation) cutWhileJobsRun() {
 	f.home.Await("jobs run in both clusters", func(context.Context) bool {
 		return f.west.ended() > ended && f.west.running() >= 3 && f.home.running() >= 3
 	})
-	f.cable.cut()
+	f.cable.Cut()
 }
 
 // wantUnsettled holds that jobs in the cluster that is cut off are as they were when it was.
