@@ -31,13 +31,21 @@ func main() {
 	}
 }
 
+// commands are what the first argument before the flags may be.
+var commands = map[string]func(context.Context, *options, io.Writer) error{
+	commandDoctor: examine,
+	commandTypes:  printTypes,
+}
+
 // start runs the program, or the command that is the first argument.
 func start(ctx context.Context, args []string, out io.Writer) error {
 	o := newOptions()
 	run := run
-	if len(args) > 0 && args[0] == commandDoctor {
-		args = args[1:]
-		run = func(ctx context.Context, o *options) error { return examine(ctx, o, out) }
+	if len(args) > 0 {
+		if command := commands[args[0]]; command != nil {
+			args = args[1:]
+			run = func(ctx context.Context, o *options) error { return command(ctx, o, out) }
+		}
 	}
 	flags := pflag.NewFlagSet("batch-autoscaler", pflag.ContinueOnError)
 	flags.SortFlags = false

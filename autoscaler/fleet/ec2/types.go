@@ -4,6 +4,7 @@ package ec2
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -41,6 +42,22 @@ func newTypes(api awsec2.DescribeInstanceTypesAPIClient, c clock.PassiveClock) *
 func (f *Fleet) InstanceTypes(ctx context.Context, names []string) ([]instancetype.Type, error) {
 	types, err := f.types.current(ctx).Resolve(names)
 	return f.prices.apply(types), err
+}
+
+// Region is all instance types of the region and what they cost on demand, asked for now. A type whose price AWS does not
+// tell costs 0.
+func (f *Fleet) Region(ctx context.Context) ([]instancetype.Type, error) {
+	types, err := f.types.describe(ctx)
+	if err != nil {
+		return nil, explain("describe instance types", "", err)
+	}
+	if err := f.learnOnDemand(ctx); err != nil {
+		return nil, fmt.Errorf("learn On-Demand prices: %w", err)
+	}
+	for i := range types {
+		types[i].PricePerHour = 0
+	}
+	return f.prices.apply(types), nil
 }
 
 func (t *types) current(ctx context.Context) *instancetype.Catalogue {
