@@ -19,6 +19,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // IsMarked reports whether no more pods may come to the node because of what was announced of its instance.
@@ -96,8 +97,10 @@ func (m *Marker) change(ctx context.Context, name, instanceID string, f func(*co
 		if err != nil {
 			return err
 		}
-		_, err = m.nodes.Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
-		return err
+		return crashpoint.Around("nodes/mark", func() error {
+			_, err := m.nodes.Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
+			return err
+		})
 	})
 	if apierrors.IsNotFound(err) {
 		return false, nil

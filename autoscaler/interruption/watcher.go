@@ -14,6 +14,8 @@ import (
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // Queue delivers messages at least once.
@@ -110,7 +112,8 @@ func (w *Watcher) runOnce(ctx context.Context) error {
 	if len(receipts) == 0 {
 		return nil
 	}
-	if err := w.cfg.Queue.Delete(ctx, receipts); err != nil {
+	err = crashpoint.Around("notices/delete", func() error { return w.cfg.Queue.Delete(ctx, receipts) })
+	if err != nil {
 		return fmt.Errorf("delete messages: %w", err)
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"k8s.io/klog/v2"
+
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // GiveBack ends up to n instances of the group that are on their way and that nobody wants any more, the youngest first, as
@@ -73,7 +75,7 @@ func (p *Provider) giveBack(victims []*instance) {
 		return
 	}
 	logger.Info("Giving back instances that nobody wants any more", "instances", ids)
-	err = p.fleet.Terminate(ctx, ids)
+	err = crashpoint.Around("fleet/give-back", func() error { return p.fleet.Terminate(ctx, ids) })
 	if err != nil {
 		logger.Error(err, "Cannot give back instances that nobody wants")
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/autoscaler/nodetemplate"
 	"github.com/muster-batch/muster/autoscaler/pack"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 var errTooFew = errors.New("the fleet launched fewer instances than asked for")
@@ -134,7 +135,10 @@ func (p *Provider) run(l launch, record bool) {
 		err = p.ledger.Record(ctx, entryOf(l, started))
 	}
 	if err == nil {
-		instances, err = p.fleet.Launch(ctx, l.request)
+		err = crashpoint.Around("fleet/launch", func() error {
+			instances, err = p.fleet.Launch(ctx, l.request)
+			return err
+		})
 	}
 	missing := p.settle(l, instances, err)
 	took := p.cfg.Clock.Since(started)

@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/klog/v2"
+
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // Ledger remembers launches that are under way, so that a crash in the middle of one neither loses its instances nor buys
@@ -63,13 +65,17 @@ func (l *ConfigMapLedger) Record(ctx context.Context, e Entry) error {
 	if err != nil {
 		return fmt.Errorf("encode launch %s: %w", e.Token, err)
 	}
-	err = l.patch(ctx, map[string]*string{e.Token: new(string(doc))})
+	err = l.patch(ctx, "launches/record", map[string]*string{e.Token: new(string(doc))})
 	if !apierrors.IsNotFound(err) {
 		return err
 	}
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: l.name}, Data: map[string]string{e.Token: string(doc)}}
-	if _, err = l.client.Create(ctx, cm, metav1.CreateOptions{}); apierrors.IsAlreadyExists(err) {
-		return l.patch(ctx, map[string]*string{e.Token: new(string(doc))})
+	err = crashpoint.Around("launches/create", func() error {
+		_, err := l.client.Create(ctx, cm, metav1.CreateOptions{})
+		return err
+	})
+	if apierrors.IsAlreadyExists(err) {
+		return l.patch(ctx, "launches/record", map[string]*string{e.Token: new(string(doc))})
 	}
 	if err != nil {
 		return fmt.Errorf("create ledger of launches: %w", err)
@@ -79,19 +85,23 @@ func (l *ConfigMapLedger) Record(ctx context.Context, e Entry) error {
 
 // Forget implements Ledger.
 func (l *ConfigMapLedger) Forget(ctx context.Context, token string) error {
-	err := l.patch(ctx, map[string]*string{token: nil})
+	err := l.patch(ctx, "launches/forget", map[string]*string{token: nil})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	return err
 }
 
-func (l *ConfigMapLedger) patch(ctx context.Context, data map[string]*string) error {
+func (l *ConfigMapLedger) patch(ctx context.Context, point crashpoint.Point, data map[string]*string) error {
 	doc, err := json.Marshal(map[string]any{"data": data})
 	if err != nil {
 		return fmt.Errorf("encode ledger of launches: %w", err)
 	}
-	if _, err := l.client.Patch(ctx, l.name, types.MergePatchType, doc, metav1.PatchOptions{}); err != nil {
+	err = crashpoint.Around(point, func() error {
+		_, err := l.client.Patch(ctx, l.name, types.MergePatchType, doc, metav1.PatchOptions{})
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("write ledger of launches: %w", err)
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/muster-batch/muster/autoscaler/interruption"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // leavesWithin is how long an instance that is being stopped or ended may take to be gone from the fleet's lists. One that is
@@ -134,7 +135,8 @@ func (p *Provider) Remove(ctx context.Context, instanceID string, stopped bool) 
 	if stopped { // it costs no more, but its disks do
 		ctx, cancel := context.WithTimeoutCause(ctx, p.cfg.TerminateTimeout, errors.New("the fleet did not answer in time"))
 		defer cancel()
-		if err := p.fleet.Terminate(ctx, []string{instanceID}); err != nil {
+		err := crashpoint.Around("fleet/end-stopped", func() error { return p.fleet.Terminate(ctx, []string{instanceID}) })
+		if err != nil {
 			return fmt.Errorf("end instance %s, which was stopped: %w", instanceID, err)
 		}
 	}

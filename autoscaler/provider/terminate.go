@@ -10,6 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
 	"k8s.io/klog/v2"
+
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // OccupiedError says that a node may not be ended because of a pod.
@@ -125,7 +127,7 @@ func (p *Provider) endAll(ctx context.Context, victims []doomed) error {
 		ids[n] = v.id
 	}
 	klog.FromContext(ctx).Info("Terminating instances", "instances", ids)
-	if err := p.fleet.Terminate(ctx, ids); err != nil {
+	if err := crashpoint.Around("fleet/terminate", func() error { return p.fleet.Terminate(ctx, ids) }); err != nil {
 		return fmt.Errorf("terminate instances: %w", err)
 	}
 	return nil

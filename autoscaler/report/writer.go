@@ -23,6 +23,7 @@ import (
 	"github.com/muster-batch/muster/autoscaler/envhealth"
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // Config tunes a Writer.
@@ -114,7 +115,8 @@ func (w *Writer) Write(ctx context.Context) error {
 }
 
 func (w *Writer) remove(ctx context.Context, uuid string) error {
-	if err := w.client.Delete(ctx, nameOf(uuid), metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+	err := crashpoint.Around("reports/delete", func() error { return w.client.Delete(ctx, nameOf(uuid), metav1.DeleteOptions{}) })
+	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete report on compute environment %s: %w", uuid, err)
 	}
 	delete(w.wrote, uuid)
@@ -149,12 +151,17 @@ func (w *Writer) put(ctx context.Context, e *Environment, data map[string]string
 	if err != nil {
 		return err
 	}
-	_, err = w.client.Patch(ctx, nameOf(e.UUID), types.MergePatchType, doc, metav1.PatchOptions{})
+	err = crashpoint.Around("reports/change", func() error {
+		_, err := w.client.Patch(ctx, nameOf(e.UUID), types.MergePatchType, doc, metav1.PatchOptions{})
+		return err
+	})
 	if !apierrors.IsNotFound(err) {
 		return err
 	}
-	_, err = w.client.Create(ctx, e.configMap(w.cfg.Namespace), metav1.CreateOptions{})
-	return err
+	return crashpoint.Around("reports/create", func() error {
+		_, err := w.client.Create(ctx, e.configMap(w.cfg.Namespace), metav1.CreateOptions{})
+		return err
+	})
 }
 
 // Reasons of the Events of reports.

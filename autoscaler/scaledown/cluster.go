@@ -18,6 +18,7 @@ import (
 
 	"github.com/muster-batch/muster/autoscaler/provider"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // Cluster asks the API server about nodes that are to go, without any cache between.
@@ -65,7 +66,11 @@ func (c *Cluster) LabelNode(ctx context.Context, node, instanceID string) error 
 	if err != nil {
 		return fmt.Errorf("encode label of node %s: %w", node, err)
 	}
-	if _, err := c.client.Nodes().Patch(ctx, node, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+	err = crashpoint.Around("nodes/label", func() error {
+		_, err := c.client.Nodes().Patch(ctx, node, types.MergePatchType, patch, metav1.PatchOptions{})
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("label node %s: %w", node, err)
 	}
 	return nil
@@ -107,7 +112,7 @@ func (c *Cluster) DeleteNode(ctx context.Context, node *corev1.Node) error {
 	if node.UID != "" {
 		options.Preconditions = metav1.NewUIDPreconditions(string(node.UID))
 	}
-	err := c.client.Nodes().Delete(ctx, node.Name, options)
+	err := crashpoint.Around("nodes/delete", func() error { return c.client.Nodes().Delete(ctx, node.Name, options) })
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete node %s: %w", node.Name, err)
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/muster-batch/muster/autoscaler/computeenv"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 const (
@@ -157,7 +158,10 @@ func writeTaints(ctx context.Context, client typedcorev1.NodeInterface, n *corev
 	if err != nil {
 		return false, fmt.Errorf("encode taints of node %s: %w", n.Name, err)
 	}
-	_, err = client.Patch(ctx, n.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+	err = crashpoint.Around("nodes/taint", func() error {
+		_, err := client.Patch(ctx, n.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+		return err
+	})
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return false, nil
 	}

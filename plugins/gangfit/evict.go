@@ -14,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
+
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 const (
@@ -31,8 +33,10 @@ func (g *GangFit) evict(ctx context.Context, pods []*corev1.Pod, reason, message
 		return err
 	}
 	return eachPod(pods, func(pod *corev1.Pod) error {
-		err := g.fwk.ClientSet().CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
-			Preconditions: metav1.NewUIDPreconditions(string(pod.UID)),
+		err := crashpoint.Around("pods/evict", func() error {
+			return g.fwk.ClientSet().CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
+				Preconditions: metav1.NewUIDPreconditions(string(pod.UID)),
+			})
 		})
 		return describe("delete", pod, err)
 	})
@@ -50,8 +54,11 @@ func (g *GangFit) markDisrupted(ctx context.Context, pod *corev1.Pod, reason, me
 	if err != nil {
 		return fmt.Errorf("mark pod %s: %w", pod.Name, err)
 	}
-	_, err = g.fwk.ClientSet().CoreV1().Pods(pod.Namespace).
-		Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	err = crashpoint.Around("pods/mark-disrupted", func() error {
+		_, err := g.fwk.ClientSet().CoreV1().Pods(pod.Namespace).
+			Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+		return err
+	})
 	return describe("mark", pod, err)
 }
 

@@ -12,6 +12,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // bindsAtOnce is how many Bindings are written at the same time. All members of a gang ask at the same moment, but a connection
@@ -41,6 +42,8 @@ func (g *GangPack) Bind(ctx context.Context, _ *framework.CycleState, pod *corev
 	case <-ctx.Done():
 		return framework.AsStatus(ctx.Err())
 	}
-	err = g.client.CoreV1().Pods(pod.Namespace).Bind(ctx, binding, metav1.CreateOptions{})
+	err = crashpoint.Around("pods/bind", func() error {
+		return g.client.CoreV1().Pods(pod.Namespace).Bind(ctx, binding, metav1.CreateOptions{})
+	})
 	return framework.AsStatus(err) // nil for no error
 }

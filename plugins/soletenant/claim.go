@@ -14,6 +14,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // PreBind claims a node that is for one pod. It is called beside the scheduling loop, and for a node of another kind it
@@ -63,6 +64,8 @@ func (s *SoleTenant) claim(ctx context.Context, pod types.UID, seen *corev1.Node
 	if err != nil {
 		return fmt.Errorf("encode claim: %w", err)
 	}
-	_, err = s.client.CoreV1().Nodes().Patch(ctx, seen.Name, types.MergePatchType, patch, metav1.PatchOptions{})
-	return err
+	return crashpoint.Around("nodes/claim", func() error {
+		_, err := s.client.CoreV1().Nodes().Patch(ctx, seen.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+		return err
+	})
 }

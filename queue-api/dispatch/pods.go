@@ -10,6 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // PodClient makes pods through the API server.
@@ -19,7 +21,10 @@ var _ Pods = PodClient{}
 
 // Create implements Pods.
 func (p PodClient) Create(ctx context.Context, pod *corev1.Pod) error {
-	_, err := p.Client.Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
+	err := crashpoint.Around("pods/create", func() error {
+		_, err := p.Client.Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
+		return err
+	})
 	switch {
 	case err == nil, apierrors.IsAlreadyExists(err):
 		return nil
@@ -37,8 +42,10 @@ func (p PodClient) Withdraw(ctx context.Context, namespace, name string) error {
 	pods := p.Client.Pods(namespace)
 	pod, err := pods.Get(ctx, name, metav1.GetOptions{})
 	if err == nil && pod.Spec.NodeName == "" && pod.DeletionTimestamp == nil {
-		err = pods.Delete(ctx, name, metav1.DeleteOptions{
-			Preconditions: &metav1.Preconditions{UID: &pod.UID, ResourceVersion: &pod.ResourceVersion},
+		err = crashpoint.Around("pods/withdraw", func() error {
+			return pods.Delete(ctx, name, metav1.DeleteOptions{
+				Preconditions: &metav1.Preconditions{UID: &pod.UID, ResourceVersion: &pod.ResourceVersion},
+			})
 		})
 	}
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {

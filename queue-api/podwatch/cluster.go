@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 	"github.com/muster-batch/muster/queue-api/podspec"
 )
 
@@ -209,14 +210,18 @@ func (c *Cluster) Announce(ctx context.Context, main *corev1.Pod) (bool, error) 
 		return false, nil
 	}
 	name := main.Labels[batchmeta.Gang]
-	_, err := c.client.ConfigMaps(main.Namespace).Create(ctx, &corev1.ConfigMap{
+	cm := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, Labels: map[string]string{batchmeta.JobID: main.Labels[batchmeta.JobID], batchmeta.Gang: name},
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Pod", Name: main.Name, UID: main.UID}},
 		},
 		Immutable: new(true),
 		Data:      map[string]string{podspec.MainAddressKey: address},
-	}, metav1.CreateOptions{})
+	}
+	err := crashpoint.Around("configmaps/announce", func() error {
+		_, err := c.client.ConfigMaps(main.Namespace).Create(ctx, cm, metav1.CreateOptions{})
+		return err
+	})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return false, fmt.Errorf("tell the main node's address: %w", err)
 	}
@@ -252,7 +257,9 @@ func isIPv4(s string) bool {
 // Stop implements Pods.
 func (c *Cluster) Stop(ctx context.Context, pod *corev1.Pod) error {
 	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID}}
-	return ignoreGone(c.client.Pods(pod.Namespace).Delete(ctx, pod.Name, options))
+	return ignoreGone(crashpoint.Around("pods/stop", func() error {
+		return c.client.Pods(pod.Namespace).Delete(ctx, pod.Name, options)
+	}))
 }
 
 // Nudge implements Pods: a kubelet that waits before it tries again looks at once at a pod that changed.
@@ -263,8 +270,10 @@ func (c *Cluster) Nudge(ctx context.Context, pod *corev1.Pod, now time.Time) err
 	if err != nil {
 		return fmt.Errorf("nudge pod: %w", err)
 	}
-	_, err = c.client.Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, metav1.PatchOptions{})
-	return ignoreGone(err)
+	return ignoreGone(crashpoint.Around("pods/nudge", func() error {
+		_, err := c.client.Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+		return err
+	}))
 }
 
 // Release implements Pods.
@@ -279,8 +288,10 @@ func (c *Cluster) Release(ctx context.Context, pod *corev1.Pod) error {
 	if err != nil {
 		return fmt.Errorf("release pod: %w", err)
 	}
-	_, err = c.client.Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
-	return ignoreGone(err)
+	return ignoreGone(crashpoint.Around("pods/release", func() error {
+		_, err := c.client.Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+		return err
+	}))
 }
 
 // ignoreGone treats a pod that is gone, or whose name another has taken, as done with.
@@ -332,7 +343,10 @@ func (c *Cluster) DeleteUnbound(ctx context.Context, environmentUUID string) err
 			continue
 		}
 		options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID, ResourceVersion: &pod.ResourceVersion}}
-		if err := ignoreGone(c.client.Pods(pod.Namespace).Delete(ctx, pod.Name, options)); err != nil {
+		err := crashpoint.Around("pods/withdraw-unbound", func() error {
+			return c.client.Pods(pod.Namespace).Delete(ctx, pod.Name, options)
+		})
+		if err := ignoreGone(err); err != nil {
 			return fmt.Errorf("withdraw pod: %w", err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // A machine that is gone is told by Kubernetes' own taint node.kubernetes.io/out-of-service, which the autoscaler puts on the
@@ -99,7 +100,9 @@ func (c *Cluster) StopWithin(ctx context.Context, pod *corev1.Pod, grace time.Du
 	options := metav1.DeleteOptions{
 		GracePeriodSeconds: new(int64(grace / time.Second)), Preconditions: &metav1.Preconditions{UID: &pod.UID},
 	}
-	return ignoreGone(c.client.Pods(pod.Namespace).Delete(ctx, pod.Name, options))
+	return ignoreGone(crashpoint.Around("pods/stop-within", func() error {
+		return c.client.Pods(pod.Namespace).Delete(ctx, pod.Name, options)
+	}))
 }
 
 // onNodeChange tells w of the pods of nodes that end or have ended.

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 var cursorForm = regexp.MustCompile(`^[0-9]+-[0-9]+$`)
@@ -67,7 +68,9 @@ func (s *Store) DeliveryCursor(ctx context.Context, sink string, queueNumber int
 
 // SetDeliveryCursor implements storetest.Store.
 func (s *Store) SetDeliveryCursor(ctx context.Context, sink string, queueNumber int, cursor string) error {
-	return wrap(s.client.HSet(ctx, slotOf(queueNumber).cursors(), sink, cursor).Err())
+	return wrap(crashpoint.Around("redis/set-cursor", func() error {
+		return s.client.HSet(ctx, slotOf(queueNumber).cursors(), sink, cursor).Err()
+	}))
 }
 
 // LastStatusChange implements storetest.Store.

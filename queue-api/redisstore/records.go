@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // casAttempts bounds the loops of compare-and-set; more rivals than that at once is an error worth seeing.
@@ -47,7 +48,11 @@ func (s *Store) DeleteEnvironment(ctx context.Context, name string) error {
 // CreateQueue implements storetest.Store.
 func (s *Store) CreateQueue(ctx context.Context, q batch.JobQueue) (batch.JobQueue, error) {
 	// A number that a failed creation leaves unused is lost; there are a million.
-	n, err := s.client.Incr(ctx, queueNumber).Result()
+	var n int64
+	err := crashpoint.Around("redis/number-queue", func() (err error) {
+		n, err = s.client.Incr(ctx, queueNumber).Result()
+		return err
+	})
 	if err != nil {
 		return batch.JobQueue{}, wrap(err)
 	}
@@ -80,7 +85,9 @@ func (s *Store) UpdateQueue(ctx context.Context, name string, change func(*batch
 
 // CloseQueue implements storetest.Store.
 func (s *Store) CloseQueue(ctx context.Context, number int) error {
-	return wrap(s.client.Set(ctx, slotOf(number).closed(), 1, 0).Err())
+	return wrap(crashpoint.Around("redis/close-queue", func() error {
+		return s.client.Set(ctx, slotOf(number).closed(), 1, 0).Err()
+	}))
 }
 
 // DeleteQueue implements storetest.Store. Its number is remembered until its last job is forgotten.
@@ -92,7 +99,8 @@ func (s *Store) DeleteQueue(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.client.SAdd(ctx, deleted, q.Number).Err(); err != nil {
+	err = crashpoint.Around("redis/delete-queue", func() error { return s.client.SAdd(ctx, deleted, q.Number).Err() })
+	if err != nil {
 		return wrap(err)
 	}
 	if err := remove(ctx, s, queues, name); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // pruneBatch is how many jobs Prune forgets in one round trip, pruneRounds how many round trips it makes in one call:
@@ -72,8 +73,7 @@ func (s *Store) retire(ctx context.Context, q slot, ids []string) error {
 		}
 		pipe.Eval(ctx, retireLua, keys, string(a.id))
 	}
-	_, err = pipe.Exec(ctx)
-	return wrap(err)
+	return wrap(crashpoint.Around("redis/retire", func() error { return execute(ctx, pipe) }))
 }
 
 // retireChildren forgets the records and marks of an array's children. The array itself goes last: what a crash leaves is
@@ -98,7 +98,7 @@ func (s *Store) retireChildren(ctx context.Context, array address, size int) err
 		if pipe.Len() == 0 {
 			continue
 		}
-		if _, err := pipe.Exec(ctx); err != nil {
+		if err := crashpoint.Around("redis/retire-children", func() error { return execute(ctx, pipe) }); err != nil {
 			return wrap(err)
 		}
 	}
@@ -140,8 +140,9 @@ func (s *Store) pruneDeleted(ctx context.Context, number int) error {
 	if isClosed.Val() == 0 || hasJobs {
 		return nil
 	}
-	if err := s.client.Unlink(ctx, q.withoutJobs()...).Err(); err != nil {
+	err := crashpoint.Around("redis/forget-queue", func() error { return s.client.Unlink(ctx, q.withoutJobs()...).Err() })
+	if err != nil {
 		return wrap(err)
 	}
-	return wrap(s.client.SRem(ctx, deleted, number).Err())
+	return wrap(crashpoint.Around("redis/forget-deleted", func() error { return s.client.SRem(ctx, deleted, number).Err() }))
 }

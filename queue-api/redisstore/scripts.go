@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 var (
@@ -53,32 +55,41 @@ var (
 
 // scripts are the store's changes of state, each loaded once and then run by its hash.
 type scripts struct {
-	submit, transition, child, retire               *redis.Script
-	settle, unsettle, depend                        *redis.Script
-	saveLedger, forgetShare                         *redis.Script
-	setConsumable, deleteConsumable, take, giveBack *redis.Script
-	compareAndSet, register, deregister, claim      *redis.Script
+	submit, transition, child                       script
+	settle, unsettle, depend                        script
+	saveLedger, forgetShare                         script
+	setConsumable, deleteConsumable, take, giveBack script
+	compareAndSet, register, deregister, claim      script
+}
+
+// script is one change of state.
+type script struct {
+	*redis.Script
+	point crashpoint.Point
+}
+
+func newScript(point crashpoint.Point, lua string) script {
+	return script{Script: redis.NewScript(lua), point: point}
 }
 
 func newScripts() scripts {
 	return scripts{
-		submit:           redis.NewScript(submitLua),
-		transition:       redis.NewScript(preludeLua + transitionLua),
-		child:            redis.NewScript(preludeLua + childLua),
-		retire:           redis.NewScript(retireLua),
-		settle:           redis.NewScript(settleLua),
-		unsettle:         redis.NewScript(unsettleLua),
-		depend:           redis.NewScript(dependLua),
-		saveLedger:       redis.NewScript(preludeLua + saveLedgerLua),
-		forgetShare:      redis.NewScript(forgetShareLua),
-		setConsumable:    redis.NewScript(setConsumableLua),
-		deleteConsumable: redis.NewScript(deleteConsumableLua),
-		take:             redis.NewScript(takeLua),
-		giveBack:         redis.NewScript(giveBackLua),
-		compareAndSet:    redis.NewScript(compareAndSetLua),
-		register:         redis.NewScript(registerLua),
-		deregister:       redis.NewScript(deregisterLua),
-		claim:            redis.NewScript(claimLua),
+		submit:           newScript("redis/submit", submitLua),
+		transition:       newScript("redis/transition", preludeLua+transitionLua),
+		child:            newScript("redis/child", preludeLua+childLua),
+		settle:           newScript("redis/settle", settleLua),
+		unsettle:         newScript("redis/unsettle", unsettleLua),
+		depend:           newScript("redis/depend", dependLua),
+		saveLedger:       newScript("redis/save-ledger", preludeLua+saveLedgerLua),
+		forgetShare:      newScript("redis/forget-share", forgetShareLua),
+		setConsumable:    newScript("redis/set-consumable", setConsumableLua),
+		deleteConsumable: newScript("redis/delete-consumable", deleteConsumableLua),
+		take:             newScript("redis/take", takeLua),
+		giveBack:         newScript("redis/give-back", giveBackLua),
+		compareAndSet:    newScript("redis/compare-and-set", compareAndSetLua),
+		register:         newScript("redis/register", registerLua),
+		deregister:       newScript("redis/deregister", deregisterLua),
+		claim:            newScript("redis/claim", claimLua),
 	}
 }
 
@@ -88,7 +99,15 @@ const replicaTimeout = 100 * time.Millisecond
 var errNotReplicated = errors.New("written, but no replica confirmed it in time")
 
 // run executes a script and makes its write as durable as configured before it returns.
-func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (any, error) {
+func (s *Store) run(ctx context.Context, script script, keys []string, args ...any) (reply any, err error) {
+	err = crashpoint.Around(script.point, func() error {
+		reply, err = s.runDurably(ctx, script, keys, args)
+		return err
+	})
+	return reply, err
+}
+
+func (s *Store) runDurably(ctx context.Context, script script, keys []string, args []any) (any, error) {
 	if s.durability != Replicated {
 		var reply *redis.Cmd
 		if err := s.writes.do(ctx, func(pipe redis.Pipeliner) { reply = script.EvalSha(ctx, pipe, keys, args...) }); err != nil {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // Config tunes a store.
@@ -86,7 +87,11 @@ func Options(url string) (*redis.Options, error) {
 // Lead starts a new leadership: it returns a store whose transitions fail with batch.ErrStaleEpoch once another leader has
 // started. Every queue is fenced before Lead returns.
 func (s *Store) Lead(ctx context.Context) (*Store, error) {
-	epoch, err := s.client.Incr(ctx, lastEpoch).Result()
+	var epoch int64
+	err := crashpoint.Around("redis/lead", func() (err error) {
+		epoch, err = s.client.Incr(ctx, lastEpoch).Result()
+		return err
+	})
 	if err != nil {
 		return nil, wrap(err)
 	}

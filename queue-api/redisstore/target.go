@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/lru"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // targetCache keeps what Target found and decoded last.
@@ -133,8 +134,13 @@ func (s *Store) changeView(ctx context.Context, numbers ...int) error {
 	for _, number := range numbers {
 		pipe.Incr(ctx, slotOf(number).view())
 	}
+	return wrap(crashpoint.Around("redis/change-view", func() error { return execute(ctx, pipe) }))
+}
+
+// execute sends a pipeline of writes.
+func execute(ctx context.Context, pipe redis.Pipeliner) error {
 	_, err := pipe.Exec(ctx)
-	return wrap(err)
+	return err
 }
 
 // changeViews does so for every queue, as when a definition changed.

@@ -9,8 +9,6 @@ import (
 	"reflect"
 	"strconv"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
@@ -131,7 +129,7 @@ func (s *Store) writeChild(ctx context.Context, at address, old, next *batch.Job
 }
 
 // outcome runs a script that returns what became of a transition, and more.
-func (s *Store) outcome(ctx context.Context, script *redis.Script, keys []string, args ...any) ([]any, error) {
+func (s *Store) outcome(ctx context.Context, script script, keys []string, args ...any) ([]any, error) {
 	v, err := s.run(ctx, script, keys, args...)
 	if err != nil {
 		return nil, err

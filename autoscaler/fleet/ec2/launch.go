@@ -18,6 +18,7 @@ import (
 	"github.com/muster-batch/muster/autoscaler/fleet"
 	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 const rollbackTimeout = time.Minute
@@ -56,14 +57,14 @@ func (f *Fleet) launch(ctx context.Context, r *fleet.LaunchRequest) ([]fleet.Ins
 	if err != nil {
 		return nil, err
 	}
-	out, err := f.api.CreateFleet(ctx, in)
+	out, err := f.createFleet(ctx, in)
 	if isTemplateGone(out, err) { // somebody deleted it: made anew, and asked for once more
 		f.templates.forget(r)
 		if in, err = f.request(ctx, r); err != nil {
 			return nil, err
 		}
 		in.ClientToken = aws.String(clientToken(r.Token, "again"))
-		out, err = f.api.CreateFleet(ctx, in)
+		out, err = f.createFleet(ctx, in)
 	}
 	if codeOf(err) == codeTokenReused { // the launch is a repeated one, and the environment or a zone changed in between
 		return f.launched(ctx, r)
@@ -72,6 +73,14 @@ func (f *Fleet) launch(ctx context.Context, r *fleet.LaunchRequest) ([]fleet.Ins
 		return nil, explain("create fleet", namesOf(r), err)
 	}
 	return f.outcome(r, out)
+}
+
+func (f *Fleet) createFleet(ctx context.Context, in *awsec2.CreateFleetInput) (out *awsec2.CreateFleetOutput, err error) {
+	err = crashpoint.Around("ec2/create-fleet", func() error {
+		out, err = f.api.CreateFleet(ctx, in)
+		return err
+	})
+	return out, err
 }
 
 func namesOf(r *fleet.LaunchRequest) string { return instancetype.Names(r.Choices()) }

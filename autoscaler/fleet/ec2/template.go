@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // templateFormat is part of every digest, and goes up when templates are made in another way from the same.
@@ -172,9 +173,13 @@ func (f *Fleet) makeTemplate(
 	if err != nil {
 		return err
 	}
-	_, err = f.api.CreateLaunchTemplate(ctx, &awsec2.CreateLaunchTemplateInput{
+	in := &awsec2.CreateLaunchTemplateInput{
 		LaunchTemplateName: aws.String(name), ClientToken: aws.String(name), LaunchTemplateData: data,
 		TagSpecifications: tagged(f.templateTags(r, i), ec2types.ResourceTypeLaunchTemplate),
+	}
+	err = crashpoint.Around("ec2/create-template", func() error {
+		_, err := f.api.CreateLaunchTemplate(ctx, in)
+		return err
 	})
 	if code := codeOf(err); err != nil && code != codeTemplateExists && code != codeTokenReused {
 		return explain("create launch template "+name, "", err)

@@ -9,6 +9,7 @@ import (
 	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 const terminationsPerCall = 500 // EC2: at most 1000, and fewer are advised
@@ -56,7 +57,11 @@ func (f *Fleet) end(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	if _, err := f.api.TerminateInstances(ctx, &awsec2.TerminateInstancesInput{InstanceIds: ids}); err != nil {
+	err := crashpoint.Around("ec2/terminate", func() error {
+		_, err := f.api.TerminateInstances(ctx, &awsec2.TerminateInstancesInput{InstanceIds: ids})
+		return err
+	})
+	if err != nil {
 		return explain("terminate instances", "", err)
 	}
 	f.recent.end(ids)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
 	"github.com/muster-batch/muster/autoscaler/instancetype"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // Fleet runs the admin's command.
@@ -55,7 +56,9 @@ func (f *Fleet) Launch(ctx context.Context, r fleet.LaunchRequest) ([]fleet.Inst
 // LaunchOne implements fleet.Single.
 func (f *Fleet) LaunchOne(ctx context.Context, r fleet.LaunchRequest, token string) (fleet.Instance, error) {
 	var reply launchReply
-	err := f.command.run(ctx, "launch", newLaunchRequest(r, token), &reply)
+	err := crashpoint.Around("exec/launch", func() error {
+		return f.command.run(ctx, "launch", newLaunchRequest(r, token), &reply)
+	})
 	switch {
 	case errors.Is(err, errTempFail):
 		return fleet.Instance{}, &fleet.CapacityError{InstanceType: r.Type.Name, Err: err}
@@ -88,5 +91,7 @@ func (f *Fleet) List(ctx context.Context) ([]fleet.Instance, error) {
 
 // Terminate implements fleet.Fleet.
 func (f *Fleet) Terminate(ctx context.Context, ids []string) error {
-	return f.command.run(ctx, "terminate", terminateRequest{InstanceIDs: ids}, nil)
+	return crashpoint.Around("exec/terminate", func() error {
+		return f.command.run(ctx, "terminate", terminateRequest{InstanceIDs: ids}, nil)
+	})
 }

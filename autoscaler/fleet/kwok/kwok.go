@@ -19,6 +19,7 @@ import (
 	"github.com/muster-batch/muster/autoscaler/instancetype"
 	"github.com/muster-batch/muster/autoscaler/nodetemplate"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 const (
@@ -56,7 +57,10 @@ func (f *Fleet) LaunchOne(ctx context.Context, r fleet.LaunchRequest, token stri
 		return fleet.Instance{}, fmt.Errorf("launch: %w", err)
 	}
 	node := newNode(r, token)
-	_, err := f.nodes.Create(ctx, node, metav1.CreateOptions{})
+	err := crashpoint.Around("kwok/launch", func() error {
+		_, err := f.nodes.Create(ctx, node, metav1.CreateOptions{})
+		return err
+	})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return fleet.Instance{}, fmt.Errorf("create node %s: %w", node.Name, err)
 	}
@@ -120,7 +124,7 @@ func state(n *corev1.Node) fleet.State {
 func (f *Fleet) Terminate(ctx context.Context, ids []string) error {
 	var errs []error
 	for _, id := range ids {
-		err := f.nodes.Delete(ctx, id, metav1.DeleteOptions{})
+		err := crashpoint.Around("kwok/terminate", func() error { return f.nodes.Delete(ctx, id, metav1.DeleteOptions{}) })
 		if err != nil && !apierrors.IsNotFound(err) {
 			errs = append(errs, fmt.Errorf("delete node %s: %w", id, err))
 		}
