@@ -258,6 +258,30 @@ func TestIndexFollowsPods(t *testing.T) {
 	}
 }
 
+// A pod that is bound while a loop decides was counted by it: the node that is claimed for it is still its node, else the loop
+// would buy it another.
+func TestPodsCountForTheWholeLoop(t *testing.T) {
+	t.Parallel()
+	x := NewIndex(func() {})
+	s := NewSource(x)
+	loop := func() {
+		if _, err := s.Process(nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := makePod("a")
+	x.OnAdd(p, false)
+	loop()
+	x.OnUpdate(p, makePod("a", bound))
+	if len(s.Current()) != 1 || !s.IsPending(p.UID) {
+		t.Errorf("demands %v, pending %v; want the pod in both until the loop ends", s.Current(), s.IsPending(p.UID))
+	}
+	loop()
+	if len(s.Current()) != 0 || s.IsPending(p.UID) {
+		t.Errorf("demands %v, pending %v; want none", s.Current(), s.IsPending(p.UID))
+	}
+}
+
 func TestPodsOfAPart(t *testing.T) {
 	t.Parallel()
 	x := NewIndex(func() {})

@@ -24,6 +24,7 @@ type Index struct {
 	pods   map[types.UID]*entry
 	shapes map[string]*group // of pods in no gang
 	gangs  map[string]*gang
+	left   map[types.UID]bool // pods that no longer wait, but did at the last Demands
 }
 
 var _ cache.ResourceEventHandler = (*Index)(nil)
@@ -46,7 +47,8 @@ type group struct {
 
 // NewIndex makes an empty index. changed is called, without the index locked, after each change of what is wanted.
 func NewIndex(changed func()) *Index {
-	return &Index{changed: changed, pods: map[types.UID]*entry{}, shapes: map[string]*group{}, gangs: map[string]*gang{}}
+	return &Index{changed: changed, pods: map[types.UID]*entry{}, shapes: map[string]*group{}, gangs: map[string]*gang{},
+		left: map[types.UID]bool{}}
 }
 
 // OnAdd implements cache.ResourceEventHandler.
@@ -155,6 +157,7 @@ func (x *Index) remove(uid types.UID) bool {
 		}
 	}
 	if m := e.group; m != nil {
+		x.left[uid] = true
 		delete(m.pods, uid)
 		if len(m.pods) == 0 {
 			delete(groups, m.shape)
@@ -166,9 +169,13 @@ func (x *Index) remove(uid types.UID) bool {
 	return true
 }
 
+// isPending reports whether the pod is counted by the last Demands, or would be by the next.
 func (x *Index) isPending(pod types.UID) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.left[pod] {
+		return true
+	}
 	e := x.pods[pod]
 	return e != nil && e.group != nil
 }
@@ -178,6 +185,7 @@ func (x *Index) isPending(pod types.UID) bool {
 func (x *Index) Demands() []Demand {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	clear(x.left)
 	names := slices.SortedFunc(maps.Keys(x.gangs), func(a, b string) int {
 		return cmp.Or(x.gangs[a].compare(x.gangs[b]), cmp.Compare(a, b))
 	})

@@ -47,7 +47,7 @@ func (*Source) CleanUp() {}
 // Current are the demands of this loop. Only the loop may call it.
 func (s *Source) Current() []Demand { return s.current }
 
-// IsPending reports whether the pod is counted now. It may be newer than Current.
+// IsPending reports whether the pod is counted by Current, or has come since.
 func (s *Source) IsPending(pod types.UID) bool { return s.index.isPending(pod) }
 
 // BoundPods lists the unfinished pods on the autoscaler's own nodes: all that cluster-autoscaler needs to see of a
