@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,9 +51,9 @@ type ControlPlane struct {
 	host string
 }
 
-// Start starts a control plane that ends with the test. Its binaries are those that the project builds and
-// caches.
-func Start(tb testing.TB) *ControlPlane {
+// Start starts a control plane that ends with the test, its API server with more flags if the test has any. Its binaries are
+// those that the project builds and caches.
+func Start(tb testing.TB, flags ...string) *ControlPlane {
 	tb.Helper()
 	etcd, peer, api := FreeAddress(tb), FreeAddress(tb), FreeAddress(tb)
 	c := &ControlPlane{tb: tb, dir: tb.TempDir(), host: "https://" + api}
@@ -65,26 +66,22 @@ func Start(tb testing.TB) *ControlPlane {
 		"--listen-client-urls=http://"+etcd, "--advertise-client-urls=http://"+etcd,
 		"--listen-peer-urls=http://"+peer, "--initial-advertise-peer-urls=http://"+peer, "--initial-cluster=default=http://"+peer)
 	_, port, _ := net.SplitHostPort(api)
-	Run(tb, Binary(tb, "kubernetes-v*", "kube-apiserver"), "--etcd-servers=http://"+etcd,
-		"--bind-address=127.0.0.1", "--secure-port="+port, "--cert-dir="+c.path("certs"),
-		"--token-auth-file="+c.path("tokens.csv"), "--authorization-mode=Node,RBAC", "--service-cluster-ip-range=10.0.0.0/16",
+	Run(tb, Binary(tb, "kubernetes-v*", "kube-apiserver"), append([]string{
+		"--etcd-servers=http://" + etcd,
+		"--bind-address=127.0.0.1", "--secure-port=" + port, "--cert-dir=" + c.path("certs"),
+		"--token-auth-file=" + c.path("tokens.csv"), "--authorization-mode=Node,RBAC", "--service-cluster-ip-range=10.0.0.0/16",
 		"--service-account-issuer=https://kubernetes.default.svc", "--endpoint-reconciler-type=none",
-		"--service-account-key-file="+c.path("service-accounts.key"), "--service-account-signing-key-file="+c.path("service-accounts.key"))
-	client, err := kubernetes.NewForConfig(&rest.Config{
-		Host: c.host, BearerToken: AdminToken, TLSClientConfig: rest.TLSClientConfig{Insecure: true}, QPS: -1,
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	c.Client = client
+		"--service-account-key-file=" + c.path("service-accounts.key"), "--service-account-signing-key-file=" + c.path("service-accounts.key"),
+	}, flags...)...)
+	c.Client = c.client(AdminToken, rest.ImpersonationConfig{})
 	c.Await("the API server is ready", func(ctx context.Context) bool {
-		return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error() == nil
+		return c.Client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error() == nil
 	})
 	Run(tb, Binary(tb, "kubernetes-v*", "kube-controller-manager"), "--kubeconfig="+c.Kubeconfig(AdminToken), "--leader-elect=false",
 		"--bind-address=127.0.0.1", "--secure-port=0", "--controllers=*,-nodeipam",
 		"--service-account-private-key-file="+c.path("service-accounts.key"))
 	c.Await("the default service account exists", func(ctx context.Context) bool {
-		_, err := client.CoreV1().ServiceAccounts(Namespace).Get(ctx, "default", metav1.GetOptions{})
+		_, err := c.Client.CoreV1().ServiceAccounts(Namespace).Get(ctx, "default", metav1.GetOptions{})
 		return err == nil
 	})
 	return c
@@ -117,10 +114,42 @@ func (c *ControlPlane) CreateNamespace(name string) {
 	}
 }
 
+// As returns a client that is taken for another user.
+func (c *ControlPlane) As(user string, groups ...string) kubernetes.Interface {
+	c.tb.Helper()
+	return c.client(AdminToken, rest.ImpersonationConfig{UserName: user, Groups: groups})
+}
+
+func (c *ControlPlane) client(token string, as rest.ImpersonationConfig) kubernetes.Interface {
+	c.tb.Helper()
+	client, err := kubernetes.NewForConfig(&rest.Config{
+		Host: c.host, BearerToken: token, Impersonate: as, TLSClientConfig: rest.TLSClientConfig{Insecure: true}, QPS: -1,
+	})
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	return client
+}
+
+// AccountKubeconfig returns a file with a token of a service account, as Kubernetes gives it to the account's pods.
+func (c *ControlPlane) AccountKubeconfig(namespace, name string) string {
+	c.tb.Helper()
+	request, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(context.Background(), name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	return c.kubeconfig("account-"+namespace+"-"+name, request.Status.Token)
+}
+
 // Kubeconfig returns a file with which to reach the API server as the token's user.
 func (c *ControlPlane) Kubeconfig(token string) string {
 	c.tb.Helper()
-	path := c.path(token + ".kubeconfig")
+	return c.kubeconfig(token, token)
+}
+
+func (c *ControlPlane) kubeconfig(name, token string) string {
+	c.tb.Helper()
+	path := c.path(name + ".kubeconfig")
 	cfg := clientcmdapi.NewConfig()
 	cfg.Clusters["local"] = &clientcmdapi.Cluster{Server: c.host, InsecureSkipTLSVerify: true}
 	cfg.AuthInfos["user"] = &clientcmdapi.AuthInfo{Token: token}

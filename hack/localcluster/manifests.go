@@ -32,8 +32,8 @@ type manifest struct {
 }
 
 // applied are the kinds that a local cluster takes from the manifests, in the order they are needed: what the programs
-// run as and may do, but not the programs themselves, which run as processes. By kind: the resource, and whether it lies
-// in a namespace.
+// run as and may do, and what pods may say, but not the programs themselves, which run as processes. By kind: the resource,
+// and whether it lies in a namespace.
 var applied = []struct {
 	kind, resource string
 	namespaced     bool
@@ -46,9 +46,11 @@ var applied = []struct {
 	{kind: "ClusterRoleBinding", resource: "clusterrolebindings"},
 	{kind: "Role", resource: "roles", namespaced: true},
 	{kind: "RoleBinding", resource: "rolebindings", namespaced: true},
+	{kind: "ValidatingAdmissionPolicy", resource: "validatingadmissionpolicies"},
+	{kind: "ValidatingAdmissionPolicyBinding", resource: "validatingadmissionpolicybindings"},
 }
 
-// applyManifests gives the API server the namespaces and permissions of manifests/base.
+// applyManifests gives the API server the namespaces, permissions and admission policies of manifests/base.
 func (c *cluster) applyManifests(ctx context.Context, line *progress.Step) error {
 	all, err := readManifests(filepath.Join(c.Source, "manifests", "base"))
 	if err != nil {
