@@ -15,6 +15,7 @@ import (
 // who comes later waits for one of them to end. It has no goroutines of its own.
 type batcher struct {
 	client redis.UniversalClient
+	seal   func(redis.Pipeliner) func() error // may be nil
 
 	mu       sync.Mutex
 	underWay int        // pipelines
@@ -29,26 +30,30 @@ const (
 
 // request is what one caller asks.
 type request struct {
-	ask   func(redis.Pipeliner)
-	moved chan bool // true: lead a pipeline now; false: the replies are there
+	ask    func(redis.Pipeliner)
+	moved  chan bool // true: lead a pipeline now; false: the replies are there
+	sealed error     // set before moved says false
 }
 
-func newBatcher(client redis.UniversalClient) *batcher { return &batcher{client: client} }
+// newBatcher makes a batcher. seal, if there is one, ends each pipeline with commands of its own and then judges all of it.
+func newBatcher(client redis.UniversalClient, seal func(redis.Pipeliner) func() error) *batcher {
+	return &batcher{client: client, seal: seal}
+}
 
 // do has ask put commands into a pipeline and returns once it was sent and answered; the commands then hold their replies
-// or errors. It fails only with ctx: the commands may have run then.
+// or errors. It fails only with ctx or by the seal: the commands may have run then.
 func (b *batcher) do(ctx context.Context, ask func(redis.Pipeliner)) error {
 	mine := &request{ask: ask, moved: make(chan bool, 1)}
 	if b.enter(mine) {
 		b.lead(ctx, mine)
-		return nil
+		return mine.sealed
 	}
 	select {
 	case leads := <-mine.moved:
 		if leads {
 			b.lead(ctx, mine)
 		}
-		return nil
+		return mine.sealed
 	case <-ctx.Done():
 		if !b.leave(mine) {
 			select {
@@ -100,10 +105,16 @@ func (b *batcher) lead(ctx context.Context, r *request) {
 	for _, f := range followers {
 		f.ask(pipe)
 	}
+	verdict := func() error { return nil }
+	if b.seal != nil {
+		verdict = b.seal(pipe)
+	}
 	// One caller's end must not be that of the others; the client's own timeouts hold.
 	_, _ = pipe.Exec(context.WithoutCancel(ctx)) // each command has its own error
 
+	r.sealed = verdict()
 	for _, f := range followers {
+		f.sealed = r.sealed
 		f.moved <- false
 	}
 	b.mu.Lock()

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/muster-batch/muster/queue-api/redistest"
 )
 
 // countingHook counts pipelines, and holds them while it is closed.
@@ -44,7 +46,7 @@ func heldBatcher(t *testing.T) (*batcher, *countingHook) {
 	t.Cleanup(func() { _ = client.Close() })
 	hook := &countingHook{open: make(chan struct{})}
 	client.AddHook(hook)
-	return newBatcher(client), hook
+	return newBatcher(client, nil), hook
 }
 
 func ask(ctx context.Context, b *batcher) (int64, error) {
@@ -119,7 +121,7 @@ func TestBatcherLetsACallerGo(t *testing.T) {
 
 func TestBatchedScriptsAreLoadedAgain(t *testing.T) {
 	t.Parallel()
-	client := startRedis(t, safeSettings()...)
+	client := startRedis(t, redistest.Safe()...)
 	s := New(client, Config{})
 	for i := range 2 {
 		if err := client.ScriptFlush(t.Context()).Err(); err != nil {

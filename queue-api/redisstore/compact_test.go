@@ -14,6 +14,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/redistest"
 )
 
 // makeJob is a job as most are; with changes it.
@@ -53,7 +54,7 @@ func transition(t *testing.T, s *Store, id string, change func(*batch.Job)) {
 
 func fail(j *batch.Job) { j.Status, j.StoppedAt, j.Current = batch.StatusFailed, j.CreatedAt, nil }
 
-func keysOf(t *testing.T, client *redis.Client) []string {
+func keysOf(t *testing.T, client redis.UniversalClient) []string {
 	t.Helper()
 	keys, err := client.Keys(t.Context(), "*").Result()
 	if err != nil {
@@ -65,7 +66,7 @@ func keysOf(t *testing.T, client *redis.Client) []string {
 
 func TestPlainWaitingJobIsOnePiece(t *testing.T) {
 	t.Parallel()
-	client := startRedis(t, safeSettings()...)
+	client := startRedis(t, redistest.Safe()...)
 	s := New(client, Config{})
 	job := submit(t, s, 1, nil)
 	at, err := locate(job.ID)
@@ -82,7 +83,7 @@ func TestPlainWaitingJobIsOnePiece(t *testing.T) {
 
 func TestArrayCostsTheSameAtAnySize(t *testing.T) {
 	t.Parallel()
-	client := startRedis(t, safeSettings()...)
+	client := startRedis(t, redistest.Safe()...)
 	s := New(client, Config{})
 	var keys [2]int
 	for i, size := range []int{2, 1_000_000} {
@@ -97,7 +98,7 @@ func TestArrayCostsTheSameAtAnySize(t *testing.T) {
 
 func TestSpecIsKeptOnceAndAsLongAsNeeded(t *testing.T) {
 	t.Parallel()
-	client := startRedis(t, safeSettings()...)
+	client := startRedis(t, redistest.Safe()...)
 	s := New(client, Config{})
 	a, b := submit(t, s, 1, nil), submit(t, s, 1, nil)
 	count := func() int64 { return client.HLen(t.Context(), slotOf(1).specs()).Val() }
@@ -141,8 +142,8 @@ func TestStepMayChangeTagsInPlace(t *testing.T) {
 
 func TestNothingIsLeftOfWhatIsForgotten(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(*testing.T) *redis.Client{
-		"Redis":     func(t *testing.T) *redis.Client { t.Helper(); return startRedis(t, safeSettings()...) },
+	for name, start := range map[string]func(*testing.T) redis.UniversalClient{
+		"Redis":     func(t *testing.T) redis.UniversalClient { t.Helper(); return startRedis(t, redistest.Safe()...) },
 		"in memory": startMiniredis,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,7 +189,7 @@ func TestNothingIsLeftOfWhatIsForgotten(t *testing.T) {
 
 func TestPruneGoesOnInTheNextCall(t *testing.T) {
 	t.Parallel()
-	client := startRedis(t, safeSettings()...)
+	client := startRedis(t, redistest.Safe()...)
 	clock := clocktesting.NewFakeClock(time.UnixMilli(1_700_000_000_000))
 	s := New(client, Config{Retention: time.Hour, Clock: clock})
 	const jobs = 2*pruneBatch + 1

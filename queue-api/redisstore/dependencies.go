@@ -13,7 +13,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/muster-batch/muster/queue-api/batch"
-	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // A job's or array's dependents are one sorted set of "index|type|id": the index of the child that is waited for, empty for
@@ -78,9 +77,8 @@ func (s *Store) RemoveDependent(ctx context.Context, on string, dependent batch.
 	if err != nil {
 		return nil //nolint:nilerr // nobody waits for what is no job
 	}
-	return wrap(crashpoint.Around("redis/forget-dependent", func() error {
-		return s.client.ZRem(ctx, at.dependents(at.id.job()), dependentEntry(at.id, dependent)).Err()
-	}))
+	key := at.dependents(at.id.job())
+	return s.put(ctx, "redis/forget-dependent", key, func(pipe redis.Pipeliner) redis.Cmder { return pipe.ZRem(ctx, key, dependentEntry(at.id, dependent)) })
 }
 
 // Settled implements storetest.Store.

@@ -6,7 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Durability says when a write counts as done.
@@ -16,7 +19,8 @@ type Durability string
 const (
 	// Fsync needs an append-only file that is synced before each reply: nothing acknowledged is lost with the machine.
 	Fsync Durability = "fsync"
-	// Replicated waits for a replica after each write: nothing acknowledged is lost with the master.
+	// Replicated waits for as many replicas as min-replicas-to-write says after each write: nothing acknowledged is lost with
+	// the master.
 	Replicated Durability = "replicated"
 	// Relaxed needs an append-only file: a crash of Redis loses nothing, a crash of the machine up to two seconds.
 	Relaxed Durability = "relaxed"
@@ -42,20 +46,51 @@ func (s *Store) Check(ctx context.Context) error {
 	if s.durability == Volatile {
 		return nil
 	}
-	text, err := s.client.Info(ctx, "memory", "persistence", "replication").Result()
+	cluster, ok := s.client.(*redis.ClusterClient)
+	if !ok {
+		return s.checkServer(ctx, s.client)
+	}
+	return wrap(cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error { return s.checkServer(ctx, master) }))
+}
+
+func (s *Store) checkServer(ctx context.Context, server redis.UniversalClient) error {
+	text, err := server.Info(ctx, "memory", "persistence", "replication", "cluster").Result()
 	if err != nil {
 		return wrap(err)
 	}
-	if err := checkInfo(parseInfo(text)); err != nil {
+	info := parseInfo(text)
+	if err := checkInfo(info); err != nil {
 		return err
+	}
+	if _, isCluster := s.client.(*redis.ClusterClient); !isCluster && info["cluster_enabled"] == "1" {
+		return fmt.Errorf("the server is one of a Redis Cluster: --redis-url must be redis+cluster://: %w", ErrUnsafe)
 	}
 	switch s.durability {
 	case Fsync:
-		return s.checkSetting(ctx, "appendfsync", "always", "durability fsync")
+		got, err := setting(ctx, server, "appendfsync", "durability fsync")
+		if err == nil && got != "always" {
+			err = fmt.Errorf("appendfsync is %s, durability fsync needs always: %w", got, ErrUnsafe)
+		}
+		return err
 	case Replicated:
-		return s.checkSetting(ctx, "min-replicas-to-write", "1", "durability replicated")
+		return s.checkReplicas(ctx, server)
 	case Relaxed, Volatile:
 	}
+	return nil
+}
+
+// checkReplicas has writes wait for as many replicas as Redis itself wants for them.
+func (s *Store) checkReplicas(ctx context.Context, server redis.UniversalClient) error {
+	const name = "min-replicas-to-write"
+	got, err := setting(ctx, server, name, "durability replicated")
+	if err != nil {
+		return err
+	}
+	replicas, err := strconv.ParseInt(got, 10, 32)
+	if err != nil || replicas < 1 {
+		return fmt.Errorf("%s is %s, durability replicated needs at least 1: %w", name, got, ErrUnsafe)
+	}
+	s.writes.replicas.Store(replicas)
 	return nil
 }
 
@@ -82,15 +117,12 @@ func checkInfo(info map[string]string) error {
 	return nil
 }
 
-func (s *Store) checkSetting(ctx context.Context, name, want, why string) error {
-	settings, err := s.client.ConfigGet(ctx, name).Result()
+func setting(ctx context.Context, server redis.UniversalClient, name, why string) (string, error) {
+	settings, err := server.ConfigGet(ctx, name).Result()
 	if err != nil {
-		return fmt.Errorf("read %s, which %s depends on: %w", name, why, wrap(err))
+		return "", fmt.Errorf("read %s, which %s depends on: %w", name, why, wrap(err))
 	}
-	if got := settings[name]; got != want {
-		return fmt.Errorf("%s is %s, %s needs %s: %w", name, got, why, want, ErrUnsafe)
-	}
-	return nil
+	return settings[name], nil
 }
 
 // parseInfo reads the reply of INFO.

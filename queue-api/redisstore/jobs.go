@@ -68,7 +68,7 @@ func (s *Store) submit(ctx context.Context, queueNumber int, job batch.Job, view
 		}
 		return job, nil
 	case "exists":
-		return s.Job(ctx, job.ID)
+		return s.repeated(ctx, at)
 	case "limit":
 		return batch.Job{}, batch.ErrLimit
 	case "changed":
@@ -76,6 +76,18 @@ func (s *Store) submit(ctx context.Context, queueNumber int, job batch.Job, view
 	default:
 		return batch.Job{}, batch.ErrNotFound
 	}
+}
+
+// repeated gives the job of a submission that was made before.
+func (s *Store) repeated(ctx context.Context, at address) (batch.Job, error) {
+	if err := s.confirm(ctx, at.slot); err != nil {
+		return batch.Job{}, err
+	}
+	job, err := s.Job(ctx, at.String())
+	if errors.Is(err, batch.ErrNotFound) { // the master that had it is none any more
+		return job, fmt.Errorf("redis: job %s: %w", at, errNotReplicated)
+	}
+	return job, err
 }
 
 // newRecord gives the fields of a new job's record and their values.

@@ -12,7 +12,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/muster-batch/muster/queue-api/batch"
-	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 var cursorForm = regexp.MustCompile(`^[0-9]+-[0-9]+$`)
@@ -68,9 +67,8 @@ func (s *Store) DeliveryCursor(ctx context.Context, sink string, queueNumber int
 
 // SetDeliveryCursor implements storetest.Store.
 func (s *Store) SetDeliveryCursor(ctx context.Context, sink string, queueNumber int, cursor string) error {
-	return wrap(crashpoint.Around("redis/set-cursor", func() error {
-		return s.client.HSet(ctx, slotOf(queueNumber).cursors(), sink, cursor).Err()
-	}))
+	key := slotOf(queueNumber).cursors()
+	return s.put(ctx, "redis/set-cursor", key, func(pipe redis.Pipeliner) redis.Cmder { return pipe.HSet(ctx, key, sink, cursor) })
 }
 
 // LastStatusChange implements storetest.Store.

@@ -13,7 +13,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/muster-batch/muster/queue-api/batch"
-	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // casAttempts bounds the loops of compare-and-set; more rivals than that at once is an error worth seeing.
@@ -48,13 +47,9 @@ func (s *Store) DeleteEnvironment(ctx context.Context, name string) error {
 // CreateQueue implements storetest.Store.
 func (s *Store) CreateQueue(ctx context.Context, q batch.JobQueue) (batch.JobQueue, error) {
 	// A number that a failed creation leaves unused is lost; there are a million.
-	var n int64
-	err := crashpoint.Around("redis/number-queue", func() (err error) {
-		n, err = s.client.Incr(ctx, queueNumber).Result()
-		return err
-	})
+	n, err := s.increment(ctx, "redis/number-queue", queueNumber)
 	if err != nil {
-		return batch.JobQueue{}, wrap(err)
+		return batch.JobQueue{}, err
 	}
 	if n > batch.MaxQueueNumber {
 		return batch.JobQueue{}, batch.Invalidf("the limit of %d job queues ever created is reached", batch.MaxQueueNumber)
@@ -85,9 +80,8 @@ func (s *Store) UpdateQueue(ctx context.Context, name string, change func(*batch
 
 // CloseQueue implements storetest.Store.
 func (s *Store) CloseQueue(ctx context.Context, number int) error {
-	return wrap(crashpoint.Around("redis/close-queue", func() error {
-		return s.client.Set(ctx, slotOf(number).closed(), 1, 0).Err()
-	}))
+	key := slotOf(number).closed()
+	return s.put(ctx, "redis/close-queue", key, func(pipe redis.Pipeliner) redis.Cmder { return pipe.Set(ctx, key, 1, 0) })
 }
 
 // DeleteQueue implements storetest.Store. Its number is remembered until its last job is forgotten.
@@ -99,9 +93,9 @@ func (s *Store) DeleteQueue(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	err = crashpoint.Around("redis/delete-queue", func() error { return s.client.SAdd(ctx, deleted, q.Number).Err() })
+	err = s.put(ctx, "redis/delete-queue", deleted, func(pipe redis.Pipeliner) redis.Cmder { return pipe.SAdd(ctx, deleted, q.Number) })
 	if err != nil {
-		return wrap(err)
+		return err
 	}
 	if err := remove(ctx, s, queues, name); err != nil {
 		return err

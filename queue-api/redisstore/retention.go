@@ -76,6 +76,12 @@ func (s *Store) retire(ctx context.Context, q slot, ids []string) error {
 	return wrap(crashpoint.Around("redis/retire", func() error { return execute(ctx, pipe) }))
 }
 
+// execute sends a pipeline of writes.
+func execute(ctx context.Context, pipe redis.Pipeliner) error {
+	_, err := pipe.Exec(ctx)
+	return err
+}
+
 // retireChildren forgets the records and marks of an array's children. The array itself goes last: what a crash leaves is
 // found again.
 func (s *Store) retireChildren(ctx context.Context, array address, size int) error {

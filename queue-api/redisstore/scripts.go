@@ -7,7 +7,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -93,11 +92,6 @@ func newScripts() scripts {
 	}
 }
 
-// replicaTimeout is how long a replicated write waits for its replica.
-const replicaTimeout = 100 * time.Millisecond
-
-var errNotReplicated = errors.New("written, but no replica confirmed it in time")
-
 // run executes a script and makes its write as durable as configured before it returns.
 func (s *Store) run(ctx context.Context, script script, keys []string, args ...any) (reply any, err error) {
 	err = crashpoint.Around(script.point, func() error {
@@ -108,36 +102,53 @@ func (s *Store) run(ctx context.Context, script script, keys []string, args ...a
 }
 
 func (s *Store) runDurably(ctx context.Context, script script, keys []string, args []any) (any, error) {
+	var reply *redis.Cmd
+	err := s.writes.do(ctx, keys[0], func(pipe redis.Pipeliner) { reply = script.EvalSha(ctx, pipe, keys, args...) })
+	if err == nil && redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
+		err = s.writes.do(ctx, keys[0], func(pipe redis.Pipeliner) { reply = script.Eval(ctx, pipe, keys, args...) })
+	}
+	if err != nil {
+		return nil, err
+	}
+	v, err := reply.Result()
+	return v, wrap(err)
+}
+
+// put carries out a write that needs no script, as durably as one.
+func (s *Store) put(ctx context.Context, point crashpoint.Point, key string, write func(redis.Pipeliner) redis.Cmder) error {
+	return crashpoint.Around(point, func() error {
+		var reply redis.Cmder
+		if err := s.writes.do(ctx, key, func(pipe redis.Pipeliner) { reply = write(pipe) }); err != nil {
+			return err
+		}
+		return wrap(reply.Err())
+	})
+}
+
+// increment counts, as durably.
+func (s *Store) increment(ctx context.Context, point crashpoint.Point, key string) (int64, error) {
+	var reply *redis.IntCmd
+	err := s.put(ctx, point, key, func(pipe redis.Pipeliner) redis.Cmder {
+		reply = pipe.Incr(ctx, key)
+		return reply
+	})
+	if err != nil {
+		return 0, err
+	}
+	return reply.Val(), nil
+}
+
+// confirm makes what a caller read in a slot, and is about to be told, as durable as what it writes: another call may have
+// written it whose replica was late. WAIT speaks of writes alone, so this is one.
+func (s *Store) confirm(ctx context.Context, q slot) error {
 	if s.durability != Replicated {
-		var reply *redis.Cmd
-		if err := s.writes.do(ctx, func(pipe redis.Pipeliner) { reply = script.EvalSha(ctx, pipe, keys, args...) }); err != nil {
-			return nil, err
-		}
-		if redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
-			reply = script.Eval(ctx, s.client, keys, args...)
-		}
-		v, err := reply.Result()
-		return v, wrap(err)
+		return nil
 	}
-	// WAIT speaks for the writes of its own connection only.
-	client, ok := s.client.(*redis.Client)
-	if !ok {
-		return nil, errors.New("durability replicated needs a single master connection")
+	var reply *redis.StatusCmd
+	if err := s.writes.do(ctx, q.confirmed(), func(pipe redis.Pipeliner) { reply = pipe.Set(ctx, q.confirmed(), 1, 0) }); err != nil {
+		return err
 	}
-	conn := client.Conn()
-	defer conn.Close()
-	v, err := script.Run(ctx, conn, keys, args...).Result()
-	if err != nil {
-		return v, wrap(err)
-	}
-	replicas, err := conn.Wait(ctx, 1, replicaTimeout).Result()
-	if err != nil {
-		return nil, wrap(err)
-	}
-	if replicas < 1 {
-		return nil, fmt.Errorf("redis: %w", errNotReplicated)
-	}
-	return v, nil
+	return wrap(reply.Err())
 }
 
 // wrap marks an error as Redis's; a nil reply is not an error of ours.

@@ -5,14 +5,12 @@ package redisstore
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batch"
-	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // Config tunes a store.
@@ -32,7 +30,7 @@ type Config struct {
 // Store keeps Muster's records in Redis.
 type Store struct {
 	client     redis.UniversalClient
-	writes     *batcher // of scripts
+	writes     *writers
 	reads      *batcher // of what Target asks
 	scripts    scripts
 	durability Durability
@@ -47,12 +45,13 @@ type Store struct {
 
 // New makes a store over the client, which it does not close.
 func New(client redis.UniversalClient, cfg Config) *Store {
+	durability := cmp.Or(cfg.Durability, Fsync)
 	s := &Store{
 		client:     client,
-		writes:     newBatcher(client),
-		reads:      newBatcher(client),
+		writes:     newWriters(client, durability == Replicated),
+		reads:      newBatcher(client, nil),
 		scripts:    newScripts(),
-		durability: cmp.Or(cfg.Durability, Fsync),
+		durability: durability,
 		retention:  cmp.Or(cfg.Retention, 7*24*time.Hour),
 		eventsKept: cmp.Or(cfg.EventsKept, 10_000),
 		maxShares:  cmp.Or(cfg.MaxActiveShares, 500),
@@ -66,34 +65,12 @@ func New(client redis.UniversalClient, cfg Config) *Store {
 	return s
 }
 
-// Options reads a Redis URL into a client's options: no hidden retries (a script that may have run is not run again
-// behind the caller's back) and deadlines from the context.
-func Options(url string) (*redis.Options, error) {
-	o, err := redis.ParseURL(url)
-	if err != nil {
-		return nil, fmt.Errorf("redis URL: %w", err)
-	}
-	o.MaxRetries = -1
-	o.ContextTimeoutEnabled = true
-	o.DialTimeout = time.Second
-	o.DialerRetries = 1 // whoever waits is told at once; the next call dials again
-	o.ReadTimeout = 5 * time.Second
-	o.WriteTimeout = 5 * time.Second
-	o.PoolTimeout = 2 * time.Second
-	o.PoolSize = 64
-	return o, nil
-}
-
 // Lead starts a new leadership: it returns a store whose transitions fail with batch.ErrStaleEpoch once another leader has
 // started. Every queue is fenced before Lead returns.
 func (s *Store) Lead(ctx context.Context) (*Store, error) {
-	var epoch int64
-	err := crashpoint.Around("redis/lead", func() (err error) {
-		epoch, err = s.client.Incr(ctx, lastEpoch).Result()
-		return err
-	})
+	epoch, err := s.increment(ctx, "redis/lead", lastEpoch)
 	if err != nil {
-		return nil, wrap(err)
+		return nil, err
 	}
 	leader := *s
 	leader.epoch = epoch

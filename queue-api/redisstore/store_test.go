@@ -5,8 +5,6 @@ package redisstore
 import (
 	"context"
 	"errors"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/redistest"
 	"github.com/muster-batch/muster/queue-api/storetest"
 )
 
@@ -23,37 +22,42 @@ var _ storetest.Store = (*Store)(nil)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// startRedis runs a redis-server of its own for the test, on a socket in its own folder.
-func startRedis(t *testing.T, settings ...string) *redis.Client {
+// startRedis runs a redis-server of its own for the test.
+func startRedis(t *testing.T, settings ...string) redis.UniversalClient {
 	t.Helper()
-	dir := t.TempDir()
-	socket := filepath.Join(dir, "redis.sock")
-	args := append([]string{"--port", "0", "--unixsocket", socket, "--dir", dir, "--save", ""}, settings...)
-	cmd := exec.CommandContext(context.Background(), "redis-server", args...)
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start redis-server (Debian package redis-server): %v", err)
+	return open(t, redistest.Start(t, settings...).URL())
+}
+
+func open(t *testing.T, url string) redis.UniversalClient {
+	t.Helper()
+	client, err := Open(url)
+	if err != nil {
+		t.Fatal(err)
 	}
-	client := redis.NewClient(&redis.Options{Network: "unix", Addr: socket, MaxRetries: -1})
-	t.Cleanup(func() {
-		_ = client.Close()
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	deadline := time.Now().Add(10 * time.Second)
-	for client.Ping(t.Context()).Err() != nil {
-		if time.Now().After(deadline) {
-			t.Fatal("redis-server does not answer")
-		}
-	}
+	t.Cleanup(func() { _ = client.Close() })
 	return client
 }
 
-func safeSettings() []string {
-	return []string{"--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"}
+func TestStore(t *testing.T) {
+	runSuite(t, startRedis(t, redistest.Safe()...))
 }
 
-func TestStore(t *testing.T) {
-	runSuite(t, startRedis(t, safeSettings()...))
+// TestStoreOnSentinels holds it over a master that Sentinels watch, each write on a replica before it is done.
+func TestStoreOnSentinels(t *testing.T) {
+	t.Parallel()
+	runSuiteAt(t, open(t, redistest.StartSentinels(t).URL()), Replicated)
+}
+
+// TestStoreOnCluster holds it over a Redis Cluster, which refuses a script that touches keys of two slots.
+func TestStoreOnCluster(t *testing.T) {
+	t.Parallel()
+	runSuite(t, open(t, redistest.StartCluster(t, 3, false, redistest.Safe()...).URL()))
+}
+
+// TestStoreOnReplicatedCluster holds it over one that has a replica of each master, and waits for it.
+func TestStoreOnReplicatedCluster(t *testing.T) {
+	t.Parallel()
+	runSuiteAt(t, open(t, redistest.StartCluster(t, 3, true).URL()), Replicated)
 }
 
 // TestStoreInMemory holds the store over the Redis of --dev to the same rules.
@@ -61,33 +65,50 @@ func TestStoreInMemory(t *testing.T) {
 	runSuite(t, startMiniredis(t))
 }
 
-func runSuite(t *testing.T, client *redis.Client) {
+func runSuite(t *testing.T, client redis.UniversalClient) {
+	t.Helper()
+	runSuiteAt(t, client, Fsync)
+}
+
+func runSuiteAt(t *testing.T, client redis.UniversalClient, durability Durability) {
 	t.Helper()
 	openWith := func(t *testing.T, cfg Config) *Store {
 		t.Helper()
-		if err := client.FlushAll(t.Context()).Err(); err != nil {
-			t.Fatal(err)
-		}
+		flush(t, client)
+		cfg.Durability = durability
 		return New(client, cfg)
 	}
-	open := func(t *testing.T) storetest.Store { t.Helper(); return openWith(t, Config{}) }
-	storetest.Run(t, open)
-	storetest.RunArrays(t, open)
-	storetest.RunDependencies(t, open)
-	storetest.RunShares(t, open)
-	storetest.RunConsumables(t, open)
-	storetest.RunPolicies(t, open)
-	storetest.RunTags(t, open)
-	storetest.RunOutbox(t, open)
+	empty := func(t *testing.T) storetest.Store { t.Helper(); return openWith(t, Config{}) }
+	storetest.Run(t, empty)
+	storetest.RunArrays(t, empty)
+	storetest.RunDependencies(t, empty)
+	storetest.RunShares(t, empty)
+	storetest.RunConsumables(t, empty)
+	storetest.RunPolicies(t, empty)
+	storetest.RunTags(t, empty)
+	storetest.RunOutbox(t, empty)
 	storetest.RunRetention(t, func(t *testing.T, retention time.Duration, clock *clocktesting.FakeClock) storetest.Store {
 		t.Helper()
 		return openWith(t, Config{Retention: retention, Clock: clock})
 	})
-	t.Run("model", func(t *testing.T) { storetest.RunModel(t, 1, 50, open) })
+	t.Run("model", func(t *testing.T) { storetest.RunModel(t, 1, 50, empty) })
+}
+
+func flush(t *testing.T, client redis.UniversalClient) {
+	t.Helper()
+	var err error
+	if cluster, ok := client.(*redis.ClusterClient); ok {
+		err = cluster.ForEachMaster(t.Context(), func(ctx context.Context, master *redis.Client) error { return master.FlushAll(ctx).Err() })
+	} else {
+		err = client.FlushAll(t.Context()).Err()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // startMiniredis runs the Redis of --dev.
-func startMiniredis(t *testing.T) *redis.Client {
+func startMiniredis(t *testing.T) redis.UniversalClient {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr(), MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
@@ -101,13 +122,13 @@ func TestCheck(t *testing.T) {
 		durability Durability
 		wantErr    error
 	}{
-		"fsync with appendfsync always is safe":       {safeSettings(), Fsync, nil},
-		"fsync with appendfsync everysec is not":      {append(safeSettings(), "--appendfsync", "everysec"), Fsync, ErrUnsafe},
-		"relaxed with appendfsync everysec is safe":   {append(safeSettings(), "--appendfsync", "everysec"), Relaxed, nil},
-		"eviction is never safe":                      {append(safeSettings(), "--maxmemory-policy", "allkeys-lru"), Relaxed, ErrUnsafe},
-		"no append-only file is never safe":           {append(safeSettings(), "--appendonly", "no"), Relaxed, ErrUnsafe},
-		"replicated without min-replicas is not safe": {safeSettings(), Replicated, ErrUnsafe},
-		"volatile accepts anything, for --dev":        {append(safeSettings(), "--appendonly", "no"), Volatile, nil},
+		"fsync with appendfsync always is safe":       {redistest.Safe(), Fsync, nil},
+		"fsync with appendfsync everysec is not":      {append(redistest.Safe(), "--appendfsync", "everysec"), Fsync, ErrUnsafe},
+		"relaxed with appendfsync everysec is safe":   {append(redistest.Safe(), "--appendfsync", "everysec"), Relaxed, nil},
+		"eviction is never safe":                      {append(redistest.Safe(), "--maxmemory-policy", "allkeys-lru"), Relaxed, ErrUnsafe},
+		"no append-only file is never safe":           {append(redistest.Safe(), "--appendonly", "no"), Relaxed, ErrUnsafe},
+		"replicated without min-replicas is not safe": {redistest.Safe(), Replicated, ErrUnsafe},
+		"volatile accepts anything, for --dev":        {append(redistest.Safe(), "--appendonly", "no"), Volatile, nil},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +152,7 @@ func TestCheckWaitsForLoading(t *testing.T) {
 
 func TestReplicatedWriteWithoutReplicaFails(t *testing.T) {
 	t.Parallel()
-	s := New(startRedis(t, safeSettings()...), Config{Durability: Replicated})
+	s := New(startRedis(t, redistest.Safe()...), Config{Durability: Replicated})
 	if err := s.CreateEnvironment(t.Context(), batch.ComputeEnvironment{Name: "ce"}); !errors.Is(err, errNotReplicated) {
 		t.Errorf("got %v, want %v", err, errNotReplicated)
 	}
@@ -139,7 +160,7 @@ func TestReplicatedWriteWithoutReplicaFails(t *testing.T) {
 
 func TestOldLeaderIsFenced(t *testing.T) {
 	t.Parallel()
-	s := New(startRedis(t, safeSettings()...), Config{})
+	s := New(startRedis(t, redistest.Safe()...), Config{})
 	q, err := s.CreateQueue(t.Context(), batch.JobQueue{Name: "q"})
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +196,7 @@ func TestOldLeaderIsFenced(t *testing.T) {
 
 func TestChangesTellsOfAPIWrites(t *testing.T) {
 	t.Parallel()
-	s := New(startRedis(t, safeSettings()...), Config{})
+	s := New(startRedis(t, redistest.Safe()...), Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	got := make(chan Change, 8)

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 	"k8s.io/utils/lru"
 
 	"github.com/muster-batch/muster/queue-api/batch"
-	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
 // targetCache keeps what Target found and decoded last.
@@ -127,20 +127,15 @@ func (s *Store) remember(key targetKey, queue batch.JobQueue, definition batch.J
 
 // changeView says in queues' own slots that something changed that Target gives.
 func (s *Store) changeView(ctx context.Context, numbers ...int) error {
-	if len(numbers) == 0 {
-		return nil
-	}
-	pipe := s.client.Pipeline()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxPipelined)
 	for _, number := range numbers {
-		pipe.Incr(ctx, slotOf(number).view())
+		group.Go(func() error {
+			_, err := s.increment(ctx, "redis/change-view", slotOf(number).view())
+			return err
+		})
 	}
-	return wrap(crashpoint.Around("redis/change-view", func() error { return execute(ctx, pipe) }))
-}
-
-// execute sends a pipeline of writes.
-func execute(ctx context.Context, pipe redis.Pipeliner) error {
-	_, err := pipe.Exec(ctx)
-	return err
+	return group.Wait()
 }
 
 // changeViews does so for every queue, as when a definition changed.

@@ -27,8 +27,11 @@ func (s *Store) Transition(ctx context.Context, id string, step func(batch.Job) 
 		given.Tags = maps.Clone(old.Tags) // others share them
 		next, err := step(given)
 		next.Children = old.Children
-		if err != nil || reflect.DeepEqual(old, next) {
+		if err != nil {
 			return old, err
+		}
+		if reflect.DeepEqual(old, next) {
+			return old, s.confirm(ctx, at.slot)
 		}
 		var outcome []any
 		if at.id.isChild() {

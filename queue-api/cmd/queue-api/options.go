@@ -99,7 +99,8 @@ type storeOptions struct {
 }
 
 func (o *storeOptions) addFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&o.redisURL, "redis-url", os.Getenv("MUSTER_REDIS_URL"), "Redis to use, redis://, rediss:// or unix://; default from MUSTER_REDIS_URL, which keeps a password off the command line. Without one a redis-server is started as a child.")
+	fs.StringVar(&o.redisURL, "redis-url", os.Getenv("MUSTER_REDIS_URL"), "Redis to use: redis://, rediss:// or unix:// of one server, redis+sentinel://SENTINEL,…/MASTER or redis+cluster://NODE,…; "+
+		"default from MUSTER_REDIS_URL, which keeps a password off the command line. Without one a redis-server is started as a child.")
 	fs.StringVar(&o.dataDir, "data-dir", filepath.Join(os.TempDir(), "muster-queue-api"), "Folder of the child redis-server's data.")
 	fs.StringVar(&o.durability, "durability", string(redisstore.Fsync), "When a write counts as done: fsync (on disk), replicated (on a replica too) or relaxed (within two seconds).")
 	fs.BoolVar(&o.dev, "dev", false, "Without --redis-url and without an installed redis-server, keep everything in memory: nothing survives a restart.")

@@ -22,14 +22,11 @@ import (
 
 // openRedis gives a client of the Redis that the options ask for: a server of the admin's, else a child of ours, else, for
 // development, one in memory. What it starts runs in group until ctx ends.
-func openRedis(ctx context.Context, group *errgroup.Group, o options) (*redis.Client, redisstore.Durability, error) {
+func openRedis(ctx context.Context, group *errgroup.Group, o options) (redis.UniversalClient, redisstore.Durability, error) {
 	durability := redisstore.Durability(o.durability)
 	if o.redisURL != "" {
-		opts, err := redisstore.Options(o.redisURL)
-		if err != nil {
-			return nil, "", err
-		}
-		return redis.NewClient(opts), durability, nil
+		client, err := redisstore.Open(o.redisURL)
+		return client, durability, err
 	}
 	if binary, err := exec.LookPath("redis-server"); err == nil {
 		return childRedis(ctx, group, binary, o)
@@ -41,7 +38,7 @@ func openRedis(ctx context.Context, group *errgroup.Group, o options) (*redis.Cl
 }
 
 // childRedis starts a redis-server on a socket in the data folder and starts it again when it ends. It ends with us.
-func childRedis(ctx context.Context, group *errgroup.Group, binary string, o options) (*redis.Client, redisstore.Durability, error) {
+func childRedis(ctx context.Context, group *errgroup.Group, binary string, o options) (redis.UniversalClient, redisstore.Durability, error) {
 	if err := os.MkdirAll(o.dataDir, 0o700); err != nil {
 		return nil, "", fmt.Errorf("data folder: %w", err)
 	}
@@ -56,11 +53,8 @@ func childRedis(ctx context.Context, group *errgroup.Group, binary string, o opt
 		"--hash-max-listpack-value", "1024",
 	}
 	group.Go(func() error { return keepRunning(ctx, binary, args) })
-	opts, err := redisstore.Options("unix://" + socket)
-	if err != nil {
-		return nil, "", err
-	}
-	return redis.NewClient(opts), redisstore.Durability(o.durability), nil
+	client, err := redisstore.Open("unix://" + socket)
+	return client, redisstore.Durability(o.durability), err
 }
 
 // restartDelay lies between two starts of a child that ends at once.
@@ -85,7 +79,7 @@ func keepRunning(ctx context.Context, binary string, args []string) error {
 	}
 }
 
-func memoryRedis(ctx context.Context, group *errgroup.Group) (*redis.Client, redisstore.Durability, error) {
+func memoryRedis(ctx context.Context, group *errgroup.Group) (redis.UniversalClient, redisstore.Durability, error) {
 	server, err := miniredis.Run()
 	if err != nil {
 		return nil, "", fmt.Errorf("start in-memory Redis: %w", err)
@@ -96,9 +90,6 @@ func memoryRedis(ctx context.Context, group *errgroup.Group) (*redis.Client, red
 		return nil
 	})
 	klog.FromContext(ctx).Info("WARNING: jobs are kept in memory only; nothing survives a restart")
-	opts, err := redisstore.Options("redis://" + server.Addr())
-	if err != nil {
-		return nil, "", err
-	}
-	return redis.NewClient(opts), redisstore.Volatile, nil
+	client, err := redisstore.Open("redis://" + server.Addr())
+	return client, redisstore.Volatile, err
 }

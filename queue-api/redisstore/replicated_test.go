@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redisstore
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/redistest"
+)
+
+// What a repeated call finds done is not acknowledged before a replica has it, though the repeat writes nothing of its own.
+func TestRepeatedWriteWaitsForItsReplica(t *testing.T) {
+	t.Parallel()
+	master, replica := redistest.Start(t), redistest.Start(t)
+	replica.Follow(master)
+	s := New(open(t, master.URL()), Config{Durability: Replicated})
+	q, err := s.CreateQueue(t.Context(), batch.JobQueue{Name: "q"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := makeJob(t, q.Number, nil)
+	fail := func(j batch.Job) (batch.Job, error) { j.Status = batch.StatusFailed; return j, nil }
+	calls := map[string]func() error{
+		"submit": func() error { _, err := s.Submit(t.Context(), q.Number, job); return err },
+		"end":    func() error { _, err := s.Transition(t.Context(), job.ID, fail); return err },
+	}
+	for _, name := range []string{"submit", "end"} {
+		call := calls[name]
+		replica.Pause()
+		for range 2 {
+			if err := call(); !errors.Is(err, errNotReplicated) {
+				t.Errorf("%s without a replica: got %v, want %v", name, err, errNotReplicated)
+			}
+		}
+		replica.Resume()
+		if err := call(); err != nil {
+			t.Errorf("%s once the replica is back: %v", name, err)
+		}
+	}
+}
+
+func TestWritesWaitForAsManyReplicasAsRedisWants(t *testing.T) {
+	t.Parallel()
+	master := redistest.Start(t, append(redistest.Safe(), "--min-replicas-to-write", "2")...)
+	for range 2 {
+		redistest.Start(t).Follow(master)
+	}
+	s := New(open(t, master.URL()), Config{Durability: Replicated})
+	if err := s.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.writes.replicas.Load(); got != 2 {
+		t.Errorf("writes wait for %d replicas", got)
+	}
+	if err := s.CreateEnvironment(t.Context(), batch.ComputeEnvironment{Name: "ce"}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNodeOfAClusterIsNoServerByItself(t *testing.T) {
+	t.Parallel()
+	node := redistest.StartCluster(t, 1, false, redistest.Safe()...).Masters[0]
+	err := New(open(t, node.URL()), Config{}).Check(t.Context())
+	if !errors.Is(err, ErrUnsafe) || !strings.Contains(err.Error(), "redis+cluster://") {
+		t.Errorf("got %v, want the URL that is right", err)
+	}
+}
