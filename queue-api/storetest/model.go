@@ -5,6 +5,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"os"
 	"reflect"
 	"strconv"
 	"testing"
@@ -17,14 +18,51 @@ import (
 	"github.com/muster-batch/muster/queue-api/lifecycle"
 )
 
+// perRound is how many sequences a round has, unless -rapid.checks says otherwise.
+const perRound = 100
+
+// Rounds is how many rounds RunModel is to be given for the sequences that MUSTER_SEQUENCES asks for; without it, of those that
+// the caller would like.
+func Rounds(t *testing.T, sequences int) int {
+	t.Helper()
+	if asked := os.Getenv("MUSTER_SEQUENCES"); asked != "" {
+		n, err := strconv.Atoi(asked)
+		if err != nil {
+			t.Fatalf("MUSTER_SEQUENCES: %v", err)
+		}
+		sequences = n
+	}
+	return (sequences + perRound - 1) / perRound
+}
+
 // RunModel does the same random things to a store and to Memory and compares what they say: rounds times as many sequences
 // as -rapid.checks says (100 unless told), each of so many steps. open gives an empty store.
 func RunModel(t *testing.T, rounds, steps int, open func(t *testing.T) Store) {
 	t.Helper()
+	RunFaultyModel(t, rounds, steps, func(t *testing.T) (Store, Faults) {
+		t.Helper()
+		return open(t), nil
+	})
+}
+
+// Faults make a store unwell.
+type Faults interface {
+	// FailIn makes the nth request from now on fail, before it is carried out or after, when nobody learns of it.
+	FailIn(n int, after bool)
+	// Heal makes all well and reports whether a request failed since FailIn.
+	Heal() bool
+}
+
+// RunFaultyModel is RunModel for a store whose requests fail now and then: what a call that failed left must be what Memory
+// has before the call or after it, in every index. Without faults all goes well.
+func RunFaultyModel(t *testing.T, rounds, steps int, open func(t *testing.T) (Store, Faults)) {
+	t.Helper()
 	for round := range rounds {
 		t.Run("round "+strconv.Itoa(round), func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
-				m := newModel(rt, open(t))
+				s, faults := open(t)
+				m := newModel(rt, s)
+				m.faults = faults
 				for range steps {
 					op := rapid.SampledFrom(modelOps).Draw(rt, "op")
 					op.do(m)
@@ -40,6 +78,7 @@ type model struct {
 	*rapid.T
 	ctx    context.Context
 	stores [2]Store // Memory first
+	faults Faults   // may be nil
 	queues []batch.JobQueue
 	jobs   []batch.Job // as submitted, arrays as one
 }

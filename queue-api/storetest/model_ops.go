@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -32,6 +33,10 @@ func (m *model) newJob(size int) (batch.Job, batch.JobQueue) {
 }
 
 func (m *model) store(job batch.Job, q batch.JobQueue) {
+	m.unwell(func(s Store) error {
+		_, err := s.Submit(m.ctx, q.Number, job)
+		return err
+	}) // and then again: a repeat changes nothing
 	sameJob(m, "submit", func(s Store) (batch.Job, error) { return s.Submit(m.ctx, q.Number, job) })
 	m.jobs = append(m.jobs, job)
 }
@@ -123,12 +128,50 @@ func (m *model) step(id string, event func(batch.Job) lifecycle.Event) {
 		job = batch.Job{}
 	}
 	ev := event(job)
-	sameJob(m, fmt.Sprintf("%T of %s", ev, id), func(s Store) (batch.Job, error) {
+	step := func(s Store) (batch.Job, error) {
 		return s.Transition(m.ctx, id, func(j batch.Job) (batch.Job, error) {
 			next, _, err := lifecycle.Step(j, ev, at)
 			return next, err
 		})
+	}
+	tried := m.unwell(func(s Store) error {
+		_, err := step(s)
+		return err
 	})
+	switch {
+	case !tried:
+		sameJob(m, fmt.Sprintf("%T of %s", ev, id), step)
+	case m.isBehind(id): // it was done, whatever the caller was told
+		if _, err := step(m.stores[0]); err != nil {
+			m.Fatalf("%T of %s was done: %v", ev, id, err)
+		}
+		sameJob(m, "what is left of "+id, func(s Store) (batch.Job, error) { return s.Job(m.ctx, id) })
+	}
+}
+
+// unwell does something, now and then, to the store alone while a request of it fails, and reports whether it did.
+func (m *model) unwell(do func(Store) error) bool {
+	if m.faults == nil || rapid.IntRange(0, 3).Draw(m.T, "unwell") > 0 {
+		return false
+	}
+	m.faults.FailIn(rapid.IntRange(1, 3).Draw(m.T, "request"), rapid.Bool().Draw(m.T, "after"))
+	err := do(m.stores[1])
+	if m.faults.Heal() && err == nil {
+		m.Fatal("a request failed, and the call did not")
+	}
+	return true
+}
+
+// isBehind reports whether the store knows of a change that Memory does not.
+func (m *model) isBehind(id string) bool {
+	var jobs [2]batch.Job
+	for i, s := range m.stores {
+		jobs[i], _ = s.Job(m.ctx, id)
+		if jobs[i].ArraySize > 0 {
+			jobs[i].Version = 0
+		}
+	}
+	return !cmp.Equal(jobs[0], jobs[1], modelOptions...)
 }
 
 // event draws any event, fit for the job or not.
