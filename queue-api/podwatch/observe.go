@@ -24,7 +24,7 @@ func observe(m member, instanceID string) []lifecycle.Event {
 	if pod.Spec.NodeName != "" {
 		events = append(events, lifecycle.Bound{Attempt: m.attempt, Node: m.node, NodeName: pod.Spec.NodeName, InstanceID: instanceID})
 	}
-	if at, ok := startedAt(pod); ok {
+	if at, ok := startedAt(pod); ok || succeeded(pod) { // whatever its containers say, what succeeded has run
 		events = append(events, lifecycle.Started{Attempt: m.attempt, Node: m.node, At: at})
 	}
 	if m.isOver() {
