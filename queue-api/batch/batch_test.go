@@ -88,3 +88,33 @@ func ExampleScope_ARN() {
 	fmt.Println(Scope{Region: "eu-west-1", Account: "123456789012"}.ARN(ARNJobQueue, "nightly"))
 	// Output: arn:aws:batch:eu-west-1:123456789012:job-queue/nightly
 }
+
+// FuzzParseIDs reads any text as each kind of id: what is read is written the same.
+func FuzzParseIDs(f *testing.F) {
+	for _, s := range []string{"00001abc-0000-4000-8000-000000000000", "00001abc-0000-4000-8000-000000000000:1", "00001abc-0000-4000-8000-000000000000#01/2", "d:7", "d", ":"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if ref, err := ParseJobID(s); err == nil {
+			again := ref.Job
+			if ref.Child >= 0 {
+				again = ChildID(ref.Job, ref.Child)
+			}
+			if ref.Node >= 0 {
+				again = NodeID(ref.Job, ref.Node)
+			}
+			n, err := QueueNumber(s)
+			if again != s || err != nil || n < 0 || n > MaxQueueNumber {
+				t.Errorf("%q is %+v of queue %d: %v", s, ref, n, err)
+			}
+		}
+		if ref, err := ParseDefinitionRef(s); err == nil && (ref.String() != s || ref.Revision < 0) {
+			t.Errorf("%q is definition %v", s, ref)
+		}
+		if id, attempt, err := ParseAttemptID(s); err == nil {
+			if _, err := ParseJobID(id); err != nil || attempt < 1 {
+				t.Errorf("%q is attempt %d of %q", s, attempt, id)
+			}
+		}
+	})
+}

@@ -205,3 +205,44 @@ func checkPod(t reporter, pod *corev1.Pod, requests batch.Requests) {
 		t.Errorf("the pod requests %+v, the job %+v", got, requests)
 	}
 }
+
+// FuzzSubstitute puts any parameters into any command: only whole elements that name a known one change, and once.
+func FuzzSubstitute(f *testing.F) {
+	f.Add("Ref::n", "xRef::n", "n", "Ref::m", "m")
+	f.Add("Ref::", "Ref::Ref::", "", "v", "Ref::")
+	f.Fuzz(func(t *testing.T, first, second, name, value, other string) {
+		command := []string{first, second, other}
+		err := substitute(command, map[string]string{name: value, other: "o"})
+		if refused(t, err) {
+			return
+		}
+		for i, was := range []string{first, second, other} {
+			want := was
+			switch was {
+			case "Ref::" + other:
+				want = "o"
+			case "Ref::" + name:
+				want = value
+			}
+			if command[i] != want {
+				t.Errorf("%q became %q, want %q", was, command[i], want)
+			}
+		}
+	})
+}
+
+// FuzzQuantity sends any amounts of what a container may ask for: what is accepted is what the pod asks for.
+func FuzzQuantity(f *testing.F) {
+	for _, s := range []string{"1", "0.25", "1e3", "1Ki", "-1", "1000000000000000000000", "", "0x1", "１", ".5", "1.0000000001"} {
+		f.Add(s, s)
+	}
+	f.Fuzz(func(t *testing.T, cpu, memory string) {
+		resources, err := json.Marshal(map[string]map[string]string{"limits": {"cpu": cpu, "memory": memory}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d document
+		d.Definition.EKSProperties = []byte(`{"podProperties":{"containers":[{"image":"i","resources":` + string(resources) + `}]}}`)
+		checkDocument(t, d)
+	})
+}
