@@ -33,7 +33,7 @@ func ParseDefinitionRef(s string) (DefinitionRef, error) {
 		return DefinitionRef{Name: name}, nil
 	}
 	n, err := strconv.Atoi(rev)
-	if err != nil || n < 1 {
+	if err != nil || n < 1 || strconv.Itoa(n) != rev { // one revision has one name
 		return DefinitionRef{}, errBadRevision
 	}
 	return DefinitionRef{Name: name, Revision: n}, nil
