@@ -3,11 +3,15 @@
 package redistest
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/muster-batch/muster/hack/faults/cable"
 )
 
 const (
@@ -17,25 +21,28 @@ const (
 )
 
 // Sentinels are a master, its two replicas and three Sentinels, which have one of the replicas take over when the master
-// does not answer for half a second.
+// does not answer for two seconds.
 type Sentinels struct {
-	Nodes     []*Server
+	Nodes     []*Node
 	sentinels []*Server
+}
+
+// Node is a server that the Sentinels and the other nodes reach by a cable alone.
+type Node struct {
+	*Server
+
+	Cable *cable.Cable
 }
 
 // StartSentinels runs them until the test ends. The nodes take a write only while they have a replica.
 func StartSentinels(t testing.TB, settings ...string) *Sentinels {
 	t.Helper()
 	s := &Sentinels{}
-	settings = append([]string{
-		"--min-replicas-to-write", "1", "--min-replicas-max-lag", "10", "--repl-ping-replica-period", "1",
-	}, settings...)
-	for i := range replicaCount + 1 {
-		node := Start(t, settings...)
-		s.Nodes = append(s.Nodes, node)
-		if i > 0 {
-			node.Follow(s.Nodes[0])
-		}
+	for range replicaCount + 1 {
+		s.Nodes = append(s.Nodes, startReplicated(t, settings))
+	}
+	for _, node := range s.Nodes[1:] {
+		node.Follow(s.Nodes[0])
 	}
 	for range sentinelCount {
 		s.sentinels = append(s.sentinels, startSentinel(t, s.Nodes[0]))
@@ -44,12 +51,37 @@ func StartSentinels(t testing.TB, settings ...string) *Sentinels {
 	return s
 }
 
-func startSentinel(t testing.TB, master *Server) *Server {
+func startReplicated(t testing.TB, settings []string) *Node {
+	t.Helper()
+	server := newServer(t, freeAddress(t))
+	line, err := cable.New(server.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(line.Close)
+	server.args = append([]string{
+		"--save", "", "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", "--min-replicas-to-write", "1",
+		"--replica-announce-ip", "127.0.0.1", "--replica-announce-port", portOf(line.Address()),
+		"--appendonly", "yes", "--maxmemory-policy", "noeviction",
+	}, settings...)
+	server.Restart()
+	return &Node{Server: server, Cable: line}
+}
+
+// Follow makes the node a replica and returns once it has what the master has.
+func (n *Node) Follow(master *Node) { n.follow(master.Cable.Address()) }
+
+// RestartAsReplica starts a node that was killed, as the supervisor of one does that asks the Sentinels first.
+func (n *Node) RestartAsReplica(master *Node) {
+	n.Restart("--replicaof", "127.0.0.1", portOf(master.Cable.Address()))
+}
+
+func startSentinel(t testing.TB, master *Node) *Server {
 	t.Helper()
 	s := newServer(t, freeAddress(t))
 	s.args = []string{"--sentinel"}
-	text := fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]s 2\nsentinel down-after-milliseconds %[1]s 500\n"+
-		"sentinel failover-timeout %[1]s 5000\n", masterName, portOf(master.Address))
+	text := fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]s 2\nsentinel down-after-milliseconds %[1]s 2000\n"+
+		"sentinel failover-timeout %[1]s 5000\n", masterName, portOf(master.Cable.Address()))
 	if err := os.WriteFile(filepath.Join(s.dir, "settings"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -69,11 +101,11 @@ func (s *Sentinels) AwaitWhole() {
 			return false
 		}
 		for _, sentinel := range s.sentinels {
-			if !sentinel.asked(fmt.Sprintf("status=ok,address=%s,slaves=%d,sentinels=%d", master.Address, replicaCount, sentinelCount), "INFO", "sentinel") {
+			if !sentinel.asked(fmt.Sprintf("status=ok,address=%s,slaves=%d,sentinels=%d", master.Cable.Address(), replicaCount, sentinelCount), "INFO", "sentinel") {
 				return false
 			}
 		}
-		return strings.Count(replication(master), "state=online") == replicaCount
+		return strings.Count(replication(master.Server), "state=online") == replicaCount
 	})
 }
 
@@ -83,15 +115,26 @@ func replication(s *Server) string {
 }
 
 // Master is the node that the first Sentinel calls the master.
-func (s *Sentinels) Master() *Server {
+func (s *Sentinels) Master() *Node {
 	first := s.sentinels[0]
 	address, _ := first.Client.Do(first.t.Context(), "SENTINEL", "GET-MASTER-ADDR-BY-NAME", masterName).StringSlice()
 	for _, node := range s.Nodes {
-		if strings.Join(address, ":") == node.Address {
+		if strings.Join(address, ":") == node.Cable.Address() {
 			return node
 		}
 	}
 	return nil
+}
+
+// Direct dials a node, which the Sentinels know by its cable, past the cable: a client on the same side of it.
+func (s *Sentinels) Direct(ctx context.Context, network, address string) (net.Conn, error) {
+	for _, node := range s.Nodes {
+		if node.Cable.Address() == address {
+			address = node.Address
+		}
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, address)
 }
 
 // URL is how a client finds the master.

@@ -83,10 +83,12 @@ func (s *Server) file() string {
 }
 
 // Follow makes the server a replica and returns once it has what the master has.
-func (s *Server) Follow(master *Server) {
+func (s *Server) Follow(master *Server) { s.follow(master.Address) }
+
+func (s *Server) follow(address string) {
 	s.t.Helper()
-	s.ask("REPLICAOF", "127.0.0.1", portOf(master.Address))
-	s.await("follows "+master.Address, func() bool { return s.asked("master_link_status:up", "INFO", "replication") })
+	s.ask("REPLICAOF", "127.0.0.1", portOf(address))
+	s.await("follows "+address, func() bool { return s.asked("master_link_status:up", "INFO", "replication") })
 }
 
 // Kill ends the server as a crash does. Once is enough, paused or not.

@@ -23,6 +23,7 @@ import (
 // openRedis gives a client of the Redis that the options ask for: a server of the admin's, else a child of ours, else, for
 // development, one in memory. What it starts runs in group until ctx ends.
 func openRedis(ctx context.Context, group *errgroup.Group, o options) (redis.UniversalClient, redisstore.Durability, error) {
+	redis.SetLogger(redisLog{})
 	durability := redisstore.Durability(o.durability)
 	if o.redisURL != "" {
 		client, err := redisstore.Open(o.redisURL)
@@ -35,6 +36,16 @@ func openRedis(ctx context.Context, group *errgroup.Group, o options) (redis.Uni
 		return nil, "", errors.New("no --redis-url given and no redis-server installed (Debian: apt-get install redis-server); --dev keeps everything in memory instead")
 	}
 	return memoryRedis(ctx, group)
+}
+
+// redisLog is what the client says by itself: a line for each connection that fails. Whoever called is told as well.
+type redisLog struct{}
+
+// Printf implements the client's logger.
+func (redisLog) Printf(ctx context.Context, format string, args ...any) {
+	if logger := klog.FromContext(ctx).V(4); logger.Enabled() {
+		logger.Info("Redis client", "message", fmt.Sprintf(format, args...))
+	}
 }
 
 // childRedis starts a redis-server on a socket in the data folder and starts it again when it ends. It ends with us.
