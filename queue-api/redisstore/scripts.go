@@ -50,6 +50,22 @@ var (
 	deregisterLua string
 	//go:embed lua/claim.lua
 	claimLua string
+	//go:embed lua/auditing.lua
+	auditingLua string
+	//go:embed lua/audit.lua
+	auditLua string
+	//go:embed lua/auditarray.lua
+	auditArrayLua string
+	//go:embed lua/auditchild.lua
+	auditChildLua string
+	//go:embed lua/auditlost.lua
+	auditLostLua string
+	//go:embed lua/auditentry.lua
+	auditEntryLua string
+	//go:embed lua/auditshare.lua
+	auditShareLua string
+	//go:embed lua/raise.lua
+	raiseLua string
 )
 
 // scripts are the store's changes of state, each loaded once and then run by its hash.
@@ -59,6 +75,8 @@ type scripts struct {
 	saveLedger, forgetShare                         script
 	setConsumable, deleteConsumable, take, giveBack script
 	compareAndSet, register, deregister, claim      script
+
+	audit, auditArray, auditChild, auditLost, auditEntry, auditShare, raise script
 }
 
 // script is one change of state.
@@ -89,6 +107,13 @@ func newScripts() scripts {
 		register:         newScript("redis/register", registerLua),
 		deregister:       newScript("redis/deregister", deregisterLua),
 		claim:            newScript("redis/claim", claimLua),
+		audit:            newScript("redis/audit", auditingLua+auditLua),
+		auditArray:       newScript("redis/audit", preludeLua+auditingLua+auditArrayLua),
+		auditChild:       newScript("redis/audit", preludeLua+auditingLua+auditChildLua),
+		auditLost:        newScript("redis/audit", preludeLua+auditLostLua),
+		auditEntry:       newScript("redis/audit", auditEntryLua),
+		auditShare:       newScript("redis/audit", auditingLua+auditShareLua),
+		raise:            newScript("redis/audit", raiseLua),
 	}
 }
 
@@ -156,5 +181,8 @@ func wrap(err error) error {
 	if err == nil || errors.Is(err, redis.Nil) {
 		return nil
 	}
-	return fmt.Errorf("redis: %w", err)
+	return fmt.Errorf("%w: %w", errRedis, err)
 }
+
+// errRedis is in every error that came with a call of Redis.
+var errRedis = errors.New("redis")

@@ -39,6 +39,7 @@ type Store struct {
 	maxShares  int
 	specs      specCache
 	targets    targetCache
+	suspects   *suspects // of the last audit
 	clock      clock.PassiveClock
 	epoch      int64 // 0 for writers that need no leadership
 }
@@ -57,6 +58,7 @@ func New(client redis.UniversalClient, cfg Config) *Store {
 		maxShares:  cmp.Or(cfg.MaxActiveShares, 500),
 		specs:      newSpecCache(),
 		targets:    newTargetCache(),
+		suspects:   &suspects{},
 		clock:      cfg.Clock,
 	}
 	if s.clock == nil {
