@@ -21,6 +21,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/clusters"
 	"github.com/muster-batch/muster/queue-api/dispatch"
 	"github.com/muster-batch/muster/queue-api/events"
+	"github.com/muster-batch/muster/queue-api/fsck"
 	"github.com/muster-batch/muster/queue-api/podwatch"
 	"github.com/muster-batch/muster/queue-api/redisstore"
 	"github.com/muster-batch/muster/queue-api/release"
@@ -93,6 +94,7 @@ type lasting struct {
 	metrics    dispatch.Metrics
 	registered *clusters.Registry // may be nil
 	reachable  reachable
+	checks     fsck.Metrics
 }
 
 // parts are what only the leader runs.
@@ -178,6 +180,7 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 		group.Go(func() error { return p.releaser.Run(ctx) })
 		group.Go(func() error { return p.resources.Run(ctx) })
 		group.Go(func() error { return keep.webhooks.Run(ctx) })
+		group.Go(func() error { return fsck.New(mine, fsck.Config{Metrics: keep.checks}).Run(ctx) })
 		return p.listen(ctx, mine)
 	})
 	return group.Wait()

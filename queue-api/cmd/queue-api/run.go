@@ -26,6 +26,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/controlplane"
 	"github.com/muster-batch/muster/queue-api/dispatch"
 	"github.com/muster-batch/muster/queue-api/events"
+	"github.com/muster-batch/muster/queue-api/fsck"
 	"github.com/muster-batch/muster/queue-api/httpapi"
 	"github.com/muster-batch/muster/queue-api/redisstore"
 )
@@ -90,7 +91,11 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	group.Go(func() error { return elect(ctx, kube, o, store, lasting{webhooks, metrics, registered, reachable}) })
+	checks, err := fsck.NewMetrics(registry)
+	if err != nil {
+		return err
+	}
+	group.Go(func() error { return elect(ctx, kube, o, store, lasting{webhooks, metrics, registered, reachable, checks}) })
 	klog.FromContext(ctx).Info("Serving the Batch API", "address", apiListener.Addr().String(), "durability", durability)
 	err = group.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
