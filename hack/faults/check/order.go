@@ -17,7 +17,7 @@ func spans(w *World) map[string]span {
 	out := map[string]span{}
 	for i := range w.Runs {
 		r := &w.Runs[i]
-		for _, id := range []string{r.Job, r.Part.jobID()} {
+		for _, id := range []string{r.Job, r.JobID()} {
 			s, known := out[id]
 			if !known || r.Start.Before(s.first) {
 				s.first = r.Start

@@ -27,7 +27,7 @@ func alone(w *World, f *finding) {
 		for i, later := range runs {
 			for _, earlier := range runs[:i] {
 				if earlier.End.IsZero() || earlier.End.After(later.Start) {
-					f.fail("%s attempt %d (pod %s) ran from %s while attempt %d (pod %s) did until %s", later.Part.jobID(), later.Number, later.UID,
+					f.fail("%s attempt %d (pod %s) ran from %s while attempt %d (pod %s) did until %s", later.JobID(), later.Number, later.UID,
 						clock(later.Start), earlier.Number, earlier.UID, clock(earlier.End))
 				}
 			}
@@ -43,7 +43,7 @@ func noneAfterSuccess(w *World, f *finding) {
 				continue
 			}
 			for _, later := range runs[i+1:] {
-				f.fail("%s attempt %d (pod %s) started at %s, after attempt %d (pod %s) had succeeded at %s", r.Part.jobID(), later.Number, later.UID,
+				f.fail("%s attempt %d (pod %s) started at %s, after attempt %d (pod %s) had succeeded at %s", r.JobID(), later.Number, later.UID,
 					clock(later.Start), r.Number, r.UID, clock(r.End))
 			}
 		}
@@ -57,7 +57,7 @@ func deciding(w *World) map[string][]*Run {
 	out := map[string][]*Run{}
 	for part, runs := range byPart(w) {
 		if part.Node <= 0 {
-			out[part.jobID()] = append(out[part.jobID()], runs...)
+			out[part.JobID()] = append(out[part.JobID()], runs...)
 		}
 	}
 	return out
@@ -121,8 +121,8 @@ func attempts(w *World, f *finding) {
 	}
 	for i := range w.Runs {
 		r := &w.Runs[i]
-		if job, known := w.Jobs[r.jobID()]; known && r.Number > len(job.Attempts) {
-			f.fail("%s ran an attempt %d, and is said to have had %d", r.jobID(), r.Number, len(job.Attempts))
+		if job, known := w.Jobs[r.JobID()]; known && r.Number > len(job.Attempts) {
+			f.fail("%s ran an attempt %d, and is said to have had %d", r.JobID(), r.Number, len(job.Attempts))
 		}
 	}
 }
@@ -143,7 +143,7 @@ func gangs(w *World, f *finding) {
 		if r.Node < 0 {
 			continue
 		}
-		g := gang{r.jobID(), r.Number}
+		g := gang{r.JobID(), r.Number}
 		if members[g] == nil {
 			members[g] = map[int]bool{}
 		}

@@ -88,8 +88,8 @@ func (w *World) knows(id string) bool {
 	return ok
 }
 
-// jobID is the id of the job that a part belongs to, the child's where it is one's.
-func (p Part) jobID() string {
+// JobID is the id of the job that a part belongs to, the child's where it is one's.
+func (p Part) JobID() string {
 	if p.Index >= 0 {
 		return batch.ChildID(p.Job, p.Index)
 	}

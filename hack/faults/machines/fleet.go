@@ -16,7 +16,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/muster-batch/muster/autoscaler/fleet/ec2/ec2fake"
@@ -67,15 +66,8 @@ func New(cfg Config) (*Fleet, error) {
 // Address is the cloud's.
 func (f *Fleet) Address() string { return f.listener.Addr().String() }
 
-// Run lets instances join the cluster of a kubeconfig until ctx ends.
-func (f *Fleet) Run(ctx context.Context, kubeconfig string) error {
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
-	if err != nil {
-		return fmt.Errorf("run machines: %w", err)
-	}
-	if err := f.join(ctx, config); err != nil {
-		return err
-	}
+// Run serves the cloud, and lets instances join the cluster that it knows by Join, until ctx ends.
+func (f *Fleet) Run(ctx context.Context) error {
 	server := &http.Server{Handler: f.Cloud, ReadHeaderTimeout: 10 * time.Second}
 	f.living.Go(func() {
 		<-ctx.Done()
@@ -89,7 +81,12 @@ func (f *Fleet) Run(ctx context.Context, kubeconfig string) error {
 	return nil
 }
 
-func (f *Fleet) join(ctx context.Context, config *rest.Config) error {
+// Join makes the cloud, for the cluster of a kubeconfig. Its machines end with ctx.
+func (f *Fleet) Join(ctx context.Context, kubeconfig string) error {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return fmt.Errorf("run machines: %w", err)
+	}
 	config.QPS = -1
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.Timeout = 10 * time.Second

@@ -65,7 +65,7 @@ func (n *Nemesis) Run(ctx context.Context) {
 	n.begun = time.Now()
 	ctx, cancel := context.WithDeadline(ctx, n.begun.Add(n.cfg.Within))
 	defer cancel()
-	steps := max(n.cfg.Kills*3/2, 1)
+	steps := n.cfg.Kills * 3 / 2
 	for i := range steps {
 		at := n.begun.Add(n.cfg.Within * time.Duration(i) / time.Duration(steps))
 		if !pause(ctx, time.Until(at)) {
