@@ -92,6 +92,17 @@ func (b *batcher) leave(r *request) bool {
 	return true
 }
 
+// tellAll gives a pipeline's error to its commands if none has one. The client leaves them as if they had succeeded with
+// empty replies when it finds no connection at all; in any other case those that failed have errors of their own.
+func tellAll(commands []redis.Cmder, err error) {
+	if err == nil || slices.ContainsFunc(commands, func(c redis.Cmder) bool { return c.Err() != nil }) {
+		return
+	}
+	for _, c := range commands {
+		c.SetErr(err)
+	}
+}
+
 // lead sends r and those who wait, and then lets the next go.
 func (b *batcher) lead(ctx context.Context, r *request) {
 	b.mu.Lock()
@@ -110,7 +121,8 @@ func (b *batcher) lead(ctx context.Context, r *request) {
 		verdict = b.seal(pipe)
 	}
 	// One caller's end must not be that of the others; the client's own timeouts hold.
-	_, _ = pipe.Exec(context.WithoutCancel(ctx)) // each command has its own error
+	commands, err := pipe.Exec(context.WithoutCancel(ctx))
+	tellAll(commands, err)
 
 	r.sealed = verdict()
 	for _, f := range followers {

@@ -5,9 +5,12 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -117,6 +120,23 @@ func TestBatcherLetsACallerGo(t *testing.T) {
 			t.Errorf("%d pipelines and %d callers are left", b.underWay, len(b.waiting))
 		}
 	})
+}
+
+// Whoever could not reach Redis must not take its command for done.
+func TestBatcherWithoutRedisFails(t *testing.T) {
+	t.Parallel()
+	for name, dialed := range map[string]error{"refused": syscall.ECONNREFUSED, "reset": syscall.ECONNRESET, "ended": io.EOF} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := redis.NewClient(&redis.Options{MaxRetries: -1, Dialer: func(context.Context, string, string) (net.Conn, error) {
+				return nil, dialed
+			}})
+			t.Cleanup(func() { _ = client.Close() })
+			if reply, err := ask(t.Context(), newBatcher(client, nil)); err == nil {
+				t.Errorf("the command is said to have been answered %d", reply)
+			}
+		})
+	}
 }
 
 func TestBatchedScriptsAreLoadedAgain(t *testing.T) {

@@ -94,6 +94,7 @@ func (p *plan) array(size int) {
 
 func (p *plan) gang(size int) {
 	p.submit.Nodes = size
+	p.in.JobQueue = aws.String(queues[0].name) // the other has Spot nodes only, where AWS Batch runs no gangs
 	p.in.JobDefinition = aws.String(gangName)
 	p.in.NodeOverrides = &types.NodeOverrides{NumNodes: aws.Int32(int32(size))} //nolint:gosec // few
 }
