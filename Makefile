@@ -111,6 +111,22 @@ bench-nodes: hack-build ## Measure how nodes are bought beside stock cluster-aut
 fuzz: ## Run each fuzz test for FUZZTIME (default 30s).
 	hack/fuzz $(GOTAGS)
 
+##@ Reliability
+
+.PHONY: faults
+faults: faults-build ## Attack everything for a quarter of an hour and say which promises held; SEED=N repeats an attack.
+	hack/faults/ci $(GOTAGS)
+
+.PHONY: soak
+soak: faults-build ## Attack everything for DURATION (default 1h), KILLS (2,000) and JOBS (1,000,000, of which RUNS, 12,000, run); SEED=N repeats an attack.
+	bin/faults/faults -localcluster=$(LOCALCLUSTER) -programs=bin/race -seed=$(or $(SEED),0) -within=$(or $(DURATION),1h) \
+		-kills=$(or $(KILLS),2000) -jobs=$(or $(JOBS),1000000) -runs=$(or $(RUNS),12000) -large=10000 -redis-mib=3072 -settle=15m -keys -keep
+
+.PHONY: faults-build
+faults-build: test-tools
+	go build -race -tags $(GOTAGS) -o bin/race/ ./queue-api/cmd/queue-api ./plugins/cmd/batch-scheduler ./autoscaler/cmd/batch-autoscaler
+	go build -o bin/faults/ ./hack/faults
+
 ##@ Checking
 
 .PHONY: fmt

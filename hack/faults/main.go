@@ -22,7 +22,7 @@ type options struct {
 	kills, jobs, large, runs    int
 	within, settle, longest     time.Duration
 	redisMiB                    int
-	keep                        bool
+	keep, keys                  bool
 }
 
 func main() {
@@ -40,6 +40,7 @@ func main() {
 	flag.DurationVar(&o.settle, "settle", 5*time.Minute, "how long everything may take to come to rest afterwards")
 	flag.DurationVar(&o.longest, "longest", 6*time.Second, "how long a pod runs at most")
 	flag.IntVar(&o.redisMiB, "redis-mib", 512, "size of the disk of Redis")
+	flag.BoolVar(&o.keys, "keys", false, "lose entries of the store's indexes, too; else there must never be one that has to be repaired")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder also if all is well")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/muster-batch/muster/hack/faults/check"
+	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/redisstore"
 )
 
@@ -76,6 +77,19 @@ func (o *outbox) catchUp(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// audit holds every record of the store against every index. Some of what looks wrong needs a second look.
+func (o *outbox) audit(ctx context.Context) ([]string, error) {
+	var found []string
+	for range 2 {
+		found = nil
+		_, err := o.store.Audit(ctx, false, func(f batch.Finding) { found = append(found, f.String()) }, context.Context.Err)
+		if err != nil {
+			return nil, fmt.Errorf("audit store: %w", err)
+		}
+	}
+	return found, nil
 }
 
 func pause(ctx context.Context, d time.Duration) bool {

@@ -93,7 +93,14 @@ func (r *rig) world(ctx context.Context) (*check.World, error) {
 	}
 	w.Changes = r.outbox.changes
 	r.fleet.Report(w)
-	alarms, err := alarmsIn(filepath.Join(r.dir, "logs"))
+	if w.Left.Store, err = r.outbox.audit(ctx); err != nil {
+		return nil, err
+	}
+	alarm := "WARNING: DATA RACE|^panic: |^fatal error: |Observed a panic"
+	if !r.keys {
+		alarm += "|The store breaks a rule"
+	}
+	alarms, err := alarmsIn(filepath.Join(r.dir, "logs"), regexp.MustCompile(alarm))
 	w.Alarms = append(refusals, alarms...)
 	return w, err
 }
@@ -121,11 +128,8 @@ func idsOf(w *check.World) []string {
 	return out
 }
 
-// alarm is what no program of ours may write.
-var alarm = regexp.MustCompile(`WARNING: DATA RACE|^panic: |^fatal error: |Observed a panic`)
-
 // alarmsIn are the lines of our programs' logs that are alarms.
-func alarmsIn(dir string) ([]string, error) {
+func alarmsIn(dir string, alarm *regexp.Regexp) ([]string, error) {
 	var out []string
 	for _, program := range []string{stack.QueueAPI, stack.Scheduler, stack.Autoscaler} {
 		logs, err := filepath.Glob(filepath.Join(dir, program+"-*.log"))

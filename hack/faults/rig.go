@@ -93,10 +93,14 @@ func (r *rig) up(ctx context.Context, running *sync.WaitGroup) (err error) {
 		}
 	})
 	r.users = workload.New(workload.Config{API: r.stack.API, Seed: r.seed, Jobs: r.jobs, Within: r.within, Large: r.large, Runs: r.runs})
-	r.nemesis = nemesis.New(r.stack, r.fleet, nemesis.Config{Seed: r.seed, Kills: r.kills, Within: r.within, Calm: min(30*time.Second, r.within/4), Log: r.log})
 	if r.outbox, err = newOutbox(r.stack.Redis); err != nil {
 		return err
 	}
+	harm := nemesis.Config{Seed: r.seed, Kills: r.kills, Within: r.within, Calm: min(30*time.Second, r.within/4), Log: r.log}
+	if r.keys {
+		harm.Redis = r.outbox.client
+	}
+	r.nemesis = nemesis.New(r.stack, r.fleet, harm)
 	running.Go(func() { r.outbox.run(ctx) })
 	prepare, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -109,7 +113,10 @@ func (r *rig) play(ctx context.Context) error {
 	var playing sync.WaitGroup
 	playing.Go(func() { r.users.Run(ctx) })
 	playing.Go(func() { r.nemesis.Run(ctx) })
+	telling, told := context.WithCancel(ctx)
+	go r.tell(telling)
 	playing.Wait()
+	told()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -128,6 +135,18 @@ func (r *rig) play(ctx context.Context) error {
 		return fmt.Errorf("%w: replay with -seed=%d; %s has the logs", errBroken, r.seed, r.dir)
 	}
 	return atRest
+}
+
+// tell says once in a while how far everything is.
+func (r *rig) tell(ctx context.Context) {
+	for pause(ctx, r.within/12) {
+		submits, _ := r.users.Submits()
+		jobs := 0
+		for i := range submits {
+			jobs += max(submits[i].Children, 1)
+		}
+		fmt.Fprintf(os.Stdout, "%v: %d kills, %d jobs accepted\n", time.Since(r.begun).Round(time.Second), r.nemesis.Figures()["kill"], jobs)
+	}
 }
 
 // down ends everything.

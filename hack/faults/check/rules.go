@@ -52,6 +52,12 @@ func Rules() []Rule {
 
 // Check applies every rule.
 func Check(w *World) []Finding {
+	w.stops = map[string]bool{}
+	for i := range w.Submits {
+		if s := &w.Submits[i]; s.Stopped {
+			w.stops[s.ID()] = true
+		}
+	}
 	var out []Finding
 	for _, rule := range Rules() {
 		f := finding{Finding{Rule: rule.Name}}

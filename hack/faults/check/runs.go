@@ -95,7 +95,7 @@ func outcomes(w *World, f *finding) {
 // stopped reports whether someone asked for a job's end.
 func (w *World) stopped(id string) bool {
 	ref, err := batch.ParseJobID(id)
-	return err == nil && slices.ContainsFunc(w.Submits, func(s Submit) bool { return s.Stopped && s.ID() == ref.Job })
+	return err == nil && w.stops[ref.Job]
 }
 
 func attempts(w *World, f *finding) {

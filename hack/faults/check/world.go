@@ -19,6 +19,8 @@ type World struct {
 	Launches int
 	// Alarms are what programs wrote that they must never write: a race, a panic, an invariant that does not hold.
 	Alarms []string
+
+	stops map[string]bool // the jobs that someone asked to end
 }
 
 // Submit is a job that the client was told is accepted.
@@ -68,7 +70,7 @@ type Ending struct {
 // Left is what there still is.
 type Left struct {
 	Instances, Nodes, Pods, ConfigMaps []string
-	// Repairs are what a check of the store finds to be wrong.
+	// Store is what an audit of the store finds to be wrong.
 	Store []string
 }
 

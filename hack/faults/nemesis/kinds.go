@@ -35,6 +35,9 @@ func (n *Nemesis) kinds() []kind {
 	if n.stack.HasDisk() {
 		kinds = append(kinds, kind{name: "disk full", weight: 3, do: n.fillDisk})
 	}
+	if n.cfg.Redis != nil {
+		kinds = append(kinds, kind{name: "index entry lost", weight: 6, slow: true, do: n.loseEntry})
+	}
 	return kinds
 }
 

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/muster-batch/muster/hack/faults/machines"
 	"github.com/muster-batch/muster/hack/faults/stack"
 )
@@ -24,6 +26,8 @@ type Config struct {
 	// Calm is how long before the end the faults stop whose consequences Kubernetes itself takes long to draw.
 	Calm time.Duration
 	Log  io.Writer
+	// Redis, if set, is where entries of indexes are lost.
+	Redis redis.UniversalClient
 }
 
 // Nemesis does harm.

@@ -42,9 +42,9 @@ func (u *Users) plan() []plan {
 		p.in.JobName = aws.String(fmt.Sprintf("job-%d", len(plans)))
 		p.in.JobQueue = aws.String(queues[r.IntN(len(queues))].name)
 		p.in.JobDefinition = aws.String(singleName)
-		// Large arrays are as many as make up for the jobs that may run.
-		if left := u.cfg.Jobs - jobs; u.cfg.Large > 0 && left*u.cfg.Runs < (u.cfg.Runs-runs)*u.cfg.Jobs || u.cfg.Large > 0 && runs >= u.cfg.Runs {
-			p.large(r, min(max(left, 2), u.cfg.Large))
+		// Large arrays keep step with the jobs that are to run.
+		if u.cfg.Large > 0 && jobs*u.cfg.Runs <= runs*u.cfg.Jobs {
+			p.large(r, min(u.cfg.Jobs-jobs, u.cfg.Large))
 		} else {
 			p.draw(r)
 			runs += p.jobs()
