@@ -49,7 +49,7 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.Serve
 
 // Run serves on listener until ctx ends.
 func (h *Health) Run(ctx context.Context, listener net.Listener) error {
-	return serve(ctx, listener, h)
+	return serve(ctx, listener, h, 0)
 }
 
 // readiness says of each check how it went, as Kubernetes' own health endpoints do.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -24,6 +25,9 @@ type Config struct {
 	// MaxInFlight is how many requests are answered at once; those beyond it get a TooManyRequestsException, which SDKs
 	// retry. Default: 1024.
 	MaxInFlight int
+
+	// Drain is for how long requests are taken on after the server was told to end. Default: not at all.
+	Drain time.Duration
 
 	// Authenticator finds out who makes each request. Default: nobody is asked.
 	Authenticator Authenticator
@@ -43,6 +47,7 @@ type Server struct {
 	metrics     *metrics
 	refused     *operationMetrics
 	handler     http.Handler
+	drain       time.Duration
 
 	authenticator Authenticator // nil: nobody is asked who they are
 	authorizer    Authorizer    // nil: everybody may do everything
@@ -58,6 +63,7 @@ func New(plane ControlPlane, registry prometheus.Registerer, cfg Config) (*Serve
 			Account: cmp.Or(cfg.Account, "123456789012"),
 		},
 		maxInFlight:   int64(cmp.Or(cfg.MaxInFlight, 1024)),
+		drain:         cfg.Drain,
 		authenticator: cfg.Authenticator,
 		authorizer:    cfg.Authorizer,
 	}
@@ -89,9 +95,9 @@ func isAccount(s string) bool {
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Run serves the API on listener until ctx ends, then lets requests under way finish.
+// Run serves the API on listener until ctx ends and what Drain adds, then lets requests under way finish.
 func (s *Server) Run(ctx context.Context, listener net.Listener) error {
-	return serve(ctx, listener, s)
+	return serve(ctx, listener, s, s.drain)
 }
 
 // enter takes a place among the requests in flight, if there is one.

@@ -73,6 +73,7 @@ type apiOptions struct {
 	healthAddress string
 	region        string
 	account       string
+	drain         time.Duration
 }
 
 func (o *apiOptions) addFlags(fs *pflag.FlagSet) {
@@ -80,11 +81,15 @@ func (o *apiOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.healthAddress, "health-address", "127.0.0.1:8081", "Address of /healthz, /readyz and /metrics.")
 	fs.StringVar(&o.region, "region", "us-east-1", "Region in the ARNs of replies to clients that sign for none.")
 	fs.StringVar(&o.account, "account-id", "123456789012", "Account in ARNs, 12 digits.")
+	fs.DurationVar(&o.drain, "shutdown-delay", 0, "For how long requests are taken on after the program was told to end, while it is not ready any more: as long as a balancer takes to notice.")
 }
 
 func (o *apiOptions) validate() error {
 	if _, _, err := net.SplitHostPort(o.listen); err != nil {
 		return fmt.Errorf("--listen: %w", err)
+	}
+	if o.drain < 0 {
+		return errors.New("--shutdown-delay must not be negative")
 	}
 	return nil
 }

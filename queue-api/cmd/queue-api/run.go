@@ -54,8 +54,11 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	// What the API stands on outlives it: it answers on for a while after ctx ends.
+	base, release := context.WithCancel(context.WithoutCancel(ctx))
+	defer release()
 	// 2. The store.
-	client, durability, err := openRedis(ctx, group, o)
+	client, durability, err := openRedis(base, group, o)
 	if err != nil {
 		return err
 	}
@@ -70,14 +73,17 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	health := httpapi.NewHealth(registry, httpapi.Check{Name: "redis", Ready: func(ctx context.Context) error {
+	health := httpapi.NewHealth(registry, notEnding(ctx), httpapi.Check{Name: "redis", Ready: func(ctx context.Context) error {
 		if !safe.Load() {
 			return errors.New("not yet checked")
 		}
 		return store.Ping(ctx)
 	}})
-	group.Go(func() error { return health.Run(ctx, healthListener) })
-	group.Go(func() error { return api.Run(ctx, apiListener) })
+	group.Go(func() error { return health.Run(base, healthListener) })
+	group.Go(func() error {
+		defer release()
+		return api.Run(ctx, apiListener)
+	})
 	// 4. The leader's part.
 	webhooks, err := newWebhooks(o, store, composer, registry)
 	if err != nil {
@@ -104,6 +110,16 @@ func run(ctx context.Context, o options) error {
 	return err
 }
 
+// notEnding is not ready from when the program is told to end, so that balancers send no more.
+func notEnding(ctx context.Context) httpapi.Check {
+	return httpapi.Check{Name: "shutdown", Ready: func(context.Context) error {
+		if ctx.Err() != nil {
+			return errors.New("the program is ending")
+		}
+		return nil
+	}}
+}
+
 // newAPI makes the server of the Batch API, and what makes events of the jobs that the API knows.
 func newAPI(ctx context.Context, o options, kube cluster, store *redisstore.Store, registry prometheus.Registerer) (*httpapi.Server, events.Composer, error) {
 	composer := events.Composer{Scope: batch.Scope{Region: o.region, Account: o.account}}
@@ -124,7 +140,7 @@ func newAPI(ctx context.Context, o options, kube cluster, store *redisstore.Stor
 	}
 	composer.Jobs = controlplane.Records{Service: service}
 	apiConfig := httpapi.Config{
-		Region: o.region, Account: o.account, Events: events.NewStream(store, composer, events.StreamConfig{Done: ctx.Done()}),
+		Region: o.region, Account: o.account, Drain: o.drain, Events: events.NewStream(store, composer, events.StreamConfig{Done: ctx.Done()}),
 	}
 	access.apply(&apiConfig)
 	api, err := httpapi.New(service, registry, apiConfig)

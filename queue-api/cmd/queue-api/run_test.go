@@ -28,14 +28,10 @@ const noCluster = `{"apiVersion":"v1","kind":"Config","current-context":"none","
 // startProgram runs the program in this process without a cluster until the test ends, and gives a client.
 func startProgram(t *testing.T, args ...string) *awsbatch.Client {
 	t.Helper()
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := os.WriteFile(kubeconfig, []byte(noCluster), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	var o options
 	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
 	o.addFlags(fs)
-	args = append(args, "--kubeconfig="+kubeconfig, "--listen="+freeAddress(t), "--health-address="+freeAddress(t))
+	args = append(args, "--kubeconfig="+writeKubeconfig(t), "--listen="+freeAddress(t), "--health-address="+freeAddress(t))
 	if err := fs.Parse(args); err != nil {
 		t.Fatal(err)
 	}
