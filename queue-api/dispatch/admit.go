@@ -83,6 +83,9 @@ func (d *Dispatcher) Ensure(ctx context.Context, job batch.Job) error {
 	for _, e := range environments {
 		if e.Name == job.Current.ComputeEnvironment {
 			pods, err := d.makePods(ctx, q, job, e, job.Current.Number, d.ranks.next(q.Priority))
+			if invalid, ok := errors.AsType[*batch.Error](err); ok {
+				return d.step(ctx, job.ID, lifecycle.Rejected{Attempt: job.Current.Number, Reason: invalid.Message})
+			}
 			if err != nil {
 				return err
 			}
@@ -152,6 +155,9 @@ func (d *Dispatcher) makePods(
 	ctx context.Context, q batch.JobQueue, job batch.Job, e batch.ComputeEnvironment, attempt int, rank string,
 ) ([]*corev1.Pod, error) {
 	definition, err := d.definitions.get(ctx, d.store, job.Definition)
+	if errors.Is(err, batch.ErrNotFound) { // of a job that was adopted from its pods
+		return nil, batch.Invalidf("the record of job definition %s was lost", job.Definition)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("definition %s of job %s: %w", job.Definition, job.ID, err)
 	}

@@ -48,6 +48,8 @@ var (
 	_ Event = NotReplaced{}
 	_ Event = DependencyEnded{}
 	_ Event = ChildrenEnded{}
+	_ Event = Adopted{}
+	_ Event = GivenUp{}
 )
 
 // Cancelled is CancelJob. AWS Batch: a job that has not reached STARTING fails with the caller's reason; any other is left

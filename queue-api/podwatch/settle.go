@@ -74,9 +74,12 @@ func (w *Watcher) settleMembers(ctx context.Context, id string, members []member
 	}
 	job, err := w.store.Job(ctx, id)
 	if errors.Is(err, batch.ErrNotFound) {
-		return 0, each(members, func(m member) error { return w.settleUnknown(ctx, m.pod) })
+		return 0, w.settleUnknown(ctx, id, members)
 	}
 	if err != nil {
+		return 0, err
+	}
+	if job, err = w.moveOn(ctx, job, members); err != nil {
 		return 0, err
 	}
 	if w.isElsewhere(job) { // what it has here is over
@@ -94,12 +97,23 @@ func (w *Watcher) settleMembers(ctx context.Context, id string, members []member
 	return sooner(again, next), err
 }
 
-// settleUnknown keeps a pod whose job the store does not know; only one that somebody deletes after its end may go.
-func (w *Watcher) settleUnknown(ctx context.Context, pod *corev1.Pod) error {
-	if pod.DeletionTimestamp != nil && (isFinished(pod) || pod.Spec.NodeName == "") {
-		return w.pods.Release(ctx, pod)
+// settleUnknown makes a job again that the store does not know. Where that cannot be, its pods are kept; only one that somebody
+// deletes after its end may go.
+func (w *Watcher) settleUnknown(ctx context.Context, id string, members []member) error {
+	done, err := w.adopt(ctx, id, members)
+	if err != nil {
+		return err
 	}
-	return nil
+	if done {
+		w.work.Add(id)
+		return nil
+	}
+	return each(members, func(m member) error {
+		if m.pod.DeletionTimestamp != nil && (isFinished(m.pod) || m.pod.Spec.NodeName == "") {
+			return w.pods.Release(ctx, m.pod)
+		}
+		return nil
+	})
 }
 
 // advance steps the job through what its pods and the time stand for.

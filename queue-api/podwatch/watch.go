@@ -24,8 +24,12 @@ import (
 type Store interface {
 	Queues(ctx context.Context) ([]batch.JobQueue, error)
 	Job(ctx context.Context, id string) (batch.Job, error)
+	Jobs(ctx context.Context, ids []string) ([]batch.Job, error)
 	Live(ctx context.Context, queueNumber int) ([]string, error)
 	Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error)
+	// Submit and RestoreQueue make records again that were lost.
+	Submit(ctx context.Context, queueNumber int, job batch.Job) (batch.Job, error)
+	RestoreQueue(ctx context.Context, q batch.JobQueue) error
 }
 
 // Dispatcher is who admits jobs.
@@ -57,6 +61,10 @@ type Config struct {
 	// Owns tells whether the pods of attempts in a cluster, as batch.Attempt names it, are in this one. Others have a Watcher
 	// of their own. Default: those of the home cluster.
 	Owns func(cluster string) bool
+	// Cluster is what attempts call this cluster; empty for the home cluster.
+	Cluster string
+	// Found is told of pods that know more than the store. Default nobody is.
+	Found func(batch.Finding)
 	// Clock times attempts. Default the real one.
 	Clock clock.WithTicker
 }

@@ -87,6 +87,7 @@ func runSuiteAt(t *testing.T, client redis.UniversalClient, durability Durabilit
 	storetest.RunPolicies(t, empty)
 	storetest.RunTags(t, empty)
 	storetest.RunOutbox(t, empty)
+	storetest.RunRecovery(t, empty)
 	storetest.RunRetention(t, func(t *testing.T, retention time.Duration, clock *clocktesting.FakeClock) storetest.Store {
 		t.Helper()
 		return openWith(t, Config{Retention: retention, Clock: clock})

@@ -53,6 +53,8 @@ type Config struct {
 	// Grace is how long a dependent that is registered but not submitted is waited for after the end of what it depends
 	// on: its submission may be under way. Default 2 minutes.
 	Grace time.Duration
+	// Lost is how long the children of an array are looked for whose record was lost. Default 10 minutes.
+	Lost time.Duration
 	// Batch bounds a page of marks, jobs or children. Default 500.
 	Batch int
 	// Parallel bounds the marks of a page, and the children of an array, that are worked on at once. Default 16.
@@ -78,6 +80,7 @@ func New(store Store, dispatcher Dispatcher, cfg Config) *Releaser {
 	cfg.Tick = cmp.Or(cfg.Tick, time.Second)
 	cfg.Repair = cmp.Or(cfg.Repair, time.Minute)
 	cfg.Grace = cmp.Or(cfg.Grace, 2*time.Minute)
+	cfg.Lost = cmp.Or(cfg.Lost, 10*time.Minute)
 	cfg.Batch = cmp.Or(cfg.Batch, 500)
 	cfg.Parallel = cmp.Or(cfg.Parallel, 16)
 	if cfg.Clock == nil {

@@ -67,6 +67,9 @@ func (r *Releaser) repairPending(ctx context.Context, jobs []batch.Job) error {
 	}
 	return forEach(r.cfg.Parallel, indexes(jobs), func(i int) error {
 		job := jobs[i]
+		if lifecycle.IsAdoptedArray(job) {
+			return r.step(ctx, job.ID, lifecycle.GivenUp{After: r.cfg.Lost})
+		}
 		if err := r.tellMissed(ctx, job, ends); err != nil || !isOverdue(job) {
 			return err
 		}

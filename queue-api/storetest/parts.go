@@ -146,6 +146,14 @@ type TargetStore interface {
 	Target(ctx context.Context, queueName string, ref batch.DefinitionRef) (batch.JobQueue, batch.JobDefinition, error)
 }
 
+// RecoveryStore takes back what was lost.
+type RecoveryStore interface {
+	// RestoreQueue stores a queue under the Number that it had, which is in the ids of its jobs. It succeeds if the queue is
+	// there. It fails with batch.ErrExists if another queue has its name or its number, and with batch.ErrNotFound if the queue
+	// of that number was deleted.
+	RestoreQueue(ctx context.Context, q batch.JobQueue) error
+}
+
 // RetentionStore forgets finished jobs.
 type RetentionStore interface {
 	// Prune forgets the queue's jobs that finished longer ago than the store's retention, an array with all its children.

@@ -20,6 +20,7 @@ type Store interface {
 	TagStore
 	TargetStore
 	RetentionStore
+	RecoveryStore
 
 	// CreateEnvironment fails with batch.ErrExists if the name is taken.
 	CreateEnvironment(ctx context.Context, e batch.ComputeEnvironment) error

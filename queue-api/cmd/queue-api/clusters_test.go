@@ -124,7 +124,7 @@ func startSet(t *testing.T, dir string) (*clusterSet, *clocktesting.FakePassiveC
 	}
 	clk := clocktesting.NewFakePassiveClock(time.Now())
 	s := &clusterSet{self: o.cluster, registry: registry, clock: clk}
-	s.join = joiner{o, func(pods *podwatch.Cluster, owns func(string) bool) *podwatch.Watcher {
+	s.join = joiner{o, func(pods *podwatch.Cluster, _ string, owns func(string) bool) *podwatch.Watcher {
 		return podwatch.New(storetest.NewMemory(), pods, nil, podwatch.Config{Owns: owns})
 	}, metric, func() {}}.join
 	ctx, cancel := context.WithCancel(t.Context())

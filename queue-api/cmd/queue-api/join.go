@@ -21,7 +21,7 @@ import (
 // joiner makes members.
 type joiner struct {
 	options   options
-	settle    func(pods *podwatch.Cluster, owns func(cluster string) bool) *podwatch.Watcher
+	settle    func(pods *podwatch.Cluster, cluster string, owns func(cluster string) bool) *podwatch.Watcher
 	reachable reachable
 	changed   func()
 }
@@ -49,7 +49,7 @@ func (j joiner) join(r clusters.Registration) (*member, error) {
 	if m.view.Watcher, err = reports.New(watches, j.options.leaseNamespace); err != nil {
 		return nil, err
 	}
-	m.watcher = j.settle(m.view.Cluster, r.Is)
+	m.watcher = j.settle(m.view.Cluster, r.Cluster, r.Is)
 	return m, nil
 }
 

@@ -130,12 +130,13 @@ func newParts(kube cluster, o options, store *redisstore.Store, view clusterView
 	p.dispatcher = dispatch.New(store, p.clusters, cfg)
 	p.releaser = release.New(store, p.dispatcher, release.Config{})
 	p.resources = dispatch.NewResources(store, p.clusters, o.namespace, clock.RealClock{})
-	settle := func(pods *podwatch.Cluster, owns func(string) bool) *podwatch.Watcher {
+	settle := func(pods *podwatch.Cluster, cluster string, owns func(string) bool) *podwatch.Watcher {
 		return podwatch.New(store, pods, afterEnds{p.dispatcher, p.releaser}, podwatch.Config{
-			FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout, Owns: owns,
+			FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout, Owns: owns, Cluster: cluster,
+			Found: func(f batch.Finding) { keep.checks.Found(f.Check) },
 		})
 	}
-	p.watcher = settle(view.Cluster, nil)
+	p.watcher = settle(view.Cluster, "", nil)
 	p.clusters.join = joiner{o, settle, keep.reachable, func() {
 		p.dispatcher.Wake()
 		p.resources.Wake()
@@ -175,6 +176,10 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 		case <-synced:
 		}
 		p.clusters.await(ctx)
+		// A store that went back in time learns from the pods before anything new is made of what it says.
+		if err := p.watcher.Adopt(ctx); err != nil {
+			return err
+		}
 		group.Go(func() error { return p.dispatcher.Run(ctx) })
 		group.Go(func() error { return p.watcher.Run(ctx) })
 		group.Go(func() error { return p.releaser.Run(ctx) })

@@ -56,12 +56,32 @@ func (m *member) run(ctx context.Context) error {
 	settling := klog.NewContext(ctx, klog.LoggerWithValues(klog.FromContext(ctx), "cluster", m.registration.Cluster))
 	group.Go(func() error {
 		return m.view.Cluster.Run(settling, m.watcher, func() {
-			m.synced.Store(true)
-			m.changed()
-			group.Go(func() error { return m.watcher.Run(settling) })
+			group.Go(func() error { return m.settle(settling) })
 		})
 	})
 	return group.Wait()
+}
+
+// settle works with what the cluster's pods say, once all of them are known.
+func (m *member) settle(ctx context.Context) error {
+	for {
+		err := m.watcher.Adopt(ctx)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		klog.FromContext(ctx).Error(err, "Pods of the cluster are looked at again")
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(retryDelay):
+		}
+	}
+	m.synced.Store(true)
+	m.changed()
+	return m.watcher.Run(ctx)
 }
 
 // isReady reports whether pods can be made: the cluster answers, and what it has is known.

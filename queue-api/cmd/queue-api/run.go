@@ -101,7 +101,9 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	group.Go(func() error { return elect(ctx, kube, o, store, lasting{webhooks, metrics, registered, reachable, checks}) })
+	group.Go(func() error {
+		return elect(ctx, kube, o, store, lasting{webhooks, metrics, registered, reachable, checks})
+	})
 	klog.FromContext(ctx).Info("Serving the Batch API", "address", apiListener.Addr().String(), "durability", durability)
 	err = group.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redisstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+// RestoreQueue implements storetest.Store.
+func (s *Store) RestoreQueue(ctx context.Context, q batch.JobQueue) error {
+	closed, err := s.client.Exists(ctx, slotOf(q.Number).closed()).Result()
+	if err != nil {
+		return wrap(err)
+	}
+	if closed == 1 {
+		return batch.ErrNotFound
+	}
+	if _, err := s.run(ctx, s.scripts.raise, []string{queueNumber}, "", q.Number, 1); err != nil {
+		return err
+	}
+	all, err := s.Queues(ctx)
+	if err != nil {
+		return err
+	}
+	for _, other := range all {
+		if other.Name == q.Name && other.Number == q.Number {
+			return nil
+		}
+		if other.Number == q.Number {
+			return batch.ErrExists
+		}
+	}
+	err = create(ctx, s, queues, q.Name, q)
+	if now, readErr := s.Queue(ctx, q.Name); errors.Is(err, batch.ErrExists) && readErr == nil && now.Number == q.Number {
+		return nil // by another at the same time
+	}
+	return err
+}
+
+// Refence sees to it that every leadership until now is over, as after all was replaced by what was stored before: epochs are
+// then at least what they were.
+func (s *Store) Refence(ctx context.Context, epoch int64) error {
+	if _, err := s.run(ctx, s.scripts.raise, []string{lastEpoch}, "", epoch, 1); err != nil {
+		return err
+	}
+	_, err := s.Lead(ctx)
+	return err
+}
+
+// Epoch is the last one given to a leader.
+func (s *Store) Epoch(ctx context.Context) (int64, error) {
+	epoch, err := s.client.Get(ctx, lastEpoch).Int64()
+	return epoch, wrap(err)
+}
