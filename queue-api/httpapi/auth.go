@@ -96,11 +96,17 @@ func (s *Server) authorized(ctx context.Context, call batch.Call, operation stri
 	if err := s.authorizer.Authorize(ctx, call, operation, in); err != nil {
 		return nil, err
 	}
+	if err := s.openToken(ctx, call, operation, in); err != nil {
+		return nil, err
+	}
 	out, err := do()
 	if err != nil {
 		return nil, err
 	}
-	return out, s.authorizer.Filter(ctx, call, operation, out)
+	if err := s.authorizer.Filter(ctx, call, operation, out); err != nil {
+		return nil, err
+	}
+	return out, s.sealToken(ctx, call, operation, out)
 }
 
 // credentials answers with what derives an access key from the caller's token.

@@ -33,6 +33,8 @@ type Config struct {
 	Authenticator Authenticator
 	// Authorizer says what callers may do. Default: everything.
 	Authorizer Authorizer
+	// SealKey gives the 32 bytes by which all servers seal the tokens of lists. Default: what a token says can be read.
+	SealKey func(context.Context) ([]byte, error)
 	// Credentials answers GET /x/v1/credentials with a derived access key. Default: there is no such path.
 	Credentials func(*http.Request) (any, error)
 	// Events serves GET /x/v1/events. Default: there is no such path.
@@ -51,6 +53,7 @@ type Server struct {
 
 	authenticator Authenticator // nil: nobody is asked who they are
 	authorizer    Authorizer    // nil: everybody may do everything
+	sealKey       func(context.Context) ([]byte, error)
 }
 
 var _ http.Handler = (*Server)(nil)
@@ -66,6 +69,7 @@ func New(plane ControlPlane, registry prometheus.Registerer, cfg Config) (*Serve
 		drain:         cfg.Drain,
 		authenticator: cfg.Authenticator,
 		authorizer:    cfg.Authorizer,
+		sealKey:       cfg.SealKey,
 	}
 	switch {
 	case !isRegion(s.scope.Region):

@@ -21,6 +21,7 @@ const (
 	queueNumber  = global + "queue-number"
 	lastEpoch    = global + "epoch"
 	revisions    = global + "revisions"
+	seal         = global + "seal"
 	changes      = "muster:changes"
 )
 

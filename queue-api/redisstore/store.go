@@ -74,6 +74,9 @@ func (s *Store) Lead(ctx context.Context) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.provideSeal(ctx); err != nil {
+		return nil, err
+	}
 	leader := *s
 	leader.epoch = epoch
 	queues, err := s.Queues(ctx)

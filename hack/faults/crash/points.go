@@ -14,7 +14,7 @@ var Points = map[string][]crashpoint.Point{
 		"redis/compare-and-set", "redis/register", "redis/deregister", "redis/set-consumable", "redis/delete-consumable",
 		"redis/number-queue", "redis/change-view", "redis/close-queue", "redis/delete-queue", "redis/forget-queue", "redis/forget-deleted",
 		// the leader's own
-		"redis/lead", "redis/claim", "redis/save-ledger", "redis/forget-share", "redis/set-cursor",
+		"redis/lead", "redis/seal", "redis/claim", "redis/save-ledger", "redis/forget-share", "redis/set-cursor",
 		"redis/audit", "redis/mend",
 		"pods/create", "pods/withdraw", "pods/withdraw-unbound", "pods/stop", "pods/stop-within", "pods/nudge", "pods/release",
 		"configmaps/announce",
