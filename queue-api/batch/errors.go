@@ -17,6 +17,8 @@ var (
 	ErrConflict = errors.New("changed by another writer")
 	// ErrLimit means that a bound of the store's own is reached, such as the active shares of a queue.
 	ErrLimit = errors.New("limit reached")
+	// ErrQueueFull means that a queue has as many unfinished jobs as it may have.
+	ErrQueueFull = errors.New("the most that it may have")
 	// ErrNotSent means that a request did not reach its Kubernetes cluster, and did nothing there.
 	ErrNotSent = errors.New("cluster is not reached")
 	// ErrStaleEpoch means that a newer leader has taken over; the caller must stop writing.

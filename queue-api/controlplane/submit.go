@@ -95,6 +95,8 @@ func (s *Service) store(ctx context.Context, t batch.Target, job batch.Job) (bat
 	switch {
 	case errors.Is(err, batch.ErrNotFound): // deleted since it was looked up
 		return job, noQueue(t.Queue.Name)
+	case errors.Is(err, batch.ErrQueueFull):
+		return job, batch.Invalidf("JobQueue %s takes no more jobs: %v", t.Queue.Name, err)
 	case errors.Is(err, batch.ErrLimit):
 		return job, batch.Invalidf("shareIdentifier: JobQueue %s has as many active shares as there may be, which is 500", t.Queue.Name)
 	case err != nil:

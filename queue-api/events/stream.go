@@ -22,7 +22,7 @@ import (
 
 // StreamConfig tunes a Stream; zero values mean the defaults.
 type StreamConfig struct {
-	// MaxStreams bounds the clients served at once; more are answered 429. Default 64.
+	// MaxStreams bounds the clients served at once; more are answered 429. Default 200.
 	MaxStreams int
 	// Poll is the time between two looks at the outbox. Default 500 ms.
 	Poll time.Duration
@@ -46,7 +46,7 @@ type Stream struct {
 
 // NewStream makes a Stream.
 func NewStream(outbox Outbox, composer Composer, cfg StreamConfig) *Stream {
-	cfg.MaxStreams = cmp.Or(cfg.MaxStreams, 64)
+	cfg.MaxStreams = cmp.Or(cfg.MaxStreams, 200)
 	cfg.Poll = cmp.Or(cfg.Poll, 500*time.Millisecond)
 	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, 15*time.Second)
 	if cfg.Clock == nil {

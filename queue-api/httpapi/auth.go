@@ -75,7 +75,7 @@ func (s *Server) identify(r *http.Request) (*http.Request, error) {
 // bufferBody reads the bounded body of r and leaves it to be read again.
 func bufferBody(r *http.Request) ([]byte, error) {
 	var buf bytes.Buffer
-	if err := readBody(r, &buf); err != nil {
+	if err := readBody(r, maxBody, &buf); err != nil {
 		return nil, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(buf.Bytes()))
@@ -134,6 +134,12 @@ func (s *Server) events(stream http.Handler) http.Handler {
 			s.refuse(w, r, err)
 			return
 		}
+		principal := s.call(r).Principal
+		if !s.streams.take(principal, streamsEach) {
+			s.refuse(w, r, &batch.Error{Code: batch.CodeTooManyRequests, Message: "Too many event streams of this caller at once, please retry"})
+			return
+		}
+		defer s.streams.giveBack(principal)
 		var asking sync.WaitGroup
 		defer asking.Wait()
 		defer cancel()

@@ -16,43 +16,43 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-// maxBody bounds a request's body. AWS Batch: a job definition has at most 24 KiB and a SubmitJob 30 KiB.
-const maxBody = 256 << 10
-
 // decodeBody reads the bounded body of r into the struct that in points to. An empty body is an empty object; members
 // that the struct does not know are ignored, and null is as good as absent. The content type is not looked at: old
 // clients send none.
-func decodeBody(r *http.Request, in any) error {
+func decodeBody(r *http.Request, limit int64, in any) error {
 	buf := getBuffer()
 	defer putBuffer(buf)
-	if err := readBody(r, buf); err != nil {
+	if err := readBody(r, limit, buf); err != nil {
 		return err
 	}
 	return decode(buf.Bytes(), in)
 }
 
 // readBody reads the bounded body of r.
-func readBody(r *http.Request, buf *bytes.Buffer) error {
-	if r.ContentLength > maxBody {
-		return errTooLarge()
+func readBody(r *http.Request, limit int64, buf *bytes.Buffer) error {
+	if r.ContentLength > limit {
+		return errTooLarge(limit)
 	}
-	if _, err := buf.ReadFrom(io.LimitReader(r.Body, maxBody+1)); err != nil {
+	if _, err := buf.ReadFrom(io.LimitReader(r.Body, limit+1)); err != nil {
 		return batch.Invalidf("Request body could not be read: it ended early or came too slowly")
 	}
-	if buf.Len() > maxBody {
-		return errTooLarge()
+	if int64(buf.Len()) > limit {
+		return errTooLarge(limit)
 	}
 	return nil
 }
 
-func errTooLarge() error {
-	return batch.Invalidf("Request body must be at most %d bytes (%d KiB)", maxBody, maxBody>>10)
+func errTooLarge(limit int64) error {
+	return batch.Invalidf("Request body must be at most %d bytes (%d KiB)", limit, limit>>10)
 }
 
 // decode reads one JSON object. It keeps no reference to data.
 func decode(data []byte, in any) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil
+	}
+	if depth(data) > maxDepth {
+		return batch.Invalidf("Request body must be nested at most %d deep", maxDepth)
 	}
 	err := json.Unmarshal(data, in)
 	if err == nil {

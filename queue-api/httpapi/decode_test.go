@@ -49,7 +49,7 @@ func TestDecode(t *testing.T) {
 		"an integer with too many digits":     {body: `{"timeout":{"attemptDurationSeconds":99999999999999999999}}`, wantErr: "timeout.attemptDurationSeconds must be an integer, not number 99999999999999999999"},
 		"a very long number is not sent back": {body: `{"timeout":{"attemptDurationSeconds":` + strings.Repeat("9", 1000) + `}}`, wantErr: "timeout.attemptDurationSeconds must be an integer, not number"},
 		"a number deep inside":                {body: `{"containerOverrides":{"environment":[{"name":"A","value":1}]}}`, wantErr: "containerOverrides.environment.value must be a string, not number"},
-		"nesting without end":                 {body: strings.Repeat("[", 20000), wantErr: "Request body is not valid JSON at byte 10001: invalid character '[' exceeded max depth"},
+		"nesting without end":                 {body: strings.Repeat("[", 20000), wantErr: "Request body must be nested at most 32 deep"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestDecodeBodyIsBounded(t *testing.T) {
 			t.Parallel()
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/submitjob", tc.body)
 			var in awsapi.SubmitJobRequest
-			if diff := cmp.Diff(tc.wantErr, clientText(decodeBody(r, &in))); diff != "" {
+			if diff := cmp.Diff(tc.wantErr, clientText(decodeBody(r, maxBody, &in))); diff != "" {
 				t.Errorf("error mismatch (-want +got):\n%s", diff)
 			}
 		})

@@ -56,6 +56,9 @@ func (e *endpoint) fail(r *http.Request, h http.Header, body *bytes.Buffer, requ
 		known = &batch.Error{Code: batch.CodeServer, Message: "The server could not carry out the request, please retry"}
 	}
 	h["X-Amzn-Errortype"] = []string{known.Code}
+	if known.Code == batch.CodeTooManyRequests {
+		h["Retry-After"] = []string{"1"}
+	}
 	body.Reset()
 	encoder := json.NewEncoder(body)
 	encoder.SetEscapeHTML(false)

@@ -37,15 +37,19 @@ func located[In, Out any, P request[In]](
 	s *Server, name string, locate func(*http.Request, P), do func(context.Context, batch.Call, P) (*Out, error),
 ) http.Handler {
 	return s.endpoint(name, func(r *http.Request) (any, error) {
-		in := P(new(In))
-		if err := decodeBody(r, in); err != nil {
+		in, call := P(new(In)), s.call(r)
+		if name == opSubmitJob {
+			if err := s.submissions.check(call.Principal); err != nil {
+				return nil, err
+			}
+		}
+		if err := decodeBody(r, bodyLimit(name), in); err != nil {
 			return nil, err
 		}
 		locate(r, in)
 		if err := in.Validate(); err != nil {
 			return nil, batch.Invalidf("%s", err)
 		}
-		call := s.call(r)
 		return s.authorized(r.Context(), call, name, in, func() (any, error) {
 			out, err := do(r.Context(), call, in)
 			if out == nil {

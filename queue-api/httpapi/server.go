@@ -5,6 +5,7 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 )
@@ -26,6 +28,11 @@ type Config struct {
 	// retry. Default: 1024.
 	MaxInFlight int
 
+	// SubmitRate bounds how many jobs a second all callers together submit, SubmitRateEach how many each of them; those beyond
+	// get a TooManyRequestsException. Twice as many may come in a burst. Default: no bound.
+	SubmitRate, SubmitRateEach float32
+	// Clock times these. Default: the real one.
+	Clock clock.PassiveClock
 	// Drain is for how long requests are taken on after the server was told to end. Default: not at all.
 	Drain time.Duration
 
@@ -50,6 +57,8 @@ type Server struct {
 	refused     *operationMetrics
 	handler     http.Handler
 	drain       time.Duration
+	submissions *rates
+	streams     places
 
 	authenticator Authenticator // nil: nobody is asked who they are
 	authorizer    Authorizer    // nil: everybody may do everything
@@ -71,7 +80,13 @@ func New(plane ControlPlane, registry prometheus.Registerer, cfg Config) (*Serve
 		authorizer:    cfg.Authorizer,
 		sealKey:       cfg.SealKey,
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.RealClock{}
+	}
+	s.submissions = newRates(cfg.SubmitRate, cfg.SubmitRateEach, cfg.Clock)
 	switch {
+	case min(cfg.SubmitRate, cfg.SubmitRateEach) < 0:
+		return nil, errors.New("rates must not be negative")
 	case !isRegion(s.scope.Region):
 		return nil, fmt.Errorf("region %q: must be lower-case letters, digits and hyphens", s.scope.Region)
 	case !isAccount(s.scope.Account):

@@ -47,6 +47,8 @@ func (s *Store) submit(ctx context.Context, queueNumber int, job batch.Job, view
 	keys := []string{
 		at.record(), at.status(job.Status), at.waiting(job.ShareIdentifier), at.waitingShares(), at.activeShares(), at.order(),
 		at.events(), at.closed(), at.specs(), at.specReferences(), at.settled(), at.marks(), at.view(),
+		at.status(batch.StatusSubmitted), at.status(batch.StatusPending), at.status(batch.StatusRunnable),
+		at.status(batch.StatusStarting), at.status(batch.StatusRunning),
 	}
 	for _, c := range job.Consumables {
 		keys = append(keys, at.consumers(c.Name))
@@ -54,7 +56,7 @@ func (s *Store) submit(ctx context.Context, queueNumber int, job batch.Job, view
 	args := append([]any{
 		string(at.id), letterOf(job.Status), where, string(entry), job.ShareIdentifier, digest, encoded,
 		flag(job.IsArray() && job.HasOwnDependencies()), s.clock.Now().UnixMilli(), s.maxShares, s.eventsKept,
-		changes, Change{Queue: queueNumber}.String(), view,
+		changes, Change{Queue: queueNumber}.String(), view, s.maxJobs,
 	}, fields...)
 	outcome, err := s.run(ctx, s.scripts.submit, keys, args...)
 	if err != nil {
@@ -69,6 +71,8 @@ func (s *Store) submit(ctx context.Context, queueNumber int, job batch.Job, view
 		return job, nil
 	case "exists":
 		return s.repeated(ctx, at)
+	case "full":
+		return batch.Job{}, fmt.Errorf("it has %d unfinished jobs, %w", s.maxJobs, batch.ErrQueueFull)
 	case "limit":
 		return batch.Job{}, batch.ErrLimit
 	case "changed":

@@ -21,6 +21,8 @@ type Config struct {
 	Retention time.Duration
 	// EventsKept bounds the outbox of each queue. Default 10,000.
 	EventsKept int
+	// MaxJobs bounds the jobs of each queue that are not finished, an array being one. Default: no bound.
+	MaxJobs int
 	// MaxActiveShares bounds the active shares of each queue. Default 500, AWS Batch's own.
 	MaxActiveShares int
 	// Clock stamps events. Default the real one.
@@ -36,6 +38,7 @@ type Store struct {
 	durability Durability
 	retention  time.Duration
 	eventsKept int
+	maxJobs    int
 	maxShares  int
 	specs      specCache
 	targets    targetCache
@@ -55,6 +58,7 @@ func New(client redis.UniversalClient, cfg Config) *Store {
 		durability: durability,
 		retention:  cmp.Or(cfg.Retention, 7*24*time.Hour),
 		eventsKept: cmp.Or(cfg.EventsKept, 10_000),
+		maxJobs:    cfg.MaxJobs,
 		maxShares:  cmp.Or(cfg.MaxActiveShares, 500),
 		specs:      newSpecCache(),
 		targets:    newTargetCache(),

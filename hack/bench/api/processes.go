@@ -99,7 +99,7 @@ func (b *bench) startAPI(ctx context.Context) (*apiServer, error) {
 	}
 	api, health := "127.0.0.1:"+freePort(), "127.0.0.1:"+freePort()
 	cmd, err := start(ctx, b.dir, b.queueAPI, "--redis-url=redis://127.0.0.1:"+b.redis.port, "--kubeconfig="+kubeconfig,
-		"--listen="+api, "--health-address="+health)
+		"--listen="+api, "--health-address="+health, "--submit-rate=0")
 	if err != nil {
 		return nil, err
 	}

@@ -173,22 +173,39 @@ func (o *podOptions) pod() (podspec.Options, error) {
 	return opts, nil
 }
 
-// limitOptions are AWS Batch's quotas, which an installation of one's own may lift.
+// limitOptions are AWS Batch's quotas, which an installation of one's own may lift, and what keeps one caller from taking
+// everything.
 type limitOptions struct {
 	maxArraySize    int
 	maxDependencies int
 	maxNodes        int
+	maxQueueJobs    int
+	maxConnections  int
+	maxRequests     int
+	submitRate      float32
+	submitRateTotal float32
 }
 
 func (o *limitOptions) addFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&o.maxArraySize, "max-array-size", 10_000, "Most children of an array job.")
 	fs.IntVar(&o.maxDependencies, "max-dependencies", 20, "Most jobs that one job may depend on.")
 	fs.IntVar(&o.maxNodes, "max-nodes", 1000, "Most nodes of a multi-node parallel job.")
+	fs.IntVar(&o.maxQueueJobs, "max-queue-jobs", 1_000_000, "Most jobs of a queue that are not finished, an array being one; 0 for any number.")
+	fs.IntVar(&o.maxConnections, "max-connections", 4096, "Most connections to the Batch API at once; those beyond wait.")
+	fs.IntVar(&o.maxRequests, "max-requests", 1024, "Most requests that are answered at once; those beyond get a TooManyRequestsException.")
+	fs.Float32Var(&o.submitRate, "submit-rate", 1000, "Most jobs that one caller submits in a second, twice as many in a burst; those beyond get a TooManyRequestsException. 0 for no bound.")
+	fs.Float32Var(&o.submitRateTotal, "submit-rate-total", 0, "The same for all callers together.")
 }
 
 func (o *limitOptions) validate() error {
 	if o.maxArraySize < 2 || o.maxDependencies < 1 || o.maxNodes < 1 {
 		return errors.New("--max-array-size must be at least 2, --max-dependencies and --max-nodes at least 1")
+	}
+	if o.maxConnections < 1 || o.maxRequests < 1 {
+		return errors.New("--max-connections and --max-requests must be at least 1")
+	}
+	if o.maxQueueJobs < 0 || o.submitRate < 0 || o.submitRateTotal < 0 {
+		return errors.New("--max-queue-jobs, --submit-rate and --submit-rate-total must not be negative")
 	}
 	return nil
 }

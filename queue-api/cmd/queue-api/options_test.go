@@ -37,6 +37,12 @@ func TestValidate(t *testing.T) {
 		"volatile is not for users":                     {[]string{"--durability=volatile"}, "fsync, replicated, relaxed"},
 		"finished pods cannot be kept a negative while": {[]string{"--finished-pod-ttl=-1s"}, "--finished-pod-ttl"},
 		"AWS Batch's quotas may be lifted":              {[]string{"--max-array-size=1000000", "--max-dependencies=100", "--max-nodes=5000"}, ""},
+		"limits may be lifted":                          {[]string{"--submit-rate=0", "--submit-rate-total=0", "--max-queue-jobs=0", "--max-connections=1", "--max-requests=1"}, ""},
+		"no connection at all is no service":            {[]string{"--max-connections=0"}, "--max-connections"},
+		"no request at all is none either":              {[]string{"--max-requests=0"}, "--max-requests"},
+		"a queue cannot have less than no jobs":         {[]string{"--max-queue-jobs=-1"}, "--max-queue-jobs"},
+		"nobody submits a negative number":              {[]string{"--submit-rate=-1"}, "--submit-rate"},
+		"shutting down takes no negative time":          {[]string{"--shutdown-delay=-1s"}, "--shutdown-delay"},
 		"an array of one is none":                       {[]string{"--max-array-size=1"}, "--max-array-size"},
 		"roles and file systems are translated": {[]string{
 			"--role-service-account=arn:aws:iam::1:role/a=b=worker", "--role-service-account=*=default",

@@ -38,7 +38,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
-	if apiListener, err = o.secure(apiListener); err != nil {
+	if apiListener, err = o.secure(httpapi.Bound(apiListener, o.maxConnections)); err != nil {
 		return err
 	}
 	healthListener, err := net.Listen("tcp", o.healthAddress)
@@ -63,7 +63,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer client.Close()
-	store := redisstore.New(client, redisstore.Config{Durability: durability, Retention: o.retention})
+	store := redisstore.New(client, redisstore.Config{Durability: durability, Retention: o.retention, MaxJobs: o.maxQueueJobs})
 	var safe atomic.Bool
 	group.Go(func() error { return checkStore(ctx, store, &safe) })
 	// 3. The API.
@@ -142,7 +142,8 @@ func newAPI(ctx context.Context, o options, kube cluster, store *redisstore.Stor
 	}
 	composer.Jobs = controlplane.Records{Service: service}
 	apiConfig := httpapi.Config{
-		Region: o.region, Account: o.account, Drain: o.drain, Events: events.NewStream(store, composer, events.StreamConfig{Done: ctx.Done()}),
+		Region: o.region, Account: o.account, Drain: o.drain, MaxInFlight: o.maxRequests, SubmitRate: o.submitRateTotal, SubmitRateEach: o.submitRate,
+		Events: events.NewStream(store, composer, events.StreamConfig{Done: ctx.Done()}),
 		SealKey: store.SealKey,
 	}
 	access.apply(&apiConfig)
