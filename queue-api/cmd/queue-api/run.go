@@ -143,7 +143,7 @@ func newAPI(ctx context.Context, o options, kube cluster, store *redisstore.Stor
 	composer.Jobs = controlplane.Records{Service: service}
 	apiConfig := httpapi.Config{
 		Region: o.region, Account: o.account, Drain: o.drain, MaxInFlight: o.maxRequests, SubmitRate: o.submitRateTotal, SubmitRateEach: o.submitRate,
-		Events: events.NewStream(store, composer, events.StreamConfig{Done: ctx.Done()}),
+		Events:  events.NewStream(store, composer, events.StreamConfig{Done: ctx.Done()}),
 		SealKey: store.SealKey,
 	}
 	access.apply(&apiConfig)
