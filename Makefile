@@ -5,7 +5,7 @@ NODES        ?= auto
 FLEET        ?= local
 LINT         := go tool -modfile=hack/tools/lint/go.mod
 LOCALCLUSTER := bin/localcluster
-PACKAGES     := ./queue-api/cmd/queue-api ./plugins/cmd/batch-scheduler ./autoscaler/cmd/batch-autoscaler ./autoscaler/cmd/batch-node-notices
+PACKAGES     := ./queue-api/cmd/queue-api ./queue-api/cmd/muster ./plugins/cmd/batch-scheduler ./autoscaler/cmd/batch-autoscaler ./autoscaler/cmd/batch-node-notices
 
 .DEFAULT_GOAL := help
 

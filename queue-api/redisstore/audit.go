@@ -17,6 +17,13 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
+// thoroughly is in which of so many passes every entry of every index is looked at. In the others those of an index are not that
+// has as many as the records ask for.
+const thoroughly = 5
+
+// unknowable is more entries than there can be.
+const unknowable = -1 << 40
+
 // auditPage is how many keys or entries are looked at in one page.
 const auditPage = 250
 
@@ -25,8 +32,8 @@ const auditPage = 250
 // the record has changed since. So nothing is found that is not so, and a repair undoes no write. It returns how many records
 // it saw. report is told of each finding; pause is called between two pages, and its error ends the pass.
 func (s *Store) Audit(ctx context.Context, repair bool, report func(batch.Finding), pause func(context.Context) error) (records int, err error) {
-	a := &auditor{Store: s, repair: repair, tell: report, pause: pause, slots: map[slot]*slotAudit{}, indexes: map[string]indexKey{}}
-	s.suspects.turn()
+	a := &auditor{Store: s, repair: repair, tell: report, pause: pause, slots: map[slot]*slotAudit{}, indexes: map[string]indexKey{}, expected: map[string]int{}}
+	a.isThorough = s.suspects.turn()%thoroughly == 0
 	if err := a.keys(ctx); err != nil {
 		return a.records, err
 	}
@@ -50,14 +57,17 @@ func (s *Store) Audit(ctx context.Context, repair bool, report func(batch.Findin
 type auditor struct {
 	*Store
 
-	repair   bool
-	tell     func(batch.Finding)
-	pause    func(context.Context) error
-	records  int
-	slots    map[slot]*slotAudit
-	indexes  map[string]indexKey // by key, as they were met
-	revision []string            // names of definitions, as they were met
-	resource []string            // names of consumable resources, as they were met
+	repair  bool
+	tell    func(batch.Finding)
+	pause   func(context.Context) error
+	records int
+
+	isThorough bool
+	slots      map[slot]*slotAudit
+	indexes    map[string]indexKey // by key, as they were met
+	expected   map[string]int      // by key of an index: how many entries the records ask for
+	revision   []string            // names of definitions, as they were met
+	resource   []string            // names of consumable resources, as they were met
 }
 
 // slotAudit is what a pass learns of a queue on its way.

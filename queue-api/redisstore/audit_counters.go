@@ -24,33 +24,21 @@ const countedSpecs = 1 << 16
 
 // auditSpecs sees to it that the specs of records are there, and counts who has them. A spec that this process read before
 // can be written again.
-func (a *auditor) auditSpecs(ctx context.Context, at []address) error {
-	pipe := a.client.Pipeline()
-	digests := make([]*redis.StringCmd, len(at))
-	for i, one := range at {
-		if !one.id.isChild() {
-			digests[i] = pipe.HGet(ctx, one.record(), fieldDigest)
-		}
-	}
-	if pipe.Len() == 0 {
-		return nil
-	}
-	if _, err := pipe.Exec(ctx); err != nil && isConnection(wrap(err)) {
-		return wrap(err)
-	}
+func (a *auditor) auditSpecs(ctx context.Context, at []address, r *reads) error {
 	users := map[slot]map[string]address{} // one of each digest's
-	for i, reply := range digests {
-		if reply == nil || reply.Err() != nil {
+	for _, one := range at {
+		record, ok := parseRecord(r.records[one].Val())
+		if !ok || one.id.isChild() {
 			continue
 		}
-		digest, q := reply.Val(), at[i].slot
+		digest, q := record.digest, one.slot
 		if users[q] == nil {
 			users[q] = map[string]address{}
 		}
-		users[q][digest] = at[i]
+		users[q][digest] = one
 		counts := a.at(q).specs
 		if known, ok := counts[digest]; ok || len(counts) < countedSpecs {
-			counts[digest] = specCount{known.records + 1, at[i]}
+			counts[digest] = specCount{known.records + 1, one}
 		}
 	}
 	for q, of := range users {
@@ -164,13 +152,16 @@ func (a *auditor) recount(ctx context.Context, q slot, digest, stored string, co
 type suspects struct {
 	mu         sync.Mutex // guards what follows
 	last, next map[string][2]int64
+	passes     int
 }
 
-// turn begins a pass.
-func (s *suspects) turn() {
+// turn begins a pass and tells how many there were.
+func (s *suspects) turn() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last, s.next = s.next, map[string][2]int64{}
+	s.passes++
+	return s.passes - 1
 }
 
 // confirm reports whether the last pass saw the same.

@@ -19,9 +19,9 @@ import (
 const settleGrace = time.Minute
 
 // auditDependents sees to it that what jobs wait for knows of them, and that they are told of what has ended.
-func (a *auditor) auditDependents(ctx context.Context, jobs []batch.Job) error {
+func (a *auditor) auditDependents(ctx context.Context, jobs []audited) error {
 	for i := range jobs {
-		job := &jobs[i]
+		job := &jobs[i].Job
 		if job.Status != batch.StatusPending || job.IsChild() || a.clock.Since(job.CreatedAt) < settleGrace {
 			continue
 		}

@@ -14,16 +14,23 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
+// auditFields are what a record is audited by.
+var auditFields = append(slices.Clone(jobFields), fieldOrder)
+
+// audited is a record as a page has it.
+type audited struct {
+	batch.Job
+
+	order string
+}
+
 // auditRecords holds a page of records against the indexes.
 func (a *auditor) auditRecords(ctx context.Context, at []address) error {
 	if len(at) == 0 {
 		return nil
 	}
 	a.records += len(at)
-	if err := a.auditSpecs(ctx, at); err != nil {
-		return err
-	}
-	jobs, err := a.readSingly(ctx, at)
+	jobs, err := a.fetch(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -35,14 +42,47 @@ func (a *auditor) auditRecords(ctx context.Context, at []address) error {
 		if replies[i].agrees(&jobs[i]) {
 			continue
 		}
-		if err := a.audit(ctx, &jobs[i]); err != nil {
+		if err := a.audit(ctx, &jobs[i].Job); err != nil {
 			return fmt.Errorf("audit job %s: %w", jobs[i].ID, err)
 		}
 	}
 	return a.auditDependents(ctx, jobs)
 }
 
-// readSingly reads a page of records. One that cannot be read is reported and hides no other.
+// fetch reads a page of records, and sees to it that their specs are there. One that cannot be read is reported and hides no
+// other.
+func (a *auditor) fetch(ctx context.Context, at []address) ([]audited, error) {
+	r := a.newReads(at, auditFields)
+	for _, pipe := range r.pipes {
+		if _, err := pipe.Exec(ctx); err != nil && isConnection(wrap(err)) {
+			return nil, wrap(err)
+		}
+	}
+	if err := a.auditSpecs(ctx, at, r); err != nil {
+		return nil, err
+	}
+	specs, err := a.loadSpecs(ctx, r.digests(at))
+	if err != nil {
+		return nil, a.unreadable("specs", err)
+	}
+	out := make([]audited, 0, len(at))
+	for _, one := range at {
+		job, err := r.decode(one, specs)
+		if unread := wrap(r.records[one].Err()); unread != nil {
+			err = unread
+		}
+		switch {
+		case err == nil:
+			order, _ := r.records[one].Val()[len(jobFields)].(string)
+			out = append(out, audited{Job: job, order: order})
+		case !errors.Is(err, batch.ErrNotFound) && !errors.Is(err, errNoSpec): // the spec is a finding of its own
+			a.report(batch.Finding{Check: batch.CheckRecord, Key: one.record(), Job: one.String(), Detail: err.Error()})
+		}
+	}
+	return out, nil
+}
+
+// readSingly reads a page of records. One that cannot be read hides no other.
 func (a *auditor) readSingly(ctx context.Context, at []address) ([]batch.Job, error) {
 	jobs, err := a.readOnce(ctx, at)
 	if err == nil {
@@ -53,14 +93,10 @@ func (a *auditor) readSingly(ctx context.Context, at []address) ([]batch.Job, er
 	}
 	for _, one := range at {
 		found, err := a.read(ctx, []address{one})
-		switch {
-		case err == nil:
-			jobs = append(jobs, found...)
-		case isConnection(err):
+		if err != nil && isConnection(err) {
 			return nil, err
-		case !errors.Is(err, errNoSpec): // which is a finding of its own
-			a.report(batch.Finding{Check: batch.CheckRecord, Key: one.record(), Job: one.String(), Detail: err.Error()})
 		}
+		jobs = append(jobs, found...) // of the others their own pages tell
 	}
 	return jobs, nil
 }
@@ -70,30 +106,40 @@ func isConnection(err error) bool {
 	return errors.Is(err, errRedis) && !redis.HasErrorPrefix(err, "WRONGTYPE")
 }
 
-// entryReplies are what the indexes say of one job.
+// entryReplies are what the indexes say of one job that should have it. Those that should not are looked at entry by entry.
 type entryReplies struct {
-	n, status, ended, waiting *redis.Cmd
-	live                      *redis.BoolCmd
-	consumers                 []*redis.FloatCmd
+	status, ended, waiting *redis.FloatCmd
+	live                   *redis.BoolCmd
+	consumers              []*redis.FloatCmd
 }
 
-// entries asks the indexes that should have the jobs, and those that tell most of what went wrong.
-func (a *auditor) entries(ctx context.Context, jobs []batch.Job) ([]entryReplies, error) {
+// entries asks the indexes that should have the jobs. Arrays and children have scripts of their own, which look at all.
+func (a *auditor) entries(ctx context.Context, jobs []audited) ([]entryReplies, error) {
 	pipe := a.client.Pipeline()
 	out := make([]entryReplies, len(jobs))
 	for i := range jobs {
-		job, r := &jobs[i], &out[i]
+		job, r := &jobs[i].Job, &out[i]
 		at, err := locate(job.ID)
-		if err != nil || job.IsChild() || job.IsArray() {
-			continue // each has a script of its own, which looks at all
+		if err != nil {
+			continue
 		}
-		r.n = pipe.Do(ctx, "HGET", at.record(), fieldOrder)
-		r.status = pipe.Do(ctx, "ZSCORE", at.status(job.Status), string(at.id))
-		r.ended = pipe.Do(ctx, "ZSCORE", at.ended(), string(at.id))
-		r.waiting = pipe.Do(ctx, "ZSCORE", at.waiting(job.ShareIdentifier), string(at.id))
-		r.live = pipe.SIsMember(ctx, at.live(), string(at.id))
+		a.expect(at, job)
+		if job.IsChild() || job.IsArray() {
+			continue
+		}
+		id := string(at.id)
+		r.status = pipe.ZScore(ctx, at.status(job.Status), id)
+		if job.Status.IsTerminal() {
+			r.ended = pipe.ZScore(ctx, at.ended(), id)
+		}
+		if job.IsWaiting() {
+			r.waiting = pipe.ZScore(ctx, at.waiting(job.ShareIdentifier), id)
+		}
+		if job.Current != nil {
+			r.live = pipe.SIsMember(ctx, at.live(), id)
+		}
 		for _, c := range job.Consumables {
-			r.consumers = append(r.consumers, pipe.ZScore(ctx, at.consumers(c.Name), string(at.id)))
+			r.consumers = append(r.consumers, pipe.ZScore(ctx, at.consumers(c.Name), id))
 		}
 	}
 	if pipe.Len() == 0 {
@@ -105,39 +151,48 @@ func (a *auditor) entries(ctx context.Context, jobs []batch.Job) ([]entryReplies
 	return out, nil
 }
 
-// number is a reply as a number; ok is false if there is none.
-func number(c *redis.Cmd) (n float64, ok bool) {
-	text, err := c.Text()
-	if err != nil {
-		return 0, false
+// expect counts the entries that the indexes should have of a job.
+func (a *auditor) expect(at address, job *batch.Job) {
+	count := func(key string) { a.expected[key]++ }
+	if job.IsArray() {
+		a.expected[at.waiting(job.ShareIdentifier)] = unknowable
 	}
-	n, err = strconv.ParseFloat(text, 64)
-	return n, err == nil
+	if !job.IsChild() {
+		count(at.status(job.Status))
+		for _, c := range job.Consumables {
+			count(at.consumers(c.Name))
+		}
+		if job.Status.IsTerminal() {
+			count(at.ended())
+		}
+	}
+	if job.IsWaiting() && !(job.IsChild() && isUntried(job)) {
+		count(at.waiting(job.ShareIdentifier))
+	}
+	if job.Current != nil {
+		count(at.live())
+	}
 }
 
 // agrees reports whether the indexes have the job as its record says.
-func (r *entryReplies) agrees(job *batch.Job) bool {
-	if r.n == nil {
-		return false
-	}
-	n, ok := number(r.n)
-	if !ok || !holds(r.status, n, true) || !holds(r.ended, float64(job.StoppedAt.UnixMilli()), job.Status.IsTerminal()) {
+func (r *entryReplies) agrees(job *audited) bool {
+	n, err := strconv.ParseFloat(job.order, 64)
+	if r.status == nil || err != nil {
 		return false
 	}
 	where, err := strconv.ParseFloat(place(job.SchedulingPriority, len(job.Attempts) > 0), 64)
-	if err != nil || !holds(r.waiting, where+n, job.IsWaiting()) || r.live.Err() != nil || r.live.Val() != (job.Current != nil) {
+	if err != nil || !holds(r.status, n) || !holds(r.waiting, where+n) || !holds(r.ended, float64(job.StoppedAt.UnixMilli())) {
 		return false
 	}
-	return !slices.ContainsFunc(r.consumers, func(c *redis.FloatCmd) bool { return c.Err() != nil || c.Val() != n })
+	if r.live != nil && !r.live.Val() {
+		return false
+	}
+	return !slices.ContainsFunc(r.consumers, func(c *redis.FloatCmd) bool { return !holds(c, n) })
 }
 
-// holds reports whether an entry has a score, or is not there.
-func holds(c *redis.Cmd, score float64, wanted bool) bool {
-	if !wanted {
-		return errors.Is(c.Err(), redis.Nil)
-	}
-	got, ok := number(c)
-	return ok && got == score
+// holds reports whether an entry that was asked for has a score.
+func holds(c *redis.FloatCmd, score float64) bool {
+	return c == nil || c.Err() == nil && c.Val() == score
 }
 
 // audit looks at a job, an array or a child by a script, and makes it right.

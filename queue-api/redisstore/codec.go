@@ -35,9 +35,9 @@ type record struct {
 	digest, name, created, dependsOn, mutable, version, counts string
 }
 
-// parseRecord reads the reply to a request for jobFields; ok is false if there is no record.
+// parseRecord reads the reply to a request for jobFields, or those and more; ok is false if there is no record.
 func parseRecord(fields []any) (r record, ok bool) {
-	if len(fields) != len(jobFields) || fields[5] == nil {
+	if len(fields) < len(jobFields) || fields[5] == nil {
 		return r, false
 	}
 	for i, into := range []*string{&r.digest, &r.name, &r.created, &r.dependsOn, &r.mutable, &r.version, &r.counts} {

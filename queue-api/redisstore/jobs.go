@@ -162,7 +162,7 @@ func (s *Store) read(ctx context.Context, at []address) ([]batch.Job, error) {
 }
 
 func (s *Store) readOnce(ctx context.Context, at []address) ([]batch.Job, error) {
-	r := s.newReads(at)
+	r := s.newReads(at, jobFields)
 	for _, pipe := range r.pipes {
 		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 			return nil, wrap(err)
@@ -188,13 +188,14 @@ func (s *Store) readOnce(ctx context.Context, at []address) ([]batch.Job, error)
 
 // reads are what is fetched to make jobs of their addresses.
 type reads struct {
+	fields  []string                     // jobFields, or those and more
 	records map[address]*redis.SliceCmd  // of jobs, arrays and children
 	letters map[address]*redis.StringCmd // of children, in their array's string
 	pipes   []redis.Pipeliner            // one for all jobs, and one for each queue of which children are asked for
 }
 
-func (s *Store) newReads(at []address) *reads {
-	r := &reads{records: make(map[address]*redis.SliceCmd, len(at)), letters: map[address]*redis.StringCmd{}}
+func (s *Store) newReads(at []address, fields []string) *reads {
+	r := &reads{fields: fields, records: make(map[address]*redis.SliceCmd, len(at)), letters: map[address]*redis.StringCmd{}}
 	pipes := map[slot]redis.Pipeliner{}
 	for _, a := range at {
 		if a.id.isChild() && pipes[a.slot] == nil {
@@ -221,7 +222,7 @@ func (r *reads) add(pipe redis.Pipeliner, a address) {
 		return
 	}
 	ctx := context.Background() // commands are only collected here
-	r.records[a] = pipe.HMGet(ctx, a.record(), jobFields...)
+	r.records[a] = pipe.HMGet(ctx, a.record(), r.fields...)
 	if a.id.isChild() {
 		array := address{slot: a.slot, id: a.id.job()}
 		index := int64(a.id.index())
