@@ -96,10 +96,10 @@ func (a *auditor) orders(ctx context.Context, q slot) error {
 	if err := a.raise(ctx, q.order(), "", int64(least[1])); err != nil {
 		return err
 	}
-	if a.epoch == 0 {
+	if a.epoch == 0 || !a.repair {
 		return nil
 	}
-	return a.raise(ctx, q.epoch(), "", a.epoch)
+	return a.claim(ctx, q.number()) // a queue that is new, or lost its epoch, is fenced with the leader's next write
 }
 
 // raise sees to it that a number, or a field of a hash, is no less than another.

@@ -257,6 +257,9 @@ func (a *auditor) auditArray(ctx context.Context, at address, job *batch.Job) er
 
 // auditLetters looks for the records of an array's children that should have one.
 func (a *auditor) auditLetters(ctx context.Context, at address, job *batch.Job) error {
+	if job.Status.IsTerminal() && a.clock.Since(job.StoppedAt) >= a.retention {
+		return nil // it is being forgotten, its children first
+	}
 	for start := 0; start < job.ArraySize; start += auditPage {
 		letters, err := a.letters(ctx, at, start, min(auditPage, job.ArraySize-start))
 		if err != nil {

@@ -15,128 +15,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/lifecycle"
+	"github.com/muster-batch/muster/queue-api/redistest"
 	"github.com/muster-batch/muster/queue-api/storetest"
 )
-
-// town is a store with jobs in every state that a job can be in.
-type town struct {
-	*Store
-
-	t      *testing.T
-	client redis.UniversalClient
-	queue  batch.JobQueue
-	jobs   []string // ids of jobs, arrays and some children
-	seed   *rand.Rand
-}
-
-func newTown(t *testing.T, client redis.UniversalClient, seed uint64) *town {
-	t.Helper()
-	town := &town{Store: New(client, Config{}), t: t, client: client, seed: rand.New(rand.NewPCG(seed, 1))}
-	for _, name := range []string{"gone", "q"} {
-		q, err := town.CreateQueue(t.Context(), batch.JobQueue{Name: name})
-		town.must(err)
-		town.queue = q
-	}
-	_, err := town.RegisterDefinition(t.Context(), batch.JobDefinition{Name: "d"})
-	town.must(err)
-	town.must(town.CreateConsumable(t.Context(), batch.ConsumableResource{Name: "licence", Type: batch.Replenishable, TotalQuantity: 1000}))
-	for range 25 {
-		town.submit()
-	}
-	for range 250 {
-		town.live(town.jobs[town.seed.IntN(len(town.jobs))])
-	}
-	return town
-}
-
-func (w *town) must(err error) {
-	w.t.Helper()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// submit submits a job, an array, or one that waits for another.
-func (w *town) submit() {
-	w.t.Helper()
-	id, err := batch.NewJobID(w.queue.Number, nil)
-	w.must(err)
-	job := batch.Job{
-		ID: id, Name: "n" + strconv.Itoa(len(w.jobs)%3), Queue: "q", Definition: batch.DefinitionRef{Name: "d", Revision: 1},
-		CreatedAt: time.Now().Add(-time.Hour), RetryStrategy: &batch.RetryStrategy{Attempts: 2}, Status: batch.StatusRunnable,
-		Requests: batch.Requests{MilliVCPU: 250}, ShareIdentifier: []string{"", "a", "b"}[w.seed.IntN(3)], SchedulingPriority: w.seed.IntN(3),
-	}
-	switch w.seed.IntN(4) {
-	case 0:
-		job.ArraySize, job.Status = 2+w.seed.IntN(6), batch.StatusPending
-	case 1:
-		job.Consumables = []batch.ConsumableRequirement{{Name: "licence", Quantity: 2}}
-	case 2:
-		w.await(&job)
-	}
-	_, err = w.Submit(w.t.Context(), w.queue.Number, job)
-	w.must(err)
-	w.jobs = append(w.jobs, id)
-	for i := range job.ArraySize {
-		w.jobs = append(w.jobs, batch.ChildID(id, i))
-	}
-}
-
-// await makes a job wait for one that has not ended.
-func (w *town) await(job *batch.Job) {
-	for _, on := range w.jobs {
-		other, err := w.AddDependent(w.t.Context(), on, batch.Dependent{ID: job.ID})
-		w.must(err)
-		if !other.Status.IsTerminal() {
-			job.DependsOn, job.Unmet, job.Status = []batch.Dependency{{JobID: on}}, []string{on}, batch.StatusPending
-			return
-		}
-	}
-}
-
-// live takes a job one step on its way, as the programs do.
-func (w *town) live(id string) {
-	w.t.Helper()
-	ctx := w.t.Context()
-	job, err := w.Job(ctx, id)
-	w.must(err)
-	if job.IsWaiting() && len(job.Consumables) > 0 {
-		_, err := w.TakeConsumables(ctx, batch.AttemptID(id, len(job.Attempts)+1), job.Consumables)
-		w.must(err)
-	}
-	after, err := w.Transition(ctx, id, func(job batch.Job) (batch.Job, error) {
-		next, _, err := lifecycle.Step(job, w.next(job), time.Now())
-		return next, err
-	})
-	w.must(err)
-	for n := range len(after.Attempts) {
-		w.must(w.ReturnConsumables(ctx, batch.AttemptID(id, n+1), true))
-	}
-	if after.Status == batch.StatusFailed {
-		w.must(w.ReturnConsumables(ctx, batch.AttemptID(id, len(after.Attempts)+1), false))
-	}
-}
-
-func (w *town) next(job batch.Job) lifecycle.Event {
-	n := len(job.Attempts) + 1
-	switch {
-	case job.IsArray(), w.seed.IntN(40) == 0 && len(job.Consumables) == 0 && job.Status != batch.StatusPending:
-		return lifecycle.Blocked{Reason: "CAPACITY:X - y"}
-	case job.Status == batch.StatusRunnable && job.Current == nil:
-		return lifecycle.Admitted{ComputeEnvironment: "ce" + strconv.Itoa(w.seed.IntN(2)), PodName: "p"}
-	case job.Status == batch.StatusRunnable:
-		return lifecycle.Bound{Attempt: n, NodeName: "n"}
-	case job.Status == batch.StatusStarting:
-		return lifecycle.Started{Attempt: n, At: time.Now()}
-	case job.Status == batch.StatusRunning:
-		return lifecycle.Ended{Attempt: n, Succeeded: w.seed.IntN(2) == 0}
-	default:
-		return lifecycle.Blocked{}
-	}
-}
 
 // audit makes one pass and gives what it found.
 func (w *town) audit(repair bool) []batch.Finding {
@@ -413,15 +298,6 @@ func TestAuditUnderLoad(t *testing.T) {
 	t.Logf("%d quiet passes under load; %d damages under load; %d records", passes, done, n)
 }
 
-// tryLive is live where others may be ahead.
-func (w *town) tryLive(id string) {
-	_, err := w.Transition(context.WithoutCancel(w.t.Context()), id, func(job batch.Job) (batch.Job, error) {
-		next, _, err := lifecycle.Step(job, w.next(job), time.Now())
-		return next, err
-	})
-	_ = err // another was ahead, or the index it goes by is damaged
-}
-
 // A lost record cannot be made again: it is reported, and what points to it goes.
 func TestAuditReportsLostRecords(t *testing.T) {
 	t.Parallel()
@@ -471,4 +347,78 @@ func TestAuditOfModels(t *testing.T) {
 		return s
 	})
 	t.Logf("%d sequences audited", audited)
+}
+
+// What is under way is nothing broken: a queue that the leader has not written to, and an array whose children are forgotten
+// before it is.
+func TestAuditOfWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	clock := clocktesting.NewFakeClock(time.Now())
+	client := startRedis(t)
+	s := New(client, Config{Retention: time.Hour, Clock: clock})
+	leader, err := s.Lead(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := s.CreateQueue(t.Context(), batch.JobQueue{Name: "q"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := batch.DeriveJobID(q.Number, "array")
+	if _, err := s.Submit(t.Context(), q.Number, batch.Job{ID: id, Queue: "q", ArraySize: 2, Status: batch.StatusPending}); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range auditOf(t, leader, true) {
+		t.Errorf("a new queue: %v", f)
+	}
+	for i := range 2 {
+		for _, ev := range []lifecycle.Event{lifecycle.Admitted{ComputeEnvironment: "ce", PodName: "p"}, lifecycle.Bound{Attempt: 1}, lifecycle.Ended{Attempt: 1}} {
+			if _, err := s.Transition(t.Context(), batch.ChildID(id, i), stepping(ev, clock.Now())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := s.Transition(t.Context(), id, stepping(lifecycle.ChildrenEnded{}, clock.Now())); err != nil {
+		t.Fatal(err)
+	}
+	clock.Step(time.Hour)
+	at := mustLocate(t, batch.ChildID(id, 0))
+	if err := client.Del(t.Context(), at.record()).Err(); err != nil { // as retireChildren does
+		t.Fatal(err)
+	}
+	for _, f := range auditOf(t, leader, true) {
+		t.Errorf("an array that is being forgotten: %v", f)
+	}
+}
+
+func stepping(ev lifecycle.Event, now time.Time) func(batch.Job) (batch.Job, error) {
+	return func(j batch.Job) (batch.Job, error) {
+		next, _, err := lifecycle.Step(j, ev, now)
+		return next, err
+	}
+}
+
+// TestAuditElsewhere audits a Redis Cluster, whose servers each have a part, and the Redis of --dev.
+func TestAuditElsewhere(t *testing.T) {
+	t.Parallel()
+	cluster, err := Open(redistest.StartCluster(t, 3, false).URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cluster.Close() })
+	for name, client := range map[string]redis.UniversalClient{"cluster": cluster, "in memory": startMiniredis(t)} {
+		t.Run(name, func(t *testing.T) {
+			w := newTown(t, client, 5)
+			if found := w.audit(true); len(found) > 0 {
+				t.Errorf("nothing was wrong: %v", found)
+			}
+			q := slotOf(w.queue.Number)
+			for _, key := range []string{q.live(), q.usage(), q.status(batch.StatusRunnable), q.waitingShares(), q.specReferences()} {
+				w.must(client.Del(t.Context(), key).Err())
+			}
+			if found := w.auditUntilQuiet(); found < 5 {
+				t.Errorf("%d findings", found)
+			}
+		})
+	}
 }
