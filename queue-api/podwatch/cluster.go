@@ -42,12 +42,16 @@ const (
 	byNode = "node"
 )
 
+// resync is so rare that there is none. An informer that was told so waits for it on a channel of the process's, in which time
+// that a test makes up does not pass.
+const resync = 1000 * time.Hour
+
 // NewCluster makes the informers: pods with a job's label, nodes of compute environments, and the autoscaler's Events. They
 // list and watch through source, whose requests may last; all else goes through client.
 func NewCluster(client corev1client.CoreV1Interface, source cache.Getter) (*Cluster, error) {
 	informer := func(resource string, example runtime.Object, indexers cache.Indexers, tweak func(*metav1.ListOptions)) cache.SharedIndexInformer {
 		source := cache.NewFilteredListWatchFromClient(source, resource, metav1.NamespaceAll, tweak)
-		return cache.NewSharedIndexInformer(source, example, 0, indexers)
+		return cache.NewSharedIndexInformer(source, example, resync, indexers)
 	}
 	jobOf := func(obj any) ([]string, error) { return []string{ownerOf(obj.(*corev1.Pod))}, nil }
 	nodeOf := func(obj any) ([]string, error) { return []string{obj.(*corev1.Pod).Spec.NodeName}, nil }

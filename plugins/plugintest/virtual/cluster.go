@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -59,6 +60,9 @@ type Cluster struct {
 	overfull []string             // see Overfull
 	waits    map[types.UID]time.Time
 	longest  time.Duration
+
+	configMaps map[string]bool
+	created    atomic.Int64 // pods, over links
 }
 
 // Run gives f a cluster without nodes, pods or leader, in virtual time.
@@ -76,6 +80,8 @@ func Run(t *testing.T, config Config, f func(c *Cluster)) {
 			binds:   map[string]int{},
 			doubted: map[string]time.Time{},
 			waits:   map[types.UID]time.Time{},
+
+			configMaps: map[string]bool{},
 		}
 		t.Cleanup(c.end)
 		f(c)

@@ -140,26 +140,99 @@ func (c *Cluster) Finish(name string, phase corev1.PodPhase, reason string) {
 }
 
 // Delete deletes a pod: at once when it was never bound or has finished, else once its kubelet has ended it. There may be
-// none.
-func (c *Cluster) Delete(name string) {
+// none. One with a finalizer stays until that is gone.
+func (c *Cluster) Delete(name string) { c.delete(name, false) }
+
+func (c *Cluster) delete(name string, force bool) {
 	pod, err := c.pods.update(name, func(pod *corev1.Pod) error {
 		if pod.DeletionTimestamp == nil {
-			now := metav1.Now()
-			pod.DeletionTimestamp = &now
+			pod.DeletionTimestamp = new(metav1.Now())
+		}
+		if force {
+			pod.DeletionGracePeriodSeconds = new(int64(0))
 		}
 		return nil
 	})
 	switch {
 	case err != nil: // it is gone
-	case pod.Spec.NodeName == "" || isFinished(pod):
-		c.pods.remove(name)
+	case force || pod.Spec.NodeName == "" || isFinished(pod):
+		c.letGo(name)
 	default:
 		time.AfterFunc(c.chance.upTo(terminationTime, "end", name), func() {
 			if _, ok := c.nodes.get(pod.Spec.NodeName); ok {
-				c.pods.remove(name)
+				c.conclude(pod, "", nil)
 			}
 		})
 	}
+}
+
+// conclude is the end of a pod that is being deleted: its containers are gone. There may be another of its name by then.
+func (c *Cluster) conclude(pod *corev1.Pod, reason string, why *corev1.PodCondition) {
+	if now, ok := c.pods.get(pod.Name); !ok || now.UID != pod.UID {
+		return
+	}
+	if len(pod.Finalizers) > 0 {
+		_, _ = c.pods.update(pod.Name, func(pod *corev1.Pod) error {
+			if pod.DeletionTimestamp == nil {
+				pod.DeletionTimestamp = new(metav1.Now())
+			}
+			pod.DeletionGracePeriodSeconds = new(int64(0))
+			if !isFinished(pod) {
+				pod.Status.Phase, pod.Status.Reason = corev1.PodFailed, reason
+				if why != nil {
+					setCondition(pod, *why)
+				}
+				terminate(pod)
+			}
+			return nil
+		})
+		c.letGo(pod.Name)
+		return
+	}
+	c.pods.remove(pod.Name)
+}
+
+// terminate ends the containers that run, by a signal.
+func terminate(pod *corev1.Pod) {
+	for i := range pod.Status.ContainerStatuses {
+		s := &pod.Status.ContainerStatuses[i]
+		if r := s.State.Running; r != nil {
+			s.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+				ExitCode: 143, Reason: "Error", StartedAt: r.StartedAt, FinishedAt: metav1.Now(), ContainerID: s.ContainerID,
+			}}
+		}
+	}
+}
+
+// letGo removes a pod that is being deleted, if nothing keeps it any more.
+func (c *Cluster) letGo(name string) {
+	pod, ok := c.pods.get(name)
+	if !ok || pod.DeletionTimestamp == nil || len(pod.Finalizers) > 0 {
+		return
+	}
+	isForced := pod.DeletionGracePeriodSeconds != nil && *pod.DeletionGracePeriodSeconds == 0
+	if isForced || pod.Spec.NodeName == "" || isFinished(pod) {
+		c.pods.remove(name)
+	}
+}
+
+// Change changes a pod's status, as its kubelet does. There may be none, or another of its name.
+func (c *Cluster) Change(pod *corev1.Pod, edit func(*corev1.PodStatus)) {
+	_, _ = c.pods.update(pod.Name, func(now *corev1.Pod) error {
+		if now.UID != pod.UID {
+			return c.conflict(now, "another pod")
+		}
+		edit(&now.Status)
+		return nil
+	})
+}
+
+// ChangeNode changes a node. There may be none.
+func (c *Cluster) ChangeNode(name string, edit func(*corev1.Node)) {
+	_, _ = c.nodes.update(name, func(node *corev1.Node) error {
+		edit(node)
+		return nil
+	})
 }
 
 // RemoveNode deletes a node. Its pods go with it, or are collected after a while.
@@ -169,7 +242,7 @@ func (c *Cluster) RemoveNode(name string, withPods bool) {
 		switch {
 		case pod.Spec.NodeName != name:
 		case withPods:
-			c.pods.remove(pod.Name)
+			c.conclude(pod, "NodeLost", nil)
 		default:
 			c.collect(pod)
 		}
@@ -178,5 +251,9 @@ func (c *Cluster) RemoveNode(name string, withPods bool) {
 
 // collect removes a pod whose node is gone.
 func (c *Cluster) collect(pod *corev1.Pod) {
-	time.AfterFunc(c.chance.upTo(collectionTime, "collect", pod.Name), func() { c.pods.remove(pod.Name) })
+	time.AfterFunc(c.chance.upTo(collectionTime, "collect", pod.Name), func() {
+		c.conclude(pod, "", &corev1.PodCondition{
+			Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "DeletionByPodGC", LastTransitionTime: metav1.Now(),
+		})
+	})
 }

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sim
+
+import (
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// setting reads a number from the environment.
+func setting(t *testing.T, name string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// TestClustersInTrouble plays MUSTER_SIMULATIONS clusters (3 unless told) from MUSTER_SEED on.
+func TestClustersInTrouble(t *testing.T) {
+	count, first := setting(t, "MUSTER_SIMULATIONS", 3), setting(t, "MUSTER_SEED", 1)
+	if count == 0 {
+		t.Fatal("no simulation, no proof")
+	}
+	var c counts
+	began := cpuTime(t)
+	for seed := first; seed < first+count; seed++ {
+		t.Run("seed "+strconv.FormatUint(seed, 10), func(t *testing.T) {
+			simulate(t, seed, &c)
+			if t.Failed() {
+				t.Logf("MUSTER_SEED=%d MUSTER_SIMULATIONS=1 plays this cluster again", seed)
+			}
+		})
+	}
+	spent := cpuTime(t) - began
+	t.Logf("%d clusters over %.1f virtual hours: %.0f hours in an hour of CPU", c.worlds, c.virtual.Hours(), c.virtual.Hours()/spent.Hours())
+	t.Logf("%d jobs, %d of them arrays and %d gangs, %d stopped; %d executions on %d machines", c.jobs, c.arrays, c.gangs, c.stops, c.executions, c.machines)
+	t.Logf("requests that failed: %d; machines reclaimed under work: %d, not to be had: %d; leaders of queue-api that took over: %d, schedulers: %d",
+		c.faults, c.reclaims, c.stockOuts, c.leaders, c.schedulers)
+	t.Logf("checked %d times; a gang was bound in part for at most %v before it began", c.steps, c.partly)
+}
+
+// cpuTime is what the process has used.
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
