@@ -3,6 +3,7 @@
 package gang_test
 
 import (
+	"maps"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,12 +24,10 @@ func FuzzAnnotations(f *testing.F) {
 		if what&1 != 0 {
 			delete(pod.Labels, batchmeta.Gang)
 		}
-		for key, value := range map[string]string{
+		maps.Copy(pod.Annotations, map[string]string{
 			batchmeta.GangOnMemberLoss: onLoss, batchmeta.GangTopologyRequired: required, batchmeta.GangTopologyPreferred: preferred,
 			batchmeta.Rank: rank,
-		} {
-			pod.Annotations[key] = value
-		}
+		})
 		if spec, err := gang.SpecOf(pod); err == nil && (spec.Min < 1 || spec.Min > spec.Size) {
 			t.Errorf("read %+v", spec)
 		}

@@ -35,7 +35,6 @@ func setting(t *testing.T, name string, otherwise uint64) uint64 {
 // with connections that break, with leaders that do not know that they lead no longer, and one in four with a server that
 // is killed.
 func TestHistoriesAreLinearizable(t *testing.T) {
-	t.Parallel()
 	began := time.Now()
 	count, seed := setting(t, "MUSTER_HISTORIES", 20), setting(t, "MUSTER_SEED", 1)
 	if count == 0 {
