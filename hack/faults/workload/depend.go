@@ -34,7 +34,7 @@ func (p *plan) wait(r *rand.Rand, before []plan) {
 	}
 }
 
-// resolve gives the request, with the ids of what the job depends on.
+// resolve gives the request, with the ids of what the job depends on, as far as that is accepted yet.
 func (u *Users) resolve(p *plan) *batch.SubmitJobInput {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -27,9 +27,6 @@ type plan struct {
 	stopAfter time.Duration
 }
 
-// needs reports whether it depends on anything.
-func (p *plan) needs() bool { return len(p.dependsOn) > 0 || p.nToN != nil }
-
 // jobs is how many it counts as.
 func (p *plan) jobs() int { return max(p.submit.Children, 1) }
 
