@@ -129,10 +129,14 @@ func (c *Cluster) Run(ctx context.Context, w *Watcher, ready func()) error {
 		}
 	}
 	var running sync.WaitGroup
-	for _, informer := range []cache.SharedIndexInformer{c.pods, c.nodes, c.events} {
-		running.Go(func() { informer.Run(ctx.Done()) })
+	start := func(informer cache.SharedIndexInformer) { running.Go(func() { informer.Run(ctx.Done()) }) }
+	start(c.pods)
+	start(c.nodes)
+	// Events are of pods: one that came before its pod would mean nothing, and may not come again for long.
+	if cache.WaitForCacheSync(ctx.Done(), c.pods.HasSynced, c.nodes.HasSynced) {
+		start(c.events)
 	}
-	if cache.WaitForCacheSync(ctx.Done(), c.pods.HasSynced, c.nodes.HasSynced, c.events.HasSynced) {
+	if cache.WaitForCacheSync(ctx.Done(), c.events.HasSynced) {
 		ready()
 	}
 	<-ctx.Done()
