@@ -15,10 +15,12 @@ import (
 
 // TestOnAPIServer sends everything that is shipped to a real API server, and then makes a site of overlays/restricted of it.
 func TestOnAPIServer(t *testing.T) {
-	cluster := kubetest.Start(t)
+	audit := newAudit(t)
+	cluster := kubetest.Start(t, audit.flags()...)
 	t.Run("it takes every overlay", func(t *testing.T) { takesThem(t, cluster.In(t)) })
 	cluster.Apply("overlays/restricted")
 	t.Run("admission", func(t *testing.T) { holdsPolicies(t, cluster.In(t)) })
+	t.Run("roles", func(t *testing.T) { holdsRoles(t, cluster.In(t), audit) })
 }
 
 // takesThem has every overlay checked by the server, where the programs' namespace is under the restricted Pod Security
