@@ -20,6 +20,7 @@ const (
 	holders      = global + "consumable-holders"
 	queueNumber  = global + "queue-number"
 	lastEpoch    = global + "epoch"
+	pulse        = global + "pulse"
 	revisions    = global + "revisions"
 	seal         = global + "seal"
 	changes      = "muster:changes"

@@ -5,6 +5,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 )
@@ -54,4 +55,17 @@ func (s *Store) Refence(ctx context.Context, epoch int64) error {
 func (s *Store) Epoch(ctx context.Context) (int64, error) {
 	epoch, err := s.client.Get(ctx, lastEpoch).Int64()
 	return epoch, wrap(err)
+}
+
+// Pulse is called by a leader every now and then. It fails with batch.ErrStaleEpoch if Redis knows less than at the pulse
+// before: it was restored, emptied or replaced by a replica that was behind. Who leads then must look at everything anew.
+func (s *Store) Pulse(ctx context.Context) error {
+	n, err := s.increment(ctx, "redis/pulse", pulse)
+	if err != nil {
+		return err
+	}
+	if last := s.lastPulse.Swap(n); n <= last {
+		return fmt.Errorf("redis went back from %d to %d: %w", last, n, batch.ErrStaleEpoch)
+	}
+	return nil
 }

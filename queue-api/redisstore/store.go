@@ -5,6 +5,7 @@ package redisstore
 import (
 	"cmp"
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -44,6 +45,7 @@ type Store struct {
 	targets    targetCache
 	suspects   *suspects // of the last audit
 	clock      clock.PassiveClock
+	lastPulse  *atomic.Int64
 	epoch      int64 // 0 for writers that need no leadership
 }
 
@@ -63,6 +65,7 @@ func New(client redis.UniversalClient, cfg Config) *Store {
 		specs:      newSpecCache(),
 		targets:    newTargetCache(),
 		suspects:   &suspects{},
+		lastPulse:  &atomic.Int64{},
 		clock:      cfg.Clock,
 	}
 	if s.clock == nil {
@@ -82,7 +85,7 @@ func (s *Store) Lead(ctx context.Context) (*Store, error) {
 		return nil, err
 	}
 	leader := *s
-	leader.epoch = epoch
+	leader.epoch, leader.lastPulse = epoch, &atomic.Int64{}
 	queues, err := s.Queues(ctx)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ var Points = map[string][]crashpoint.Point{
 		"redis/number-queue", "redis/change-view", "redis/close-queue", "redis/delete-queue", "redis/forget-queue", "redis/forget-deleted",
 		// the leader's own
 		"redis/lead", "redis/seal", "redis/claim", "redis/save-ledger", "redis/forget-share", "redis/set-cursor",
-		"redis/audit", "redis/mend",
+		"redis/audit", "redis/mend", "redis/pulse",
 		"pods/create", "pods/withdraw", "pods/withdraw-unbound", "pods/stop", "pods/stop-within", "pods/nudge", "pods/release",
 		"configmaps/announce",
 	},

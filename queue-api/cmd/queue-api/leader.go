@@ -168,6 +168,7 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 	group.Go(func() error { return pods.Run(ctx, p.watcher, func() { close(synced) }) })
 	group.Go(func() error { return said.Run(ctx, p.resources.Wake) })
 	group.Go(func() error { return p.clusters.Run(ctx) })
+	group.Go(func() error { return pulse(ctx, mine) })
 	group.Go(func() error {
 		// Nothing is decided on half a view.
 		select {
@@ -189,6 +190,25 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 		return p.listen(ctx, mine)
 	})
 	return group.Wait()
+}
+
+// pulseEvery lies between two pulses.
+const pulseEvery = time.Second
+
+// pulse ends the leadership, with batch.ErrStaleEpoch, once Redis went back in time.
+func pulse(ctx context.Context, store *redisstore.Store) error {
+	ticker := time.NewTicker(pulseEvery)
+	defer ticker.Stop()
+	for {
+		if err := store.Pulse(ctx); errors.Is(err, batch.ErrStaleEpoch) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
 }
 
 // listen passes on what other writers tell, and has everything looked at again after it could have missed something.
