@@ -18,7 +18,7 @@ import (
 // What clients of every kind are tuned to: no hidden retries (a script that may have run is not run again behind the
 // caller's back; a Redis Cluster's redirections apart) and deadlines from the context.
 const (
-	dialTimeout = time.Second
+	dialTimeout = 3 * time.Second
 	ioTimeout   = 5 * time.Second
 	poolTimeout = 2 * time.Second
 	poolSize    = 64
