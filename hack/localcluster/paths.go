@@ -42,6 +42,7 @@ func (p paths) in(name string) string { return filepath.Join(p.dir, name) }
 func (p paths) config() string     { return p.in("cluster.json") }
 func (p paths) logs() string       { return p.in("logs") }
 func (p paths) pki() string        { return p.in("pki") }
+func (p paths) jobLogs() string    { return p.in("job-logs") }
 func (p paths) nodes() string      { return p.in("nodes") }
 func (p paths) programs() string   { return p.in("bin") }
 func (p paths) kubeconfig() string { return p.in("kubeconfig") }
@@ -54,7 +55,7 @@ func (p paths) fleet() string { return p.in("bin/fleet") }
 
 // data is what goes with a cluster that is taken down. Its logs stay, and the programs, which take long to link.
 func (p paths) data() []string {
-	return []string{p.config(), p.kubeconfig(), p.pki(), p.in("pids"), p.in("etcd"), p.in("redis"), p.in("work"), p.nodes()}
+	return []string{p.config(), p.kubeconfig(), p.pki(), p.in("pids"), p.in("etcd"), p.in("redis"), p.jobLogs(), p.in("work"), p.nodes()}
 }
 
 func (p paths) daemons() daemon.Set { return daemon.Set{PIDs: p.in("pids"), Logs: p.logs()} }

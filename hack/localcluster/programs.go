@@ -28,14 +28,18 @@ func (c *cluster) programPath(p toolchain.Program) string {
 }
 
 func (c *cluster) queueAPI() component {
+	args := []string{
+		"--listen=" + c.Listen,
+		"--health-address=" + c.queueHealth(),
+		"--redis-url=" + c.redisURL(),
+		"--kubeconfig=" + c.kubeconfigOf("queue-api"),
+		"--namespace=" + jobNamespace,
+	}
+	if !c.simulated() { // a simulated node has no kubelet that could be asked for logs
+		args = append(args, "--log-dir="+c.at.jobLogs())
+	}
 	return component{
-		Program: daemon.Program{Name: "queue-api", Path: c.programPath(toolchain.QueueAPI), Args: []string{
-			"--listen=" + c.Listen,
-			"--health-address=" + c.queueHealth(),
-			"--redis-url=" + c.redisURL(),
-			"--kubeconfig=" + c.kubeconfigOf("queue-api"),
-			"--namespace=" + jobNamespace,
-		}},
+		Program: daemon.Program{Name: "queue-api", Path: c.programPath(toolchain.QueueAPI), Args: args},
 		address: c.Listen,
 		after:   []string{stepBuild, stepManifests, "redis"},
 		ready:   c.answers("http://" + c.queueHealth() + "/readyz"),

@@ -16,9 +16,13 @@ import (
 
 const (
 	service = "batch"
+	// serviceLogs is that of operations which name their target so.
+	serviceLogs = "logs"
+	logsTarget  = "Logs_20140328."
 
 	headerAuthorization = "Authorization"
 	headerInvocation    = "Amz-Sdk-Invocation-Id"
+	headerTarget        = "X-Amz-Target"
 
 	// skew is by how much a client's clock may differ. AWS: about five minutes.
 	skew = 5 * time.Minute
@@ -63,7 +67,11 @@ func (a *Authenticator) signed(r *http.Request, body func() ([]byte, error)) (ba
 	if err != nil {
 		return user, err
 	}
-	if err := signature.Check(service, a.Clock.Now(), skew); err != nil {
+	target, err := serviceOf(r.Header, &signature)
+	if err != nil {
+		return user, err
+	}
+	if err := signature.Check(target, a.Clock.Now(), skew); err != nil {
 		return user, err
 	}
 	if err := verify(r, &signature, secrets, body); err != nil {
@@ -76,6 +84,19 @@ func (a *Authenticator) signed(r *http.Request, body func() ([]byte, error)) (ba
 		return user, nil
 	}
 	return a.Tokens.Review(r.Context(), signature.Token)
+}
+
+// serviceOf is the service that the request is for. The header that tells must be signed: it also names the operation.
+func serviceOf(h http.Header, s *sigv4.Signature) (string, error) {
+	switch target := h.Values(headerTarget); {
+	case len(target) == 0:
+		return service, nil
+	case len(target) > 1 || !s.Signs(strings.ToLower(headerTarget)):
+		return "", &batch.Error{Code: batch.CodeIncompleteSignature, Message: "'" + headerTarget + "' must be sent once and be a 'SignedHeader' in the AWS Authorization"}
+	case strings.HasPrefix(target[0], logsTarget):
+		return serviceLogs, nil
+	}
+	return service, nil
 }
 
 // secrets are those that may have made the signature. The user of a session is told by its token later, once the signature

@@ -213,6 +213,10 @@ func TestQuestions(t *testing.T) {
 		"ListServiceJobs":             {{&awsapi.ListServiceJobsRequest{}, nil}},
 		"ListQuotaShares":             {{&awsapi.ListQuotaSharesRequest{}, nil}},
 
+		"GetLogEvents":       {{nil, nil}},
+		"FilterLogEvents":    {{nil, nil}},
+		"DescribeLogStreams": {{nil, nil}},
+
 		"GetCredentials": {{nil, nil}},
 		"StreamEvents":   {{[]string{"q1", "q2"}, []string{"list muster/jobs/q1", "list muster/jobs/q2"}}, {[]string(nil), []string{"list muster/jobs/"}}},
 	}

@@ -164,6 +164,11 @@ var rules = map[string]rule{
 	// Ours. A key is no more than the token it is derived from.
 	"GetCredentials": {ask: func(context.Context, *needs, any) error { return nil }},
 	"StreamEvents":   {ask: askStream},
+
+	// Logs are seen with their jobs: who answers these asks VisibleJobs.
+	"GetLogEvents":       {ask: func(context.Context, *needs, any) error { return nil }},
+	"FilterLogEvents":    {ask: func(context.Context, *needs, any) error { return nil }},
+	"DescribeLogStreams": {ask: func(context.Context, *needs, any) error { return nil }},
 }
 
 // on makes a rule for requests of one type. A request of another type is a broken promise of ours and refused.

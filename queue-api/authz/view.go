@@ -39,6 +39,17 @@ func visibleJobs[T any](ctx context.Context, v *viewer, list []T, queue func(*T)
 	return keep(ctx, v, list, n.list)
 }
 
+// VisibleJobs tells of each job, by id, whether the caller may describe it.
+func (a *Authorizer) VisibleJobs(ctx context.Context, call batch.Call, ids []string) ([]bool, error) {
+	n := needs{authorizer: a, scope: call.Scope}
+	for i := range ids {
+		if err := n.onJob(ctx, &ids[i], "get"); err != nil {
+			return nil, err
+		}
+	}
+	return a.askAll(ctx, call.User, n.list)
+}
+
 func keep[T any](ctx context.Context, v *viewer, list []T, questions []question) ([]T, error) {
 	answers, err := v.authorizer.askAll(ctx, v.call.User, questions)
 	if err != nil {

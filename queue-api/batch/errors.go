@@ -34,6 +34,10 @@ const (
 	// CodeTooManyRequests asks the caller to slow down: HTTP 429.
 	CodeTooManyRequests = "TooManyRequestsException"
 
+	// CodeResourceNotFound and CodeInvalidParameter are CloudWatch Logs' own: HTTP 400.
+	CodeResourceNotFound = "ResourceNotFoundException"
+	CodeInvalidParameter = "InvalidParameterException"
+
 	// CodeAccessDenied and those below mean HTTP 403: who the caller is, or may do, was looked at and refused.
 	CodeAccessDenied        = "AccessDeniedException"
 	CodeExpiredToken        = "ExpiredTokenException"

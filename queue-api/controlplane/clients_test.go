@@ -171,7 +171,7 @@ func TestClientsFindWhatTheyRead(t *testing.T) {
 			"status": "SUCCEEDED", "attempts": []any{}, "eksAttempts.0.containers.0.exitCode": 0.0, "eksProperties.podProperties.podName": podName,
 		}},
 		"Luigi 9.5: the log of what failed": {metaflowDefinition, `"jobDefinition":"metaflow_0","parameters":{}`, "", done(1), map[string]any{
-			"status": "FAILED", "attempts.0.container.logStreamName": "metaflow_0/default/" + taskID(podName),
+			"status": "FAILED", "attempts.0.container.logStreamName": "metaflow_0/default/" + batch.TaskID(podName),
 		}},
 		"Snakemake 9.6": {
 			strings.Replace(toilDefinition, `"type":`, `"platformCapabilities":["EC2"],"tags":{},"type":`, 1), `"jobDefinition":"toil:1"`, "", done(0),

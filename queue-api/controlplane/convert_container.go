@@ -5,7 +5,6 @@ package controlplane
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"strings"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -51,7 +50,7 @@ func taskARNs(scope batch.Scope, a *batch.Attempt) (task, instance *string) {
 		return nil, nil
 	}
 	cluster := clusterName(a.ComputeEnvironment)
-	return new(ecsARN(scope, "task", cluster+"/"+taskID(a.PodName))),
+	return new(ecsARN(scope, "task", cluster+"/"+batch.TaskID(a.PodName))),
 		new(ecsARN(scope, "container-instance", cluster+"/"+shortHash(a.NodeName)))
 }
 
@@ -66,16 +65,6 @@ func ecsReason(reason string) string {
 	return reason
 }
 
-// taskID is the pod's name as the id of an ECS task, 32 hexadecimal digits: the UUID in the name, from which the name can
-// be found again.
-func taskID(podName string) string {
-	id := strings.ReplaceAll(strings.TrimPrefix(podName, "aws-batch."), "-", "")
-	if _, err := hex.DecodeString(id); err != nil || len(id) != 32 {
-		return shortHash(podName)
-	}
-	return id
-}
-
 func shortHash(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:16])
@@ -86,12 +75,7 @@ func logStreamOf(definition, container string, a *batch.Attempt) *string {
 	if a.StartedAt.IsZero() {
 		return nil
 	}
-	return new(logStream(definition, container, taskID(a.PodName)))
-}
-
-// logStream names a container's log as AWS Batch does.
-func logStream(definition, container, task string) string {
-	return definition[:min(len(definition), 200)] + "/" + container + "/" + task
+	return new(batch.LogStream(definition, container, a.PodName))
 }
 
 // clusterName is the ECS cluster that stands for a compute environment's nodes. It lives as long as jobs remember the

@@ -244,18 +244,3 @@ func TestECSReason(t *testing.T) {
 		}
 	}
 }
-
-func TestTaskID(t *testing.T) {
-	t.Parallel()
-	if got := taskID(podName); got != "11111111222233334444555555555555" {
-		t.Errorf("got %s", got)
-	}
-	for _, odd := range []string{"", "mine", "aws-batch.x", "zz111111222233334444555555555555"} {
-		if got := taskID(odd); len(got) != 32 || got != taskID(odd) {
-			t.Errorf("%q: got %s", odd, got)
-		}
-	}
-	if got := logStream(strings.Repeat("d", 210), "default", "t"); got != strings.Repeat("d", 200)+"/default/t" {
-		t.Errorf("got %s", got)
-	}
-}

@@ -136,8 +136,8 @@ func TestDescribeMultiNodeJob(t *testing.T) {
 	f.step(t, id, nodeEnded(0, 0, 6*time.Second))
 	run := `"startedAt":` + ms(time.Second) + `,"stoppedAt":` + ms(6*time.Second) + `,"statusReason":"Essential container in task exited"`
 	wantJSON(t, show(`,"status":"SUCCEEDED",`+run+`,"attempts":[{`+run+`,"container":{"networkInterfaces":[],"exitCode":0,
-		"taskArn":"arn:aws:ecs:eu-west-1:111122223333:task/ce_Batch/`+taskID(nodePod(0))+`","containerInstanceArn":"`+instanceARN+shortHash("node-0")+`",
-		"logStreamName":"m/default/`+taskID(nodePod(0))+`"}}]`), described())
+		"taskArn":"arn:aws:ecs:eu-west-1:111122223333:task/ce_Batch/`+batch.TaskID(nodePod(0))+`","containerInstanceArn":"`+instanceARN+shortHash("node-0")+`",
+		"logStreamName":"m/default/`+batch.TaskID(nodePod(0))+`"}}]`), described())
 }
 
 // TestDescribeNode covers contract 3.9 and 9.8: a node has its own status, attempts and log.
@@ -159,7 +159,7 @@ func TestDescribeNode(t *testing.T) {
 	if *d[0].Status != "FAILED" || *d[0].StatusReason != "Essential container in task exited" || *d[0].StoppedAt != t0.UnixMilli()+5000 || *d[0].Container.ExitCode != 9 || *d[0].Attempts[0].Container.ExitCode != 9 {
 		t.Errorf("got %s, %+v", *d[0].Status, d[0].Container)
 	}
-	if *d[1].Status != "RUNNING" || *d[1].StartedAt != t0.UnixMilli()+3000 || *d[1].Container.LogStreamName != "m/default/"+taskID(nodePod(2)) {
+	if *d[1].Status != "RUNNING" || *d[1].StartedAt != t0.UnixMilli()+3000 || *d[1].Container.LogStreamName != "m/default/"+batch.TaskID(nodePod(2)) {
 		t.Errorf("got %s, %+v", *d[1].Status, d[1].Container)
 	}
 	f.step(t, id, nodeEnded(0, 0, 6*time.Second))
@@ -268,7 +268,7 @@ func TestDescribeTask(t *testing.T) {
 		t.Errorf("got %+v", d)
 	}
 	attempt := d.Attempts[0].TaskProperties[0]
-	if *attempt.TaskArn != taskARN || *attempt.Containers[0].Name != "Main" || *attempt.Containers[0].Reason != lifecycle.ReasonOutOfMemory || *attempt.Containers[1].LogStreamName != "t/init/"+taskID(podName) || d.Attempts[0].Container != nil {
+	if *attempt.TaskArn != taskARN || *attempt.Containers[0].Name != "Main" || *attempt.Containers[0].Reason != lifecycle.ReasonOutOfMemory || *attempt.Containers[1].LogStreamName != "t/init/"+batch.TaskID(podName) || d.Attempts[0].Container != nil {
 		t.Errorf("got %+v", attempt)
 	}
 }

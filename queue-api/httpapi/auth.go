@@ -84,7 +84,10 @@ func bufferBody(r *http.Request) ([]byte, error) {
 
 // refuse answers a request that no operation saw.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	e := endpoint{name: "Refused", server: s, metrics: s.refused, do: func(*http.Request) (any, error) { return nil, err }}
+	e := endpoint{
+		name: "Refused", server: s, metrics: s.refused, do: func(*http.Request) (any, error) { return nil, err },
+		isTarget: r.Header.Get(headerTarget) != "",
+	}
 	e.ServeHTTP(w, r)
 }
 

@@ -21,7 +21,11 @@ var statuses = map[string]int{
 	batch.CodeClient:          http.StatusBadRequest,
 	batch.CodeServer:          http.StatusInternalServerError,
 	batch.CodeTooManyRequests: http.StatusTooManyRequests,
-	codeUnknownOperation:      http.StatusNotFound,
+
+	batch.CodeResourceNotFound: http.StatusBadRequest,
+	batch.CodeInvalidParameter: http.StatusBadRequest,
+
+	codeUnknownOperation: http.StatusNotFound,
 
 	batch.CodeAccessDenied:        http.StatusForbidden,
 	batch.CodeExpiredToken:        http.StatusForbidden,
@@ -63,7 +67,11 @@ func (e *endpoint) fail(r *http.Request, h http.Header, body *bytes.Buffer, requ
 	encoder := json.NewEncoder(body)
 	encoder.SetEscapeHTML(false)
 	// Cannot fail: a string always encodes, and a buffer always takes it.
-	_ = encoder.Encode(errorBody{Message: messageOf(known, requestID)})
+	if e.isTarget {
+		_ = encoder.Encode(errorBody{Type: known.Code, Message: clip(known.Message)})
+	} else {
+		_ = encoder.Encode(errorBody{Message: messageOf(known, requestID)})
+	}
 	return statuses[known.Code]
 }
 
@@ -78,6 +86,7 @@ func messageOf(e *batch.Error, requestID string) string {
 
 // errorBody is the wire form of both exceptions of the API model.
 type errorBody struct {
+	Type    string `json:"__type,omitempty"` // of AWS's JSON protocol
 	Message string `json:"message"`
 }
 

@@ -67,6 +67,8 @@ type endpoint struct {
 	metrics *operationMetrics
 	// do answers a request with what is to be encoded as JSON, or with an error.
 	do func(*http.Request) (any, error)
+	// isTarget says that errors are in the form of AWS's JSON protocol, not in that of AWS Batch.
+	isTarget bool
 }
 
 func (s *Server) endpoint(name string, do func(*http.Request) (any, error)) http.Handler {
@@ -86,6 +88,9 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	header := w.Header()
 	header["Content-Type"] = contentTypeJSON
+	if e.isTarget {
+		header["Content-Type"] = contentTypeTarget
+	}
 	header["X-Amzn-Requestid"] = []string{requestID}
 	header["Content-Length"] = []string{strconv.Itoa(body.Len())}
 	w.WriteHeader(status)
@@ -99,7 +104,10 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-var contentTypeJSON = []string{"application/json"}
+var (
+	contentTypeJSON   = []string{"application/json"}
+	contentTypeTarget = []string{"application/x-amz-json-1.1"}
+)
 
 func errTooMany() error {
 	return &batch.Error{Code: batch.CodeTooManyRequests, Message: "Too many requests at once, please retry"}

@@ -21,11 +21,11 @@ func plainPaths(mux, tags, unknown http.Handler) http.Handler {
 			return
 		}
 		plain := strings.TrimSuffix(r.URL.Path, "/")
-		if path.Clean(r.URL.Path) != plain {
+		if path.Clean(r.URL.Path) != plain && r.URL.Path != "/" {
 			unknown.ServeHTTP(w, r)
 			return
 		}
-		if plain != r.URL.Path {
+		if plain != r.URL.Path && plain != "" {
 			r = withPath(r, plain)
 		}
 		mux.ServeHTTP(w, r)

@@ -62,6 +62,9 @@ func (s *Server) ours(mux *http.ServeMux, cfg Config) {
 	if cfg.Events != nil {
 		mux.Handle("GET /x/v1/events", s.events(cfg.Events))
 	}
+	if cfg.Logs != nil {
+		mux.Handle("POST /{$}", s.logs(cfg.Logs))
+	}
 }
 
 // outOfScope routes what this server will not have: SageMaker's service environments and service jobs, and quota shares.

@@ -46,6 +46,9 @@ type Config struct {
 	Credentials func(*http.Request) (any, error)
 	// Events serves GET /x/v1/events. Default: there is no such path.
 	Events http.Handler
+	// Logs answers operations of the CloudWatch Logs API, by name: each gives what a request is decoded into, and what answers
+	// it then. Default: there is no such API.
+	Logs map[string]func() (in any, do func(ctx context.Context, call batch.Call) (any, error))
 }
 
 // Server answers the Batch API. It is an http.Handler; Run serves it.

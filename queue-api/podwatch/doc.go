@@ -6,7 +6,8 @@
 // For each job one of whose pods changed it reads the job, derives the events that the pods stand for (Bound, Started, Ended,
 // …) and steps the job through those it has not seen yet, with one write for each change of status: the thousand pods of a
 // multi-node job cost no more. A pod carries the finalizer muster.sh/tracking until its outcome is durable, so an exit code
-// cannot be lost; afterwards the pod is kept for a while, for its logs, and deleted.
+// cannot be lost, and until its logs are kept, if somebody does that (Logs); afterwards the pod is kept for a while, for kubectl
+// logs, and deleted.
 //
 // The pods of a multi-node job start together, and its main node decides. The other nodes' containers wait for a ConfigMap
 // with the main node's address, which is made as soon as the main node's pod has one. A pod of such a job that is lost before

@@ -253,14 +253,14 @@ func (w *Watcher) tendOne(ctx context.Context, job batch.Job, m member) (time.Du
 		return 0, err
 	}
 	if !isMine(job, m.attempt) || isReplaced(job, m) {
-		return w.retire(ctx, m)
+		return w.retire(ctx, job, m)
 	}
 	if job.IsMultiNode() && m.node >= len(job.Current.Nodes) || m.node < 0 {
 		return 0, nil // not a pod of ours
 	}
 	n := nodeOf(job, m.node)
 	if n.Status.IsTerminal() { // the others go on
-		return w.retire(ctx, m)
+		return w.retire(ctx, job, m)
 	}
 	isToStop := job.Stop != nil || job.Current.StatusReason != "" || n.StatusReason != "" || isDecided(m.pod)
 	if isToStop && m.pod.DeletionTimestamp == nil {
@@ -269,16 +269,23 @@ func (w *Watcher) tendOne(ctx context.Context, job batch.Job, m member) (time.Du
 	return 0, nil
 }
 
-// retire ends a pod whose part is over: stopped if it still runs, released once its end is known, deleted after a while.
-func (w *Watcher) retire(ctx context.Context, m member) (time.Duration, error) {
+// retire ends a pod whose part is over: stopped if it still runs, released once its end is known and its logs are kept, deleted
+// after a while.
+func (w *Watcher) retire(ctx context.Context, job batch.Job, m member) (time.Duration, error) {
 	pod := m.pod
 	if m.lost {
+		if !w.areKept(job, m) {
+			return 0, nil
+		}
 		return 0, w.bury(ctx, pod)
 	}
 	if !isFinished(pod) && pod.Spec.NodeName != "" {
 		if pod.DeletionTimestamp == nil {
 			return 0, w.pods.Stop(ctx, pod)
 		}
+		return 0, nil
+	}
+	if !w.areKept(job, m) {
 		return 0, nil
 	}
 	if err := w.pods.Release(ctx, pod); err != nil || pod.DeletionTimestamp != nil {

@@ -65,6 +65,8 @@ type Config struct {
 	Cluster string
 	// Found is told of pods that know more than the store. Default nobody is.
 	Found func(batch.Finding)
+	// Logs keeps logs before pods go. Default: nobody does.
+	Logs Logs
 	// Clock times attempts. Default the real one.
 	Clock clock.WithTicker
 }
@@ -116,6 +118,9 @@ func (w *Watcher) PodChanged(pod *corev1.Pod) {
 
 // PodDeleted is told of every pod that is gone. It does not block.
 func (w *Watcher) PodDeleted(pod *corev1.Pod) {
+	if w.cfg.Logs != nil {
+		w.cfg.Logs.Forget(pod)
+	}
 	isSettled := isFinished(pod) && !slices.Contains(pod.Finalizers, batchmeta.Tracking)
 	if id := ownerOf(pod); id != "" && !isSettled {
 		w.notes.setLost(id)

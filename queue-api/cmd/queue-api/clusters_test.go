@@ -22,6 +22,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/clusters"
 	"github.com/muster-batch/muster/queue-api/dispatch"
+	"github.com/muster-batch/muster/queue-api/logs"
 	"github.com/muster-batch/muster/queue-api/podwatch"
 	"github.com/muster-batch/muster/queue-api/storetest"
 )
@@ -124,7 +125,7 @@ func startSet(t *testing.T, dir string) (*clusterSet, *clocktesting.FakePassiveC
 	}
 	clk := clocktesting.NewFakePassiveClock(time.Now())
 	s := &clusterSet{self: o.cluster, registry: registry, clock: clk}
-	s.join = joiner{o, func(pods *podwatch.Cluster, _ string, owns func(string) bool) *podwatch.Watcher {
+	s.join = joiner{o, nil, func(pods *podwatch.Cluster, _ string, owns func(string) bool, _ *logs.Collector) *podwatch.Watcher {
 		return podwatch.New(storetest.NewMemory(), pods, nil, podwatch.Config{Owns: owns})
 	}, metric, func() {}}.join
 	ctx, cancel := context.WithCancel(t.Context())

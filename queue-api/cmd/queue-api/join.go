@@ -14,14 +14,19 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/clusters"
 	"github.com/muster-batch/muster/queue-api/dispatch"
+	"github.com/muster-batch/muster/queue-api/logs"
 	"github.com/muster-batch/muster/queue-api/podwatch"
 	"github.com/muster-batch/muster/queue-api/reports"
 )
 
+// settler makes the Watcher of a cluster; collector may be nil.
+type settler = func(pods *podwatch.Cluster, cluster string, owns func(string) bool, collector *logs.Collector) *podwatch.Watcher
+
 // joiner makes members.
 type joiner struct {
 	options   options
-	settle    func(pods *podwatch.Cluster, cluster string, owns func(cluster string) bool) *podwatch.Watcher
+	logs      *logArchive // may be nil
+	settle    settler
 	reachable reachable
 	changed   func()
 }
@@ -49,7 +54,8 @@ func (j joiner) join(r clusters.Registration) (*member, error) {
 	if m.view.Watcher, err = reports.New(watches, j.options.leaseNamespace); err != nil {
 		return nil, err
 	}
-	m.watcher = j.settle(m.view.Cluster, r.Cluster, r.Is)
+	m.collector = j.logs.collector(watches)
+	m.watcher = j.settle(m.view.Cluster, r.Cluster, r.Is, m.collector)
 	return m, nil
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/dispatch"
 	"github.com/muster-batch/muster/queue-api/events"
 	"github.com/muster-batch/muster/queue-api/fsck"
+	"github.com/muster-batch/muster/queue-api/logs"
 	"github.com/muster-batch/muster/queue-api/podwatch"
 	"github.com/muster-batch/muster/queue-api/redisstore"
 	"github.com/muster-batch/muster/queue-api/release"
@@ -95,12 +96,14 @@ type lasting struct {
 	registered *clusters.Registry // may be nil
 	reachable  reachable
 	checks     fsck.Metrics
+	logs       *logArchive // may be nil
 }
 
 // parts are what only the leader runs.
 type parts struct {
 	dispatcher *dispatch.Dispatcher
 	watcher    *podwatch.Watcher // of the home cluster
+	collector  *logs.Collector   // of the home cluster; may be nil
 	clusters   *clusterSet
 	releaser   *release.Releaser
 	resources  *dispatch.Resources
@@ -130,14 +133,17 @@ func newParts(kube cluster, o options, store *redisstore.Store, view clusterView
 	p.dispatcher = dispatch.New(store, p.clusters, cfg)
 	p.releaser = release.New(store, p.dispatcher, release.Config{})
 	p.resources = dispatch.NewResources(store, p.clusters, o.namespace, clock.RealClock{})
-	settle := func(pods *podwatch.Cluster, cluster string, owns func(string) bool) *podwatch.Watcher {
-		return podwatch.New(store, pods, afterEnds{p.dispatcher, p.releaser}, podwatch.Config{
+	settle := func(pods *podwatch.Cluster, cluster string, owns func(string) bool, collector *logs.Collector) *podwatch.Watcher {
+		cfg := podwatch.Config{
 			FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout, Owns: owns, Cluster: cluster,
 			Found: func(f batch.Finding) { keep.checks.Found(f.Check) },
-		})
+		}
+		keeps(&cfg, collector)
+		return podwatch.New(store, pods, afterEnds{p.dispatcher, p.releaser}, cfg)
 	}
-	p.watcher = settle(view.Cluster, "", nil)
-	p.clusters.join = joiner{o, settle, keep.reachable, func() {
+	p.collector = keep.logs.collector(kube.logs)
+	p.watcher = settle(view.Cluster, "", nil, p.collector)
+	p.clusters.join = joiner{o, keep.logs, settle, keep.reachable, func() {
 		p.dispatcher.Wake()
 		p.resources.Wake()
 	}}.join
@@ -183,6 +189,8 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 		}
 		group.Go(func() error { return p.dispatcher.Run(ctx) })
 		group.Go(func() error { return p.watcher.Run(ctx) })
+		group.Go(func() error { return runCollector(ctx, p.collector) })
+		group.Go(func() error { return keep.logs.runExpiry(ctx) })
 		group.Go(func() error { return p.releaser.Run(ctx) })
 		group.Go(func() error { return p.resources.Run(ctx) })
 		group.Go(func() error { return keep.webhooks.Run(ctx) })

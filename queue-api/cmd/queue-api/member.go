@@ -13,6 +13,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/clusters"
 	"github.com/muster-batch/muster/queue-api/dispatch"
+	"github.com/muster-batch/muster/queue-api/logs"
 	"github.com/muster-batch/muster/queue-api/podwatch"
 )
 
@@ -23,8 +24,9 @@ type member struct {
 	client       dispatch.Pods
 	view         clusterView
 	watcher      *podwatch.Watcher
-	changed      func() // told when the cluster may be worked with, or not any more
-	left         func() // told when it is worked with no longer
+	collector    *logs.Collector // may be nil
+	changed      func()          // told when the cluster may be worked with, or not any more
+	left         func()          // told when it is worked with no longer
 	begun        time.Time
 
 	synced atomic.Bool // whether all its pods are known
@@ -57,6 +59,7 @@ func (m *member) run(ctx context.Context) error {
 	group.Go(func() error {
 		return m.view.Cluster.Run(settling, m.watcher, func() {
 			group.Go(func() error { return m.settle(settling) })
+			group.Go(func() error { return runCollector(settling, m.collector) })
 		})
 	})
 	return group.Wait()

@@ -31,6 +31,7 @@ type options struct {
 	limitOptions
 	dispatchOptions
 	eventOptions
+	logOptions
 }
 
 // addFlags declares every flag with its default.
@@ -44,12 +45,13 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	o.limitOptions.addFlags(fs)
 	o.dispatchOptions.addFlags(fs)
 	o.eventOptions.addFlags(fs)
+	o.logOptions.addFlags(fs)
 }
 
 // validate checks what flags alone can tell.
 func (o *options) validate() error {
 	return errors.Join(o.apiOptions.validate(), o.authOptions.validate(o.listen), o.tlsOptions.validate(), o.storeOptions.validate(), o.clusterOptions.validate(), o.podOptions.validate(),
-		o.limitOptions.validate(), o.dispatchOptions.validate(), o.eventOptions.validate())
+		o.limitOptions.validate(), o.dispatchOptions.validate(), o.eventOptions.validate(), o.logOptions.validate())
 }
 
 // service configures the Batch operations.

@@ -69,7 +69,11 @@ func run(ctx context.Context, o options) error {
 	// 3. The API.
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	api, composer, err := newAPI(ctx, o, kube, store, registry)
+	kept, err := o.openLogs(ctx, registry)
+	if err != nil {
+		return err
+	}
+	api, composer, err := newAPI(ctx, o, kube, store, registry, newLogsAPI(o, kube, store, kept, registered))
 	if err != nil {
 		return err
 	}
@@ -102,7 +106,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	group.Go(func() error {
-		return elect(ctx, kube, o, store, lasting{webhooks, metrics, registered, reachable, checks})
+		return elect(ctx, kube, o, store, lasting{webhooks, metrics, registered, reachable, checks, kept})
 	})
 	klog.FromContext(ctx).Info("Serving the Batch API", "address", apiListener.Addr().String(), "durability", durability)
 	err = group.Wait()
@@ -123,7 +127,9 @@ func notEnding(ctx context.Context) httpapi.Check {
 }
 
 // newAPI makes the server of the Batch API, and what makes events of the jobs that the API knows.
-func newAPI(ctx context.Context, o options, kube cluster, store *redisstore.Store, registry prometheus.Registerer) (*httpapi.Server, events.Composer, error) {
+func newAPI(
+	ctx context.Context, o options, kube cluster, store *redisstore.Store, registry prometheus.Registerer, logs *logsAPI,
+) (*httpapi.Server, events.Composer, error) {
 	composer := events.Composer{Scope: batch.Scope{Region: o.region, Account: o.account}}
 	cfg, err := o.service()
 	if err != nil {
@@ -147,6 +153,7 @@ func newAPI(ctx context.Context, o options, kube cluster, store *redisstore.Stor
 		SealKey: store.SealKey,
 	}
 	access.apply(&apiConfig)
+	logs.apply(&apiConfig, access.authorizer)
 	api, err := httpapi.New(service, registry, apiConfig)
 	return api, composer, err
 }
@@ -176,6 +183,8 @@ type cluster struct {
 	coordination   coordinationv1client.CoordinationV1Interface
 	authentication authenticationv1client.AuthenticationV1Interface
 	authorization  authorizationv1client.AuthorizationV1Interface
+	// logs reads what pods write. How many are read at once is bounded elsewhere: they do not hold up other requests.
+	logs corev1client.CoreV1Interface
 }
 
 func kubeClient(o options) (cluster, error) {
@@ -189,11 +198,14 @@ func kubeClient(o options) (cluster, error) {
 		return cluster{}, fmt.Errorf("cluster: %w", err)
 	}
 	var c cluster
-	var errs [4]error
+	var errs [5]error
 	c.core, errs[0] = corev1client.NewForConfigAndClient(config, client)
 	c.coordination, errs[1] = coordinationv1client.NewForConfigAndClient(config, client)
 	c.authentication, errs[2] = authenticationv1client.NewForConfigAndClient(config, client)
 	c.authorization, errs[3] = authorizationv1client.NewForConfigAndClient(config, client)
+	unbounded := rest.CopyConfig(config)
+	unbounded.QPS = -1
+	c.logs, errs[4] = corev1client.NewForConfigAndClient(unbounded, client)
 	if err := errors.Join(errs[:]...); err != nil {
 		return cluster{}, fmt.Errorf("cluster: %w", err)
 	}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cloudwatch
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/logs"
+)
+
+type getLogEventsRequest struct {
+	group
+
+	LogStreamName string  `json:"logStreamName"`
+	StartTime     *int64  `json:"startTime"`
+	EndTime       *int64  `json:"endTime"`
+	Token         *string `json:"nextToken"` // a time, which hides nothing
+	Limit         *int    `json:"limit"`
+	StartFromHead bool    `json:"startFromHead"`
+}
+
+type getLogEventsResponse struct {
+	Events            []outputLogEvent `json:"events"`
+	NextForwardToken  string           `json:"nextForwardToken"`
+	NextBackwardToken string           `json:"nextBackwardToken"`
+}
+
+type outputLogEvent struct {
+	Timestamp     int64  `json:"timestamp"`
+	Message       string `json:"message"`
+	IngestionTime int64  `json:"ingestionTime"`
+}
+
+// place is where a page of events begins or ends: after or before a time.
+type place struct {
+	isForward bool
+	at        int64
+}
+
+// getLogEvents gives a page of one log. CloudWatch Logs: without a token the page is the last one unless startFromHead is set,
+// and who comes to an end gets the token back that they sent.
+func (s *Service) getLogEvents(ctx context.Context, call batch.Call, in *getLogEventsRequest) (*getLogEventsResponse, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	limit, err := limitOf(in.Limit, maxEvents)
+	if err != nil {
+		return nil, err
+	}
+	start, end := nanos(in.StartTime, 0), nanos(in.EndTime, never)
+	from := place{isForward: in.StartFromHead, at: end}
+	if from.isForward {
+		from.at = start - 1
+	}
+	if in.Token != nil {
+		if from, err = parseToken(*in.Token); err != nil {
+			return nil, err
+		}
+	}
+	log, err := s.open(ctx, call, in.LogStreamName)
+	if err != nil {
+		return nil, err
+	}
+	var lines []logs.Line
+	if from.isForward {
+		lines, err = forward(ctx, log, max(from.at, start-1), end, limit)
+	} else {
+		lines, err = backward(ctx, log, start, min(from.at, end), limit)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(lines, from), nil
+}
+
+func forward(ctx context.Context, log *logs.Log, after, end int64, limit int) ([]logs.Line, error) {
+	var lines []logs.Line
+	size := 0
+	for line, err := range log.After(ctx, after) {
+		if err != nil {
+			return nil, err
+		}
+		if line.Time >= end || len(lines) == limit || size+len(line.Text)+eventSize > maxPage {
+			break
+		}
+		lines, size = append(lines, line), size+len(line.Text)+eventSize
+	}
+	return lines, nil
+}
+
+func backward(ctx context.Context, log *logs.Log, start, before int64, limit int) ([]logs.Line, error) {
+	lines, err := log.Before(ctx, before, func(count int, size int64) bool {
+		return count <= limit && size+int64(count*eventSize) <= maxPage
+	})
+	for len(lines) > 0 && lines[0].Time < start {
+		lines = lines[1:]
+	}
+	return lines, err
+}
+
+// pageOf shows lines, and how to go on from both ends of them.
+func pageOf(lines []logs.Line, from place) *getLogEventsResponse {
+	out := &getLogEventsResponse{Events: make([]outputLogEvent, len(lines))}
+	for i, line := range lines {
+		at := line.Time / nanosPerMilli
+		out.Events[i] = outputLogEvent{Timestamp: at, Message: line.Text, IngestionTime: at}
+	}
+	next, previous := place{true, from.at}, place{false, from.at}
+	switch {
+	case len(lines) > 0:
+		next.at, previous.at = lines[len(lines)-1].Time, lines[0].Time
+	case from.isForward && from.at < never:
+		previous.at++ // what is before it ends with it
+	case !from.isForward && from.at > 0:
+		next.at--
+	}
+	out.NextForwardToken, out.NextBackwardToken = next.token(), previous.token()
+	return out
+}
+
+// token is the place as CloudWatch Logs shows it: a direction and 56 digits.
+func (p place) token() string {
+	direction := "b"
+	if p.isForward {
+		direction = "f"
+	}
+	return fmt.Sprintf("%s/%056d/s", direction, max(p.at, 0))
+}
+
+func parseToken(text string) (place, error) {
+	parts := strings.Split(text, "/")
+	if len(parts) == 3 && len(parts[1]) == 56 && parts[2] == "s" && (parts[0] == "f" || parts[0] == "b") {
+		at, err := strconv.ParseUint(parts[1], 10, 63)
+		if err == nil {
+			return place{parts[0] == "f", int64(at)}, nil
+		}
+	}
+	return place{}, invalid("The specified nextToken is invalid.")
+}

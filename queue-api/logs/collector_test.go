@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package logs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/muster-batch/muster/queue-api/batch"
+)
+
+func testPod() *corev1.Pod {
+	state := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{FinishedAt: metav1.NewTime(began)}}
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "aws-batch.01234567-89ab-cdef-0123-456789abcdef", Namespace: "n", UID: "u"},
+		Status: corev1.PodStatus{
+			Phase: corev1.PodSucceeded,
+			ContainerStatuses: []corev1.ContainerStatus{
+				{Name: "default", ContainerID: "c", State: state},
+				{Name: "never-started", State: state},
+			},
+		},
+	}
+}
+
+func newCollection() *collection {
+	return &collection{pod: testPod(), job: batch.Job{ID: testJob, Definition: batch.DefinitionRef{Name: "d"}}}
+}
+
+// rig is a Collector that runs.
+type rig struct {
+	*Collector
+
+	store *memory
+	clock *clocktesting.FakeClock
+	done  chan struct{} // told when a pod's logs are kept
+}
+
+func newRig(t *testing.T, source Source, cfg CollectorConfig) *rig {
+	t.Helper()
+	r := &rig{store: newMemory(), clock: clocktesting.NewFakeClock(began), done: make(chan struct{}, 1)}
+	metrics, err := NewMetrics(prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Clock, cfg.Workers = r.clock, 2
+	r.Collector = NewCollector(newArchive(t, r.store, 1000), source, metrics, cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+func (r *rig) keepPod(isLost bool) bool {
+	one := newCollection()
+	return r.Keep(one.job, one.pod, isLost, func() { r.done <- struct{}{} })
+}
+
+// await steps the clock until the pod's logs are kept.
+func (r *rig) await(t *testing.T) {
+	t.Helper()
+	for range 100_000 {
+		select {
+		case <-r.done:
+			return
+		case <-time.After(time.Millisecond):
+			r.clock.Step(time.Second)
+		}
+	}
+	t.Fatal("logs are not kept")
+}
+
+func (r *rig) lines(t *testing.T) []string {
+	t.Helper()
+	log, err := NewView(r.archive, &container{gone: true}).Open(t.Context(), testStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := all(t.Context(), log, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return texts(lines)
+}
+
+func TestCollectorKeepsAndIsDone(t *testing.T) {
+	t.Parallel()
+	kubelet := &container{lines: numbered(500, time.Millisecond)}
+	r := newRig(t, kubelet, CollectorConfig{})
+	if r.keepPod(false) {
+		t.Fatal("kept before it was read")
+	}
+	r.await(t)
+	if !r.keepPod(false) || len(r.done) > 0 {
+		t.Error("what is kept is kept again")
+	}
+	if got := r.lines(t); len(got) != 500 || got[499] != "line 499" {
+		t.Errorf("%d lines, the last is %q", len(got), got[len(got)-1])
+	}
+	if got := testutil.ToFloat64(r.metrics.streams.WithLabelValues(resultComplete)); got != 1 {
+		t.Errorf("%v complete logs: a container that never started has none", got)
+	}
+	r.Forget(testPod())
+	reads := kubelet.reads
+	if r.keepPod(false) { // another leader, or this one begun again
+		t.Error("a pod that was forgotten is known")
+	}
+	r.await(t)
+	if kubelet.reads != reads {
+		t.Error("a log that is complete is read again")
+	}
+}
+
+// deaf is a kubelet that never answers.
+type deaf struct{}
+
+func (deaf) Read(ctx context.Context, _ Origin, _ time.Time, _ bool) (io.ReadCloser, error) {
+	return nil, errors.New("dial tcp: no route to host")
+}
+
+func TestCollectorGivesUpOnAKubelet(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, deaf{}, CollectorConfig{Timeout: 20 * time.Second})
+	r.keepPod(false)
+	r.await(t)
+	got := r.lines(t)
+	if len(got) != 1 || !strings.Contains(got[0], "did not give the rest within 20s") || !strings.Contains(got[0], "no route to host") {
+		t.Errorf("the log says %q", got)
+	}
+	if got := testutil.ToFloat64(r.metrics.streams.WithLabelValues(resultIncomplete)); got != 1 {
+		t.Errorf("%v incomplete logs", got)
+	}
+}
+
+func TestCollectorOfALostMachine(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, deaf{}, CollectorConfig{})
+	r.keepPod(true)
+	r.await(t)
+	if got := r.lines(t); len(got) != 1 || !strings.Contains(got[0], "machine was lost") {
+		t.Errorf("the log says %q", got)
+	}
+}
+
+func TestCollectorWaitsForTheArchive(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, &container{lines: numbered(3, 1)}, CollectorConfig{StoreTimeout: time.Hour})
+	r.store.failAt = 1
+	r.keepPod(false)
+	for r.clock.Since(began) < 30*time.Minute {
+		time.Sleep(time.Millisecond)
+		r.clock.Step(time.Minute)
+	}
+	if len(r.done) > 0 {
+		t.Fatal("the pod was let go while the archive was down")
+	}
+	r.store.mu.Lock()
+	r.store.failAt = 0
+	r.store.mu.Unlock()
+	r.await(t)
+	if got := r.lines(t); len(got) != 3 {
+		t.Errorf("%d lines", len(got))
+	}
+}
+
+func TestCollectorLetsGoOfAPodWithoutAnArchive(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, &container{lines: numbered(3, 1)}, CollectorConfig{StoreTimeout: time.Minute})
+	r.store.failAt = 1
+	r.keepPod(false)
+	r.await(t)
+	if got := testutil.ToFloat64(r.metrics.streams.WithLabelValues(resultLost)); got != 1 {
+		t.Errorf("%v lost logs", got)
+	}
+}
+
+// TestTooLongALog keeps the beginning and the end, and says how much is not there.
+func TestTooLongALog(t *testing.T) {
+	t.Parallel()
+	const n, limit = 10_000, 20_000
+	r := newRig(t, &container{lines: numbered(n, time.Microsecond)}, CollectorConfig{MaxBytes: limit})
+	r.keepPod(false)
+	r.await(t)
+	got := r.lines(t)
+	if got[0] != "line 0" || got[len(got)-1] != fmt.Sprintf("line %d", n-1) {
+		t.Errorf("from %q to %q", got[0], got[len(got)-1])
+	}
+	kept, dropped := 0, 0
+	for i, text := range got {
+		if strings.HasPrefix(text, "[") {
+			if _, err := fmt.Sscanf(text, "[%d bytes of this log were dropped here", &dropped); err != nil || i == 0 {
+				t.Errorf("line %d: %q: %v", i, text, err)
+			}
+			continue
+		}
+		kept += len(text) + 1
+	}
+	written := 0
+	for _, l := range numbered(n, 1) {
+		written += l.size()
+	}
+	if kept+dropped != written || kept > limit || kept < limit/2 {
+		t.Errorf("%d bytes kept and %d dropped of %d, at most %d to keep", kept, dropped, written, limit)
+	}
+	if got := testutil.ToFloat64(r.metrics.dropped); got != float64(dropped) {
+		t.Errorf("the metric says %v, the log %d", got, dropped)
+	}
+}
