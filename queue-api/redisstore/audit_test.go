@@ -408,6 +408,7 @@ func TestAuditElsewhere(t *testing.T) {
 	t.Cleanup(func() { _ = cluster.Close() })
 	for name, client := range map[string]redis.UniversalClient{"cluster": cluster, "in memory": startMiniredis(t)} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newTown(t, client, 5)
 			if found := w.audit(true); len(found) > 0 {
 				t.Errorf("nothing was wrong: %v", found)

@@ -69,3 +69,26 @@ func (s *Store) Pulse(ctx context.Context) error {
 	}
 	return nil
 }
+
+// reasonLost is a child's that FailLost failed.
+const reasonLost = "Record of the job was lost"
+
+// FailLost fails a child of an array whose record is lost while it was under way: nobody else would end it. It fails with
+// batch.ErrNotFound if there is no such child, as when a pod of it brought it back.
+func (s *Store) FailLost(ctx context.Context, id string) error {
+	at, err := locate(id)
+	if err != nil || !at.id.isChild() {
+		return batch.ErrNotFound
+	}
+	lost, err := encodeMutable(&batch.Job{ID: id, Status: batch.StatusFailed, StatusReason: reasonLost, StoppedAt: s.clock.Now()})
+	if err != nil {
+		return err
+	}
+	array := at.id.job()
+	keys := []string{at.record(), at.job(array), at.children(array), at.settled(), at.marks()}
+	v, err := s.run(ctx, s.scripts.failLost, keys, string(at.id), at.id.index(), lost)
+	if err == nil && v != int64(1) {
+		return batch.ErrNotFound
+	}
+	return err
+}

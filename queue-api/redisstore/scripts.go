@@ -64,6 +64,8 @@ var (
 	auditEntryLua string
 	//go:embed lua/auditshare.lua
 	auditShareLua string
+	//go:embed lua/faillost.lua
+	failLostLua string
 	//go:embed lua/raise.lua
 	raiseLua string
 )
@@ -76,7 +78,7 @@ type scripts struct {
 	setConsumable, deleteConsumable, take, giveBack script
 	compareAndSet, register, deregister, claim      script
 
-	audit, auditArray, auditChild, auditLost, auditEntry, auditShare, raise script
+	audit, auditArray, auditChild, auditLost, auditEntry, auditShare, raise, failLost script
 }
 
 // script is one change of state.
@@ -114,6 +116,7 @@ func newScripts() scripts {
 		auditEntry:       newScript("redis/audit", auditEntryLua),
 		auditShare:       newScript("redis/audit", auditingLua+auditShareLua),
 		raise:            newScript("redis/audit", raiseLua),
+		failLost:         newScript("redis/audit", preludeLua+failLostLua),
 	}
 }
 

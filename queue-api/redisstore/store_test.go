@@ -227,32 +227,3 @@ func TestChangesTellsOfAPIWrites(t *testing.T) {
 		t.Errorf("Changes ended with %v", err)
 	}
 }
-
-// A leader learns that Redis forgot something.
-func TestPulseTellsThatRedisWentBack(t *testing.T) {
-	t.Parallel()
-	client := startRedis(t)
-	s := New(client, Config{})
-	leader, err := s.Lead(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 3 {
-		if err := leader.Pulse(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := client.Decr(t.Context(), pulse).Err(); err != nil { // as a replica has it that missed the last one
-		t.Fatal(err)
-	}
-	if err := leader.Pulse(t.Context()); !errors.Is(err, batch.ErrStaleEpoch) {
-		t.Errorf("got %v, want %v", err, batch.ErrStaleEpoch)
-	}
-	next, err := s.Lead(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := next.Pulse(t.Context()); err != nil {
-		t.Errorf("the next leader got %v", err)
-	}
-}
