@@ -52,12 +52,24 @@ func (w *Watcher) Adopt(ctx context.Context) error {
 			} else {
 				_, err = w.adopt(ctx, id, members)
 			}
-			if err != nil {
+			if isRefused(err) { // one job's trouble is not to hold up the others
+				w.report(ctx, id, "it cannot be adopted, its pods are kept: "+err.Error(), false)
+			} else if err != nil {
 				return fmt.Errorf("adopt pods of job %s: %w", id, err)
 			}
 		}
 	}
 	return nil
+}
+
+// isRefused reports whether the store was asked and would not have it.
+func isRefused(err error) bool {
+	for _, refusal := range []error{batch.ErrNotFound, batch.ErrExists, batch.ErrLimit, batch.ErrConflict, lifecycle.ErrIllegalTransition} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
 }
 
 // newest is the highest attempt of which there is a pod.
@@ -157,7 +169,7 @@ func (w *Watcher) claim(ctx context.Context, id string, members []member, known 
 			continue // gone, or going before it was anything
 		}
 		said, err := podspec.ReadRecord(pod.Annotations[batchmeta.Job])
-		if err != nil || said.Job.ID != id || said.Attempt != attempt {
+		if err != nil || said.Attempt != attempt || !isSound(said, id) || said.Node == nil && pod.Name != podspec.PodName(id, attempt) {
 			klog.FromContext(ctx).V(2).Info("Pod of an unknown job does not tell what it is of", "pod", klog.KObj(pod), "job", id, "err", err)
 			continue
 		}
@@ -169,6 +181,28 @@ func (w *Watcher) claim(ctx context.Context, id string, members []member, known 
 		nameNodes(ev, id, members)
 	}
 	return record, ev, nil
+}
+
+// Bounds of what a pod may say: whoever may change pods may change it.
+const (
+	maxAdoptedChildren = 1 << 20
+	maxAdoptedNodes    = 1 << 14
+)
+
+// isSound reports whether a record can be that of a job.
+func isSound(record podspec.Record, id string) bool {
+	const versionAt, version = 14, '4' // of the UUIDs that jobs have
+	job := record.Job
+	ref, err := batch.ParseJobID(id)
+	if err != nil || job.ID != id || ref.Node >= 0 || ref.Job[versionAt] != version || job.Queue == "" || record.Environment == "" {
+		return false
+	}
+	isChild := job.ArraySize > 0 && job.ArraySize <= maxAdoptedChildren && job.ArrayIndex != nil && *job.ArrayIndex == ref.Child && ref.Child < job.ArraySize
+	isWhole := job.ArraySize == 0 && job.ArrayIndex == nil
+	isGang := job.NumNodes > 0 && job.NumNodes <= maxAdoptedNodes && record.Node != nil
+	isSingle := job.NumNodes == 0 && record.Node == nil
+	return (ref.Child >= 0 && isChild || ref.Child < 0 && isWhole) && (isGang || isSingle) &&
+		job.MainNode >= 0 && job.MainNode <= max(0, job.NumNodes-1) && job.Requests.MilliVCPU >= 0 && job.Timeout >= 0
 }
 
 func (w *Watcher) adopted(record podspec.Record, pod *corev1.Pod) *lifecycle.Adopted {

@@ -245,6 +245,10 @@ func TestWhatCannotBeAdoptedIsKept(t *testing.T) {
 		"it does not say what it is of": func(_ *lostScene, p *corev1.Pod) { delete(p.Annotations, batchmeta.Job) },
 		"it says nonsense":              func(_ *lostScene, p *corev1.Pod) { p.Annotations[batchmeta.Job] = `{"version":1,"id":7}` },
 		"it says that it is another":    func(_ *lostScene, p *corev1.Pod) { p.Labels[batchmeta.JobID] = batch.DeriveJobID(lostQueue, "other") },
+		"it has the name of another":    func(s *lostScene, p *corev1.Pod) { rename(s, p, "aws-batch.other") },
+		"it says that it has children":  func(_ *lostScene, p *corev1.Pod) { saying(p, `"arraySize":1000000000000`) },
+		"it says that it has nodes":     func(_ *lostScene, p *corev1.Pod) { saying(p, `"numNodes":1000000000000,"node":0`) },
+		"it says no queue":              func(_ *lostScene, p *corev1.Pod) { saying(p, `"queue":""`) },
 		"it says another attempt":       func(_ *lostScene, p *corev1.Pod) { p.Labels[batchmeta.Attempt] = "3" },
 		"its queue's number is another's": func(s *lostScene, _ *corev1.Pod) {
 			if err := s.store.RestoreQueue(s.t.Context(), batch.JobQueue{Name: "other", Number: lostQueue}); err != nil {
@@ -269,6 +273,32 @@ func TestWhatCannotBeAdoptedIsKept(t *testing.T) {
 			s.wantUntouched(pods...)
 		})
 	}
+}
+
+// saying adds to what a pod says of its job.
+func saying(pod *corev1.Pod, more string) {
+	said := pod.Annotations[batchmeta.Job]
+	pod.Annotations[batchmeta.Job] = said[:len(said)-1] + "," + more + "}"
+}
+
+func rename(s *lostScene, pod *corev1.Pod, name string) {
+	delete(s.cluster.pods, pod.Name)
+	pod.Name = name
+	s.cluster.pods[name] = pod
+}
+
+// A store that refuses one job is asked for the others all the same.
+func TestOneJobThatIsRefusedHoldsNoOtherUp(t *testing.T) {
+	t.Parallel()
+	s, first, second := newLostScene(t), lostJob("first"), lostJob("second")
+	first.ID = batch.DeriveJobID(lostQueue-1, "first") // settled first, of a queue whose name is another's by then
+	if err := s.store.RestoreQueue(t.Context(), batch.JobQueue{Name: "q", Number: lostQueue}); err != nil {
+		t.Fatal(err)
+	}
+	pods := append(s.pods(first, 1, up), s.pods(second, 1, up)...)
+	s.settle(first.ID, second.ID)
+	s.want(second.ID, batch.StatusRunning, 0, 1)
+	s.wantUntouched(pods...)
 }
 
 // A pod that goes before it had a node, and one whose end was settled, are nothing to learn from.
