@@ -10,9 +10,10 @@ type jobLocks struct {
 	held map[string]*jobLock
 }
 
+// jobLock is held over requests to the API server. It is a channel and no mutex, so that tests in virtual time see it waited for.
 type jobLock struct {
-	sync.Mutex
-	users int // who hold it or wait for it
+	free  chan struct{} // holds one while nobody holds the lock
+	users int           // who hold it or wait for it
 }
 
 // lock waits for the job's lock; the function returned gives it back.
@@ -23,14 +24,15 @@ func (l *jobLocks) lock(id string) (unlock func()) {
 	}
 	one := l.held[id]
 	if one == nil {
-		one = &jobLock{}
+		one = &jobLock{free: make(chan struct{}, 1)}
+		one.free <- struct{}{}
 		l.held[id] = one
 	}
 	one.users++
 	l.mu.Unlock()
-	one.Lock()
+	<-one.free
 	return func() {
-		one.Unlock()
+		one.free <- struct{}{}
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if one.users--; one.users == 0 {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -73,14 +74,26 @@ func (w *world) lead() {
 	l.watcher = podwatch.New(l.store, pods, l.parts, podwatch.Config{})
 	ctx, cancel := context.WithCancel(w.quiet())
 	l.cancel = cancel
+	synced := make(chan struct{})
+	l.running.Go(func() { _ = pods.Run(ctx, l.watcher, func() { close(synced) }) })
 	l.running.Go(func() {
-		_ = pods.Run(ctx, l.watcher, func() {
-			l.running.Go(func() { _ = l.parts.Run(ctx) })
-			l.running.Go(func() { _ = l.watcher.Run(ctx) })
-			l.running.Go(func() { _ = l.parts.releaser.Run(ctx) })
-		})
+		select {
+		case <-ctx.Done():
+		case <-synced:
+			l.work(ctx)
+		}
+		_ = l.watcher.Run(ctx)
 	})
 	w.leader = l
+}
+
+// work begins once the leader knows what there is, and takes over what the store has forgotten.
+func (l *leader) work(ctx context.Context) {
+	for l.watcher.Adopt(ctx) != nil && ctx.Err() == nil {
+		time.Sleep(time.Second)
+	}
+	l.running.Go(func() { _ = l.parts.Run(ctx) })
+	l.running.Go(func() { _ = l.parts.releaser.Run(ctx) })
 }
 
 // kill ends the leader in the midst of what it does: nothing of it gets through any more.

@@ -179,7 +179,7 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 		// Nothing is decided on half a view.
 		select {
 		case <-ctx.Done():
-			return nil
+			return p.watcher.Run(ctx) // returns at once and lets go of what waits for it
 		case <-synced:
 		}
 		p.clusters.await(ctx)
