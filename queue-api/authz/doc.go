@@ -14,6 +14,7 @@
 //	privileges             Privileged, HostNetwork, HostPID, HostIPC      use, in the pods' namespace
 //	hostpaths              the path             use, in the pods' namespace
 //	nfsvolumes             server:/path         use, in the pods' namespace
+//	pods                                        manage, in their namespace: asked by the admission policy of manifests alone
 //
 // Describe and List operations that name what they want need get on each; those that name nothing show what the caller has
 // list on the whole kind or get on each for. DescribeJobs leaves out jobs of queues that the caller may not see, as if they
