@@ -54,10 +54,10 @@ func environments(p *corev1.Pod) []string {
 // gangOf is the gang that the pod is a member of; empty if none.
 func gangOf(p *corev1.Pod) string {
 	if name := p.Labels[batchmeta.Gang]; name != "" {
-		return p.Namespace + "/" + name
+		return batchmeta.GangName(p.Namespace, name, false)
 	}
 	if name := p.Labels[batchmeta.PodGroup]; name != "" {
-		return "podgroup/" + p.Namespace + "/" + name // there may be a gang of this name, too
+		return batchmeta.GangName(p.Namespace, name, true)
 	}
 	return ""
 }

@@ -94,7 +94,7 @@ func (s *solver) buy(p packing, whole bool) {
 
 // occupy adds one bought node and its pods.
 func (s *solver) occupy(o *Offer, r row, parts []candidate) {
-	s.bins = append(s.bins, bin{Bin: Bin{Class: o.Class, Group: o.Group, Free: o.Fresh, Coming: true, Budget: o.Budget}, alone: r.alone})
+	s.bins = append(s.bins, bin{Bin: Bin{Class: o.Class, Group: o.Group, Free: o.Fresh, Coming: true, Budget: o.Budget}, alone: r.alone, bought: len(s.purchases) + 1})
 	for _, c := range r.contents {
 		s.apply(change{bin: len(s.bins) - 1, demand: parts[c.candidate].demand, part: parts[c.candidate].part, count: c.count})
 	}

@@ -2,12 +2,20 @@
 
 package pack
 
-import "testing"
+import (
+	"testing"
 
-// TestHoldsFindTheirNodesInAnyOrder holds nodes for gangs and for one more pod: in whatever order holds and nodes come, everything has a place and nothing is bought twice.
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestHoldsFindTheirNodesInAnyOrder holds nodes for gangs and for one more pod: in whatever order holds and nodes come, each is
+// given what it was promised, and nothing is bought twice.
 func TestHoldsFindTheirNodesInAnyOrder(t *testing.T) {
 	t.Parallel()
-	fresh := Bin{Class: 10, Group: "small", Free: node(4, 8), Coming: true}
+	coming := func(name string) Bin {
+		return Bin{Name: name, Class: 10, Group: "small", Free: node(4, 8), Coming: true}
+	}
+	single := Demand{Parts: []Part{{Key: "single", Count: 1, Request: vec(4, 1)}}}
 	cases := map[string]struct {
 		bins    []Bin
 		holds   []Hold
@@ -15,45 +23,35 @@ func TestHoldsFindTheirNodesInAnyOrder(t *testing.T) {
 		buys    int // nodes
 	}{
 		"a promise on a node that others are on": {
-			bins: []Bin{{Name: "old", Class: 10, Group: "small", Free: node(2, 4), Shared: true}, fresh, fresh},
+			bins: []Bin{{Name: "old", Class: 10, Group: "small", Free: node(2, 4), Shared: true}, coming("b"), coming("c")},
 			holds: []Hold{
-				{Group: "small", Node: "old", Nodes: 1, Contents: []Content{{"gang", 1}}},
-				{Group: "small", Nodes: 1, Contents: []Content{{"gang", 4}}},
-				{Group: "small", Nodes: 1, Contents: []Content{{"single", 1}}},
+				{Node: "old", Contents: []Content{{"gang", 1}}},
+				{Node: "b", Contents: []Content{{"gang", 4}}},
+				{Node: "c", Contents: []Content{{"single", 1}}},
 			},
-			demands: []Demand{
-				{Whole: true, Parts: []Part{{Key: "gang", Count: 5, Request: vec(1, 1)}}},
-				{Parts: []Part{{Key: "single", Count: 1, Request: vec(4, 1)}}},
-			},
+			demands: []Demand{{Whole: true, Parts: []Part{{Key: "gang", Count: 5, Request: vec(1, 1)}}}, single},
 		},
 		"a node that has come, and has pods of another gang already": {
-			bins: []Bin{{Name: "new", Class: 10, Group: "small", Free: node(2, 4), Shared: true}, fresh},
+			bins: []Bin{{Name: "new", Class: 10, Group: "small", Free: node(2, 4), Shared: true}, coming("b")},
 			holds: []Hold{
-				{Group: "small", Nodes: 1, Contents: []Content{{"started", 2}, {"gang", 2}}},
-				{Group: "small", Nodes: 1, Contents: []Content{{"single", 1}}},
+				{Node: "new", Contents: []Content{{"started", 2}, {"gang", 2}}},
+				{Node: "b", Contents: []Content{{"single", 1}}},
 			},
-			demands: []Demand{
-				{Whole: true, Parts: []Part{{Key: "gang", Count: 2, Request: vec(1, 1)}}},
-				{Parts: []Part{{Key: "single", Count: 1, Request: vec(4, 1)}}},
-			},
+			demands: []Demand{{Whole: true, Parts: []Part{{Key: "gang", Count: 2, Request: vec(1, 1)}}}, single},
 		},
 		"a node that came for one pod while a gang's launch failed": {
-			bins: []Bin{fresh},
+			bins: []Bin{coming("c")},
 			holds: []Hold{
-				{Group: "small", Nodes: 2, Contents: []Content{{"failed", 1}}},
-				{Group: "small", Nodes: 1, Contents: []Content{{"single", 1}}},
+				{Node: "a", Contents: []Content{{"failed", 1}}},
+				{Node: "b", Contents: []Content{{"failed", 1}}},
+				{Node: "c", Contents: []Content{{"single", 1}}},
 			},
-			demands: []Demand{
-				{Whole: true, Parts: []Part{{Key: "failed", Count: 2, Request: vec(4, 1)}}},
-				{Parts: []Part{{Key: "single", Count: 1, Request: vec(4, 1)}}},
-			},
-			buys: 2,
+			demands: []Demand{{Whole: true, Parts: []Part{{Key: "failed", Count: 2, Request: vec(4, 1)}}}, single},
+			buys:    2,
 		},
 		"a node that has come, on which another pod was quicker": {
-			bins: []Bin{{Name: "new", Class: 10, Group: "small", Free: node(3, 7), Shared: true}},
-			holds: []Hold{
-				{Group: "small", Nodes: 1, Contents: []Content{{"gang", 3}}},
-			},
+			bins:    []Bin{{Name: "new", Class: 10, Group: "small", Free: node(3, 7), Shared: true}},
+			holds:   []Hold{{Node: "new", Contents: []Content{{"gang", 3}}}},
 			demands: []Demand{{Whole: true, Parts: []Part{{Key: "gang", Count: 3, Request: vec(1, 1)}}}},
 		},
 	}
@@ -78,12 +76,35 @@ func TestHoldsFindTheirNodesInAnyOrder(t *testing.T) {
 	}
 }
 
-func TestAHoldOnANodeThatExistsNamesIt(t *testing.T) {
+func TestWhatIsPromised(t *testing.T) {
 	t.Parallel()
-	p := problem(100, Demand{Parts: []Part{{Key: "a", Count: 1, Request: vec(1, 1)}}})
-	p.Bins = []Bin{{Name: "n", Class: 10, Group: "small", Free: node(4, 8)}}
-	p.Holds = []Hold{{Group: "small", Nodes: 1, Contents: []Content{{"a", 1}}}}
-	if got := Solve(p).Holds; len(got) != 1 || got[0].Node != "n" {
-		t.Errorf("holds = %+v, want one of node n", got)
+	pod := Demand{Parts: []Part{{Key: "pod", Count: 1, Request: vec(1, 1)}}}
+	gang := Demand{Whole: true, Parts: []Part{{Key: "gang", Count: 2, Request: vec(4, 1)}}}
+	empty := Bin{Name: "n", Class: 10, Group: "small", Free: node(4, 8)}
+	cases := map[string]struct {
+		bin    Bin
+		holds  []Hold
+		demand Demand
+		want   []Hold
+	}{
+		"a node stays with the pod that it was promised": {
+			bin: empty, holds: []Hold{{Node: "n", Contents: []Content{{"pod", 1}}}}, demand: pod,
+			want: []Hold{{Node: "n", Contents: []Content{{"pod", 1}}}},
+		},
+		"a pod that has room now needs no promise": {bin: empty, demand: pod},
+		"a gang that waits for a node keeps the one that is there": {
+			bin: empty, demand: gang,
+			want: []Hold{{Node: "n", Contents: []Content{{"gang", 1}}}, {Bought: 1, Contents: []Content{{"gang", 1}}}},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := problem(100, tc.demand)
+			p.Bins, p.Holds = []Bin{tc.bin}, tc.holds
+			if diff := cmp.Diff(tc.want, Solve(p).Holds); diff != "" {
+				t.Errorf("holds mismatch (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -23,9 +23,9 @@ type Problem struct {
 
 // Bin is a node that exists or is on its way.
 type Bin struct {
-	Name  string // of a node that exists; empty for one on its way
+	Name  string // tells the node from all others, from before it comes; empty if nothing does
 	Class int    // nodes of one class differ in nothing but what is free on them
-	Group string // node group; matches Offer.Group and Hold.Group
+	Group string // node group; matches Offer.Group
 	Free  Vector
 	// Coming nodes are on their way. Of Unsure ones it is not even known yet whether they come.
 	Coming, Unsure bool
@@ -83,12 +83,13 @@ type Content struct {
 	Count int
 }
 
-// Hold is a promise of an earlier Solve: each of Nodes nodes of the group came, or is on its way, for Contents.
+// Hold is a promise of an earlier Solve: a node came, or is on its way, for Contents.
 type Hold struct {
-	Group    string
-	Node     string // the one node, if it exists; empty for nodes on their way
-	Nodes    int
-	Contents []Content // per node
+	Node string // the Bin's name; empty for one that is bought now
+	// Bought is the place of the Purchase that the node is of, from 1, in the Solution that made the hold; 0 for a node that was
+	// there. Whoever makes the purchase knows the names of its nodes, and is to put one in.
+	Bought   int
+	Contents []Content // that of the demand that had the node first comes first
 }
 
 // Purchase is nodes to buy.

@@ -113,12 +113,12 @@ func TestSolve(t *testing.T) {
 			wantLeft: left{"g": TooWide},
 		},
 		"a held node is not bought again": {
-			give: problem(100, loose("a", 4, vec(1, 1))), bins: []Bin{{Group: "small", Free: node(4, 8)}},
-			holds: []Hold{{Group: "small", Nodes: 1, Contents: []Content{{"a", 4}}}},
+			give: problem(100, loose("a", 4, vec(1, 1))), bins: []Bin{{Name: "n", Free: node(4, 8)}},
+			holds: []Hold{{Node: "n", Contents: []Content{{"a", 4}}}},
 		},
 		"a held node is not taken from its pods by others": {
-			give: problem(100, loose("a", 1, vec(4, 1)), loose("b", 1, vec(4, 1))), bins: []Bin{{Group: "small", Free: node(4, 8)}},
-			holds: []Hold{{Group: "small", Nodes: 1, Contents: []Content{{"b", 1}}}},
+			give: problem(100, loose("a", 1, vec(4, 1)), loose("b", 1, vec(4, 1))), bins: []Bin{{Name: "n", Free: node(4, 8)}},
+			holds: []Hold{{Node: "n", Contents: []Content{{"b", 1}}}},
 			want:  nodes{"small": 1},
 		},
 		"pods that mind their neighbours get a node each": {
@@ -167,8 +167,8 @@ func TestPurchaseSaysForWhom(t *testing.T) {
 		t.Errorf("purchases mismatch (-want +got):\n%s", diff)
 	}
 	wantHolds := []Hold{
-		{Group: "small", Nodes: 1, Contents: []Content{{"a", 2}}},
-		{Group: "small", Nodes: 1, Contents: []Content{{"a", 1}, {"b", 2}}},
+		{Bought: 1, Contents: []Content{{"a", 2}}},
+		{Bought: 1, Contents: []Content{{"a", 1}, {"b", 2}}},
 	}
 	if diff := cmp.Diff(wantHolds, got.Holds); diff != "" {
 		t.Errorf("holds mismatch (-want +got):\n%s", diff)
@@ -178,8 +178,8 @@ func TestPurchaseSaysForWhom(t *testing.T) {
 func TestHoldEndsWithItsPods(t *testing.T) {
 	t.Parallel()
 	p := problem(100)
-	p.Bins = []Bin{{Group: "small", Free: node(0, 8)}}
-	p.Holds = []Hold{{Group: "small", Nodes: 1, Contents: []Content{{"a", 4}}}}
+	p.Bins = []Bin{{Name: "n", Free: node(0, 8)}}
+	p.Holds = []Hold{{Node: "n", Contents: []Content{{"a", 4}}}}
 	if got := Solve(p); len(got.Holds) != 0 {
 		t.Errorf("holds = %+v, want none", got.Holds)
 	}

@@ -35,7 +35,8 @@ func (s *solver) buyLoose() {
 }
 
 // placeWhole places a demand wholly, on nodes there are and on new ones, or leaves everything as it was. A gang that has to
-// wait for nodes counts on gaps between others only if it cannot start without: they may be gone by then.
+// wait for nodes counts on gaps beside others only if it cannot start without: they may be gone by then, and if the others'
+// nodes come before its own, either the others wait for the gang or it loses its place.
 func (s *solver) placeWhole(d int) {
 	before := s.mark()
 	if s.placeLoose(d, true); !s.lacks(d) {

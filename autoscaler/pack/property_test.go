@@ -33,7 +33,7 @@ func drawProblem(t *rapid.T) Problem {
 			})
 		}
 		for b := range rapid.IntRange(0, 4).Draw(t, "bins") {
-			p.Bins = append(p.Bins, Bin{Class: 100*e + 50 + b, Group: "old", Free: node(rapid.Int64Range(0, 16).Draw(t, "free"), 32)})
+			p.Bins = append(p.Bins, Bin{Class: 100*e + 50 + b, Group: "old", Name: fmt.Sprint(e, "-", b), Free: node(rapid.Int64Range(0, 16).Draw(t, "free"), 32)})
 		}
 	}
 	for d := range rapid.IntRange(0, 8).Draw(t, "demands") {
@@ -167,17 +167,26 @@ func parts(p Problem) int {
 // after is the Problem of the next loop, when the bought nodes are on their way.
 func after(p Problem, s Solution) Problem {
 	p.Budgets, p.Bins = slices.Clone(p.Budgets), slices.Clone(p.Bins)
-	for _, b := range s.Purchases {
+	names := map[int][]string{} // of the nodes of a purchase
+	for i, b := range s.Purchases {
 		if b.Later {
 			continue
 		}
 		o := p.Offers[b.Offer]
 		p.Budgets[o.Budget].Used += b.Nodes * o.VCPUs
 		for range b.Nodes {
-			p.Bins = append(p.Bins, Bin{Class: o.Class, Group: o.Group, Free: o.Fresh, Coming: true})
+			name := fmt.Sprint("node-", len(p.Bins))
+			p.Bins = append(p.Bins, Bin{Name: name, Class: o.Class, Group: o.Group, Free: o.Fresh, Coming: true})
+			names[i+1] = append(names[i+1], name)
 		}
 	}
-	p.Holds = s.Holds
+	p.Holds = slices.Clone(s.Holds)
+	for i := range p.Holds {
+		if h := &p.Holds[i]; h.Bought > 0 {
+			h.Node, names[h.Bought] = names[h.Bought][0], names[h.Bought][1:]
+			h.Bought = 0
+		}
+	}
 	p.FitsBin = func(part *Part, bin int) bool { return p.Fits(part, p.Bins[bin].Class) }
 	return p
 }

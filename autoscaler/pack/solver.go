@@ -12,9 +12,8 @@ type solver struct {
 	left    [][]int // per demand and part: pods without a place
 
 	purchases []Purchase
-	held      []change         // of holds, in force from before the first demand
-	journal   []change         // of demands, since
-	byGroup   map[string][]int // existing bins of a node group
+	held      []change // of holds, in force from before the first demand
+	journal   []change // of demands, since
 	fits      map[fitKey]bool
 	scale     Vector // the machine that sizes are compared to
 }
@@ -24,6 +23,9 @@ type bin struct {
 	used  Vector
 	held  bool // a hold has chosen it
 	alone bool // it took a pod that was Alone
+	owner int  // 1 + the demand whose pods came first; 0 while there are none
+	// bought is the place, from 1, of the purchase that it is of; 0 if it was there.
+	bought int
 }
 
 // change is pods put on a bin.
@@ -42,13 +44,11 @@ func newSolver(p *Problem) *solver {
 		bins:    make([]bin, len(p.Bins), len(p.Bins)+64),
 		budgets: slices.Clone(p.Budgets),
 		left:    make([][]int, len(p.Demands)),
-		byGroup: map[string][]int{},
 		fits:    map[fitKey]bool{},
 		scale:   largest(p.Offers),
 	}
 	for i, b := range p.Bins {
 		s.bins[i].Bin = b
-		s.byGroup[b.Group] = append(s.byGroup[b.Group], i)
 	}
 	for d := range p.Demands {
 		s.left[d] = make([]int, len(p.Demands[d].Parts))
@@ -105,6 +105,9 @@ func (s *solver) apply(c change) {
 	request := s.part(c.demand, c.part).Request
 	s.charge(c.bin, s.part(c.demand, c.part), c.count)
 	s.bins[c.bin].Free = s.bins[c.bin].Free.Plus(request, -c.count)
+	if s.bins[c.bin].used.Pods == 0 {
+		s.bins[c.bin].owner = 1 + c.demand
+	}
 	s.bins[c.bin].used = s.bins[c.bin].used.Plus(request, c.count)
 	s.left[c.demand][c.part] -= c.count
 	s.journal = append(s.journal, c)
@@ -115,16 +118,18 @@ func (s *solver) undo(c change) {
 		part := s.part(c.demand, c.part)
 		s.charge(c.bin, part, -c.count)
 		s.bins[c.bin].Free = s.bins[c.bin].Free.Plus(part.Request, c.count)
-		s.bins[c.bin].used = s.bins[c.bin].used.Plus(part.Request, -c.count)
+		if s.bins[c.bin].used = s.bins[c.bin].used.Plus(part.Request, -c.count); s.bins[c.bin].used.Pods == 0 {
+			s.bins[c.bin].owner = 0
+		}
 		s.bins[c.bin].alone = s.bins[c.bin].alone && !part.Alone
 	}
 	s.left[c.demand][c.part] += c.count
 }
 
-// fill puts what is left of a part on the nodes there are, first fit.
+// fill puts what is left of a part on the nodes there are, first fit: on those that others have, or are to have, too, if shared.
 func (s *solver) fill(d, i int, shared bool) {
 	for b := 0; b < len(s.bins) && s.left[d][i] > 0; b++ {
-		if shared || !s.bins[b].Shared {
+		if shared || !s.bins[b].Shared && (s.bins[b].owner == 0 || s.bins[b].owner == 1+d) {
 			s.put(b, d, i, s.left[d][i])
 		}
 	}

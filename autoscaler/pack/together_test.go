@@ -2,7 +2,10 @@
 
 package pack
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestAGangUnderOneValueOfALabel(t *testing.T) {
 	t.Parallel()
@@ -10,17 +13,17 @@ func TestAGangUnderOneValueOfALabel(t *testing.T) {
 		domains  []string // of nodes of 4 CPUs; empty for one that is not known yet
 		count    int      // members of 4 CPUs
 		together bool     // whether a launch can be in one domain
-		holds    []Hold
-		want     int // small nodes bought
+		held     int      // nodes that the gang was promised
+		want     int      // small nodes bought
 		wantLeft bool
 	}{
 		"is placed where one value has room":               {domains: []string{"a", "b", "b"}, count: 2},
 		"is bought for in one launch":                      {domains: []string{"a", "b"}, count: 2, together: true, want: 2},
 		"is not bought for where nodes may come anywhere":  {domains: []string{"a", "b"}, count: 2, wantLeft: true},
 		"may be anywhere with a single node":               {count: 1, want: 1},
-		"waits for what is on its way":                     {domains: []string{"", ""}, count: 2, holds: []Hold{{Group: "small", Nodes: 2, Contents: []Content{{"g", 1}}}}},
+		"waits for what is on its way":                     {domains: []string{"", ""}, count: 2, held: 2},
 		"does not count on others' nodes without a value":  {domains: []string{"", ""}, count: 2, wantLeft: true},
-		"is not completed by nodes that may come anywhere": {domains: []string{""}, count: 2, together: true, holds: []Hold{{Group: "small", Nodes: 1, Contents: []Content{{"g", 1}}}}, wantLeft: true},
+		"is not completed by nodes that may come anywhere": {domains: []string{""}, count: 2, together: true, held: 1, wantLeft: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -28,9 +31,12 @@ func TestAGangUnderOneValueOfALabel(t *testing.T) {
 			p := problem(100, gang(tc.count, vec(4, 1)))
 			p.Demands[0].Topology = "zone"
 			p.Offers = p.Offers[:1]
-			p.Holds = tc.holds
-			for range tc.domains {
-				p.Bins = append(p.Bins, Bin{Class: 10, Group: "small", Free: node(4, 8)})
+			for i := range tc.domains {
+				name := fmt.Sprint("node-", i)
+				if i < tc.held {
+					p.Holds = append(p.Holds, Hold{Node: name, Contents: []Content{{"g", 1}}})
+				}
+				p.Bins = append(p.Bins, Bin{Name: name, Class: 10, Group: "small", Free: node(4, 8)})
 			}
 			p.Domain = func(_ string, bin int) string { return tc.domains[bin] }
 			p.Together = func(string, int) bool { return tc.together }

@@ -109,10 +109,15 @@ func (g *Group) Nodes() ([]cloudprovider.Instance, error) {
 }
 
 // IncreaseSize implements cloudprovider.NodeGroup.
-func (g *Group) IncreaseSize(delta int) error { return g.Grow(delta, false, nil) }
+func (g *Group) IncreaseSize(delta int) error { return g.increase(delta, false) }
 
 // AtomicIncreaseSize implements cloudprovider.NodeGroup.
-func (g *Group) AtomicIncreaseSize(delta int) error { return g.Grow(delta, true, nil) }
+func (g *Group) AtomicIncreaseSize(delta int) error { return g.increase(delta, true) }
+
+func (g *Group) increase(delta int, whole bool) error {
+	_, err := g.Grow(delta, whole, nil)
+	return err
+}
 
 // DecreaseTargetSize implements cloudprovider.NodeGroup. The target is the number of instances, so there is never a wish to
 // withdraw; core asks only when it counts otherwise.

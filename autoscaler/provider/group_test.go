@@ -27,7 +27,7 @@ func TestGroupsFollowEnvironments(t *testing.T) {
 	w.grow(large, 1)
 	w.environments = []*computeenv.Environment{env(func(e *computeenv.Environment) { e.Types = e.Types[1:] })}
 	w.refresh()
-	if err := w.group(large).Grow(1, false, nil); err == nil {
+	if _, err := w.group(large).Grow(1, false, nil); err == nil {
 		t.Error("a type that the environment dropped can still be bought")
 	}
 	if diff := cmp.Diff(map[string]int{large: 1}, w.sizes()); diff != "" {
@@ -61,7 +61,7 @@ func TestSizesAreBoundByMaxvCpus(t *testing.T) {
 	if got := []int{w.group(large).MaxSize(), w.group(xlarge).MaxSize()}; !cmp.Equal(got, []int{6, 2}) {
 		t.Errorf("MaxSize = %v, want [6 2]", got)
 	}
-	if err := w.group(large).Grow(4, false, nil); err == nil {
+	if _, err := w.group(large).Grow(4, false, nil); err == nil {
 		t.Error("grew beyond maxvCpus")
 	}
 	w.environments[0].MaxvCPUs = 4
@@ -83,15 +83,15 @@ func TestOneInstanceBeyondMaxvCpusIfNoneFitsWithin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, env(func(e *computeenv.Environment) { e.MaxvCPUs, e.Strategy = 3, tc.strategy }))
-			if err := w.group(xlarge).Grow(2, false, nil); err == nil {
+			if _, err := w.group(xlarge).Grow(2, false, nil); err == nil {
 				t.Error("two instances beyond maxvCpus")
 			}
-			err := w.group(xlarge).Grow(1, false, nil)
+			_, err := w.group(xlarge).Grow(1, false, nil)
 			if (err == nil) != tc.want {
 				t.Errorf("one instance beyond maxvCpus: %v", err)
 			}
 			w.Wait()
-			if err := w.group(xlarge).Grow(1, false, nil); err == nil {
+			if _, err := w.group(xlarge).Grow(1, false, nil); err == nil {
 				t.Error("another one beyond maxvCpus")
 			}
 		})

@@ -53,6 +53,9 @@ func placeholder(g *Group, token string, now time.Time) *instance {
 	return &instance{providerID: placeholderPrefix + token, token: token, group: g, state: launching, since: now}
 }
 
+// name tells the instance from others from before it exists.
+func (i *instance) name() string { return cmp.Or(i.token, i.providerID) }
+
 // isReal reports whether there is a machine behind the instance.
 func (i *instance) isReal() bool { return i.state != launching && i.state != failed }
 

@@ -65,7 +65,7 @@ func TestReconcile(t *testing.T) {
 		if got := w.usedVCPUs("u-0"); got != 8 {
 			t.Errorf("%d vCPUs in use, want 8: the type is not listed any more, but its instances are there", got)
 		}
-		if err := w.group("old.c5.xlarge.spot").Grow(1, false, nil); err == nil {
+		if _, err := w.group("old.c5.xlarge.spot").Grow(1, false, nil); err == nil {
 			t.Error("grew a group of an environment that is gone")
 		}
 	})

@@ -29,27 +29,27 @@ type launch struct {
 }
 
 // Grow launches n instances in the background. With whole, fewer than n are of no use. demands are keys of what the
-// instances are for, named again if the launch fails. An error means that nothing was begun.
-func (g *Group) Grow(n int, whole bool, demands []string) error {
+// instances are for, named again if the launch fails. It returns the launch's token; an error means that nothing was begun.
+func (g *Group) Grow(n int, whole bool, demands []string) (string, error) {
 	return g.grow(n, func(r *fleet.LaunchRequest) { r.Whole = whole }, demands)
 }
 
 // GrowInOneZone launches n instances of which any is of use only if all come, and in one zone.
-func (g *Group) GrowInOneZone(n int, demands []string) error {
+func (g *Group) GrowInOneZone(n int, demands []string) (string, error) {
 	return g.grow(n, func(r *fleet.LaunchRequest) { r.Whole, r.OneZone = true, true }, demands)
 }
 
-func (g *Group) grow(n int, adjust func(*fleet.LaunchRequest), demands []string) error {
+func (g *Group) grow(n int, adjust func(*fleet.LaunchRequest), demands []string) (string, error) {
 	p := g.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := g.mayGrow(n); err != nil {
-		return fmt.Errorf("grow %s by %d: %w", g.id, n, err)
+		return "", fmt.Errorf("grow %s by %d: %w", g.id, n, err)
 	}
 	l := launch{group: g, request: g.request("muster-"+rand.Text(), n), demands: demands}
 	adjust(&l.request)
 	p.begin(l, true)
-	return nil
+	return l.request.Token, nil
 }
 
 // mayGrow checks once more, with mu held, what scale-up decided by: never more vCPUs than the environment allows.

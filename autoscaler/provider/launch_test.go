@@ -16,7 +16,7 @@ func TestLaunchGoesThroughPlaceholders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, env())
 	release := w.fleet.Hold()
-	if err := w.group(large).Grow(2, false, nil); err != nil {
+	if _, err := w.group(large).Grow(2, false, nil); err != nil {
 		t.Fatal(err)
 	}
 	before, _ := w.group(large).Nodes()

@@ -18,6 +18,7 @@ import (
 
 	"github.com/muster-batch/muster/autoscaler/computeenv"
 	"github.com/muster-batch/muster/autoscaler/fleet"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // Name is the provider's name in cluster-autoscaler's metrics.
@@ -37,6 +38,9 @@ type Cluster interface {
 	ProviderIDs(ctx context.Context) (map[string]bool, error)
 	// LabelNode tells a node which instance it is.
 	LabelNode(ctx context.Context, node, instanceID string) error
+	// ReserveNode says for which gang a node is kept, by a value of batchmeta.Reserved; an empty one says for none. A node that
+	// is gone is no error.
+	ReserveNode(ctx context.Context, node, value string) error
 	// IsClosed reports whether no new pod is put on the node, because core marked it as one that is to be deleted, or because
 	// it is gone.
 	IsClosed(ctx context.Context, node *corev1.Node) (bool, error)
@@ -83,6 +87,7 @@ type Provider struct {
 	nodes        kubeutil.NodeLister
 	cfg          Config
 	work         sync.WaitGroup
+	reserving    sync.Mutex // held while reservations are written
 
 	mu        sync.Mutex           // guards all below
 	snapshot  *computeenv.Snapshot // that groups were last made of
@@ -90,9 +95,10 @@ type Provider struct {
 	groups    map[groupKey]*Group
 	siblings  map[string][]*Group // groups by environment's UUID
 	sorted    []cloudprovider.NodeGroup
-	instances map[string]*instance // by provider id, placeholders too
-	ended     map[string]time.Time // provider ids of instances that are gone, until no list can still name them
-	strangers map[string]time.Time // nodes whose instance the fleet does not know, since when
+	instances map[string]*instance             // by provider id, placeholders too
+	ended     map[string]time.Time             // provider ids of instances that are gone, until no list can still name them
+	strangers map[string]time.Time             // nodes whose instance the fleet does not know, since when
+	reserved  map[string]batchmeta.Reservation // by node, as they were last said
 }
 
 var _ cloudprovider.CloudProvider = (*Provider)(nil)
@@ -123,6 +129,7 @@ func New(ctx context.Context, f fleet.Fleet, e Environments, c Cluster, l Ledger
 		base: context.WithoutCancel(ctx), fleet: f, environments: e, cluster: c, ledger: l, nodes: nodes, cfg: cfg,
 		groups: map[groupKey]*Group{}, siblings: map[string][]*Group{}, instances: map[string]*instance{},
 		ended: map[string]time.Time{}, strangers: map[string]time.Time{},
+		reserved: map[string]batchmeta.Reservation{},
 	}
 }
 

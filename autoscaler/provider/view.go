@@ -3,6 +3,10 @@
 package provider
 
 import (
+	"cmp"
+	"slices"
+	"time"
+
 	"github.com/muster-batch/muster/autoscaler/computeenv"
 	"github.com/muster-batch/muster/autoscaler/instancetype"
 )
@@ -16,9 +20,19 @@ type Offer struct {
 	Cost  float64             // of a node; compares offers of one environment
 	// Narrow offers are for pods that no other offer of the environment admits.
 	Narrow bool
-	// Launching is how many instances are asked for of which the fleet has not said yet whether they come.
-	Launching int
-	Failed    int // launches in a row that were not complete
+	Failed int // launches in a row that were not complete
+	// Members are the group's instances, and those that are asked for, but not those that leave: those that have
+	// been ready nodes last, else by age.
+	Members []Member
+}
+
+// Member is an instance, or one that is asked for.
+type Member struct {
+	Name   string // from before it exists: fleet.InstanceToken of its launch, where that is known
+	Node   string // of its node; empty while there is none
+	Unsure bool   // the fleet has not said yet whether it comes, or it does not
+	ready  bool
+	since  time.Time
 }
 
 // Market is an environment and what may be bought in it.
@@ -51,20 +65,31 @@ func (p *Provider) Markets() []Market {
 		}
 		out[i].Offers = append(out[i].Offers, Offer{
 			Group: g, Type: g.typ, Types: g.all(), Rank: g.rank, Cost: g.cost(g.isSpot()), Narrow: g.narrow,
-			Launching: g.launching(), Failed: g.failed,
+			Members: g.members(), Failed: g.failed,
 		})
 	}
 	return out
 }
 
-func (g *Group) launching() int {
-	n := 0
+func (g *Group) members() []Member {
+	out := make([]Member, 0, len(g.instances))
 	for _, i := range g.instances {
-		if i.state == launching {
-			n++
+		if i.state != terminating {
+			out = append(out, Member{
+				Name: i.name(), Node: i.node, Unsure: !i.isReal(), ready: !i.use.counted.IsZero(), since: i.since,
+			})
 		}
 	}
-	return n
+	slices.SortFunc(out, func(a, b Member) int {
+		switch {
+		case a.ready && !b.ready:
+			return 1
+		case b.ready && !a.ready:
+			return -1
+		}
+		return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.Name, b.Name))
+	})
+	return out
 }
 
 // market is that of the group's environment, without offers. It is called with mu held.

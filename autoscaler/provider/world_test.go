@@ -52,6 +52,15 @@ func (w *world) LabelNode(_ context.Context, node, id string) error {
 	return nil
 }
 
+func (w *world) ReserveNode(_ context.Context, node, value string) error {
+	for _, n := range w.nodes {
+		if n.Name == node {
+			n.Annotations = map[string]string{batchmeta.Reserved: value}
+		}
+	}
+	return nil
+}
+
 func (w *world) ProviderIDs(context.Context) (map[string]bool, error) {
 	ids := map[string]bool{}
 	for _, n := range w.nodes {
@@ -132,7 +141,7 @@ func (w *world) ids() []string {
 // grow grows a group and waits for what comes of it.
 func (w *world) grow(id string, n int) {
 	w.t.Helper()
-	if err := w.group(id).Grow(n, false, []string{"demand"}); err != nil {
+	if _, err := w.group(id).Grow(n, false, []string{"demand"}); err != nil {
 		w.t.Fatal(err)
 	}
 	w.Wait()

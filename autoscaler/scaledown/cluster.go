@@ -76,6 +76,26 @@ func (c *Cluster) LabelNode(ctx context.Context, node, instanceID string) error 
 	return nil
 }
 
+// ReserveNode implements provider.Cluster.
+func (c *Cluster) ReserveNode(ctx context.Context, node, value string) error {
+	annotations := map[string]*string{batchmeta.Reserved: &value}
+	if value == "" {
+		annotations[batchmeta.Reserved] = nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": annotations}})
+	if err != nil {
+		return fmt.Errorf("encode reservation of node %s: %w", node, err)
+	}
+	err = crashpoint.Around("nodes/reserve", func() error {
+		_, err := c.client.Nodes().Patch(ctx, node, types.MergePatchType, patch, metav1.PatchOptions{})
+		return err
+	})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("reserve node %s: %w", node, err)
+	}
+	return nil
+}
+
 // IsClosed implements provider.Cluster. A get without a resource version is of the present, as the list of Occupant is.
 func (c *Cluster) IsClosed(ctx context.Context, node *corev1.Node) (bool, error) {
 	now, err := c.client.Nodes().Get(ctx, node.Name, metav1.GetOptions{})

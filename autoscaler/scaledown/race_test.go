@@ -101,7 +101,7 @@ func (a *arena) wave(races int) {
 	if !ok {
 		a.t.Fatal("no group")
 	}
-	if err := group.Grow(races, false, nil); err != nil {
+	if _, err := group.Grow(races, false, nil); err != nil {
 		a.t.Fatal(err)
 	}
 	a.provider.Wait()

@@ -141,6 +141,18 @@ func TestNodeOfAnInstance(t *testing.T) {
 	if got, err := c.Node(t.Context(), "i-3"); err != nil || got.Labels[batchmeta.InstanceID] != "i-3" {
 		t.Errorf("labelled node = %v, %v", got, err)
 	}
+	for _, value := range []string{"ns/gang 2026-11-22T15:00:00Z", ""} {
+		if err := c.ReserveNode(t.Context(), "new", value); err != nil {
+			t.Errorf("ReserveNode: %v", err)
+		}
+		got, err := c.Node(t.Context(), "i-3")
+		if err != nil || got.Annotations[batchmeta.Reserved] != value {
+			t.Errorf("reserved node = %v, %v", got, err)
+		}
+	}
+	if err := c.ReserveNode(t.Context(), "gone", ""); err != nil {
+		t.Errorf("ReserveNode of one that is gone: %v", err)
+	}
 	for range 2 { // the second time it is gone already
 		if err := c.DeleteNode(t.Context(), node); err != nil {
 			t.Errorf("DeleteNode: %v", err)

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/autoscaler/cluster-autoscaler/simulator/clustersnapshot"
 	"k8s.io/autoscaler/cluster-autoscaler/simulator/framework"
+	kubeutil "k8s.io/autoscaler/cluster-autoscaler/utils/kubernetes"
 
 	"github.com/muster-batch/muster/autoscaler/demand"
 	"github.com/muster-batch/muster/autoscaler/nodetemplate"
@@ -29,8 +30,9 @@ type board struct {
 	binNodes []*corev1.Node    // per Bin
 	classes  []class
 	classOf  map[uint64]int
-	parts    map[string]*demand.Part // by key
-	unsure   map[string]int          // upcoming nodes by group that may not come
+	parts    map[string]*demand.Part      // by key
+	gangs    map[string]string            // of the parts that must start together, by key
+	members  map[string][]provider.Member // by group, of which no bin has been made yet
 	admitted map[admission]bool
 	now      time.Time
 	// isPending reports whether a pod is part of the demands.
@@ -41,7 +43,7 @@ type board struct {
 func newBoard(o *Orchestrator, templates map[string]*framework.NodeInfo) (*board, error) {
 	b := &board{
 		snapshot: o.core.ClusterSnapshot, fits: o.fits, markets: o.cfg.Provider.Markets(),
-		classOf: map[uint64]int{}, parts: map[string]*demand.Part{}, unsure: map[string]int{}, admitted: map[admission]bool{}, now: o.cfg.Clock.Now(),
+		classOf: map[uint64]int{}, parts: map[string]*demand.Part{}, gangs: map[string]string{}, members: map[string][]provider.Member{}, admitted: map[admission]bool{}, now: o.cfg.Clock.Now(),
 		isPending: o.cfg.Source.IsPending,
 	}
 	b.fits.trim()
@@ -51,17 +53,10 @@ func newBoard(o *Orchestrator, templates map[string]*framework.NodeInfo) (*board
 	if err != nil {
 		return nil, fmt.Errorf("list nodes of the snapshot: %w", err)
 	}
-	for _, m := range b.markets {
-		for _, offer := range m.Offers {
-			b.unsure[offer.Group.Id()] = offer.Launching
-		}
-	}
 	for m := range b.markets {
 		b.addBudget(m, infos)
 	}
-	for _, info := range infos {
-		b.addBin(info)
-	}
+	b.addBins(infos)
 	for m := range b.markets {
 		b.addMarket(o, m, templates)
 	}
@@ -69,7 +64,34 @@ func newBoard(o *Orchestrator, templates map[string]*framework.NodeInfo) (*board
 	return b, nil
 }
 
-func (b *board) addBin(info *framework.NodeInfo) {
+// addBins makes a bin of each node. Which instance a node is that is on its way nobody says: what is left of its group when
+// those that are there are taken off is as good as any.
+func (b *board) addBins(infos []*framework.NodeInfo) {
+	there := map[string]bool{}
+	for _, info := range infos {
+		there[info.Node().Name] = kubeutil.IsNodeReadyAndSchedulable(info.Node())
+	}
+	names := map[string]string{}
+	for _, m := range b.markets {
+		for _, offer := range m.Offers {
+			var coming []provider.Member
+			for _, i := range offer.Members {
+				if there[i.Node] {
+					names[i.Node] = i.Name
+				} else {
+					coming = append(coming, i)
+				}
+			}
+			b.members[offer.Group.Id()] = coming
+		}
+	}
+	for _, info := range infos {
+		b.addBin(info, names[info.Node().Name])
+	}
+}
+
+// addBin makes a bin of a node, whose name, as an instance, is given if it is there.
+func (b *board) addBin(info *framework.NodeInfo, name string) {
 	node := info.Node()
 	group := node.Labels[batchmeta.NodeGroup]
 	if group == "" || node.Spec.Unschedulable || b.isTaken(info) {
@@ -82,14 +104,11 @@ func (b *board) addBin(info *framework.NodeInfo) {
 		b.classOf[signature] = index
 		b.classes = append(b.classes, class{signature: signature, node: node})
 	}
-	bin := pack.Bin{Class: index, Group: group, Free: free(info).Plus(freed(info, b.now), 1)}
+	bin := pack.Bin{Name: name, Class: index, Group: group, Free: free(info).Plus(freed(info, b.now), 1)}
 	bin.Shared, _ = isUsed(info)
-	if bin.Coming = node.Annotations[upcoming] != ""; bin.Coming && b.unsure[group] > 0 {
-		bin.Unsure = true
-		b.unsure[group]--
-	}
-	if !bin.Coming {
-		bin.Name = node.Name
+	if bin.Coming = node.Annotations[upcoming] != ""; bin.Coming && len(b.members[group]) > 0 {
+		bin.Name, bin.Unsure = b.members[group][0].Name, b.members[group][0].Unsure
+		b.members[group] = b.members[group][1:]
 	}
 	if isSole(node) {
 		bin.Free, bin.Budget = sole(free(info)), b.budgetOf(node)
@@ -128,6 +147,9 @@ func (b *board) addDemands(demands []demand.Demand) {
 		var parts []pack.Part
 		for i := range d.Parts {
 			b.parts[d.Parts[i].Key] = &d.Parts[i]
+			if d.Whole {
+				b.gangs[d.Parts[i].Key] = d.Gang
+			}
 			parts = append(parts, d.Parts[i].Part)
 		}
 		if d.Whole {
@@ -147,6 +169,21 @@ func (b *board) solve(holds []pack.Hold) pack.Solution {
 	defer b.snapshot.Revert()
 	b.problem.Holds = holds
 	return pack.Solve(b.problem)
+}
+
+// reservations are for which gangs nodes are held, by the nodes' names, and which gangs there are. Others who are to have room
+// beside a gang come after it.
+func (b *board) reservations(holds []pack.Hold) (gangs map[string]string, waiting map[string]bool) {
+	gangs, waiting = map[string]string{}, map[string]bool{}
+	for _, gang := range b.gangs {
+		waiting[gang] = true
+	}
+	for _, h := range holds {
+		if gang := b.gangs[h.Contents[0].Key]; gang != "" {
+			gangs[h.Node] = gang
+		}
+	}
+	return gangs, waiting
 }
 
 // domain is the problem's Domain. A node that is on its way has the labels of its template.

@@ -4,6 +4,7 @@ package scaleup
 
 import (
 	"context"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +21,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/autoscaler/demand"
+	"github.com/muster-batch/muster/autoscaler/fleet"
 	"github.com/muster-batch/muster/autoscaler/pack"
 	"github.com/muster-batch/muster/autoscaler/provider"
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -30,6 +32,8 @@ type Provider interface {
 	Markets() []provider.Market
 	// NoteUse is told which nodes have pods.
 	NoteUse(busy map[string]bool)
+	// Reserve is told for which gangs instances are kept, by their names, and which gangs have yet to start.
+	Reserve(gangs map[string]string, waiting map[string]bool)
 }
 
 // Config is an Orchestrator's surroundings.
@@ -92,12 +96,14 @@ func (o *Orchestrator) ScaleUp(
 		return nil, caerrors.ToAutoscalerError(caerrors.InternalError, err)
 	}
 	solution := b.solve(o.holds)
-	o.holds = solution.Holds
-	for _, purchase := range solution.Purchases {
+	launches := make([]string, len(solution.Purchases))
+	for i, purchase := range solution.Purchases {
 		if !purchase.Later {
-			o.buy(b, purchase)
+			launches[i] = o.buy(b, purchase)
 		}
 	}
+	o.holds = named(solution.Holds, launches)
+	o.cfg.Provider.Reserve(b.reservations(o.holds))
 	if err := b.placeStandIns(solution.Used); err != nil {
 		return nil, caerrors.ToAutoscalerError(caerrors.InternalError, err)
 	}
@@ -106,22 +112,37 @@ func (o *Orchestrator) ScaleUp(
 	return &status.ScaleUpStatus{Result: status.ScaleUpNotNeeded}, nil
 }
 
-// buy grows a group.
-func (o *Orchestrator) buy(b *board, purchase pack.Purchase) {
+// named puts the names of nodes that were bought into their holds, by the tokens of their launches, and leaves out those of
+// which none was.
+func named(holds []pack.Hold, launches []string) []pack.Hold {
+	next := make([]int, len(launches))
+	for i := range holds {
+		if p := holds[i].Bought - 1; p >= 0 {
+			if launches[p] != "" {
+				holds[i].Node = fleet.InstanceToken(launches[p], next[p])
+			}
+			next[p]++
+		}
+	}
+	return slices.DeleteFunc(holds, func(h pack.Hold) bool { return h.Node == "" })
+}
+
+// buy grows a group and returns the token of the launch; empty if there is none, or none that what was wanted is promised.
+func (o *Orchestrator) buy(b *board, purchase pack.Purchase) string {
 	group := b.offers[purchase.Offer].Group
 	if m := &b.markets[b.problem.Offers[purchase.Offer].Budget]; m.OnTrial {
 		o.try(m, group)
-		return
+		return ""
 	}
 	keys := make([]string, len(purchase.Contents))
 	for i, c := range purchase.Contents {
 		keys[i] = c.Key
 	}
 	if purchase.Topology == corev1.LabelTopologyZone {
-		o.begun(group, purchase.Nodes, group.GrowInOneZone(purchase.Nodes, keys))
-		return
+		launch, err := group.GrowInOneZone(purchase.Nodes, keys)
+		return o.begun(group, purchase.Nodes, launch, err)
 	}
-	o.grow(group, purchase.Nodes, purchase.Whole, keys)
+	return o.grow(group, purchase.Nodes, purchase.Whole, keys)
 }
 
 // try buys the one node of an environment that is on trial, for nobody: who it was for is bought for once it joined.
@@ -132,18 +153,20 @@ func (o *Orchestrator) try(m *provider.Market, g *provider.Group) {
 	}
 }
 
-func (o *Orchestrator) grow(g *provider.Group, n int, whole bool, demands []string) {
-	o.begun(g, n, g.Grow(n, whole, demands))
+func (o *Orchestrator) grow(g *provider.Group, n int, whole bool, demands []string) string {
+	launch, err := g.Grow(n, whole, demands)
+	return o.begun(g, n, launch, err)
 }
 
-// begun tells core of a launch, unless err says why it was not begun.
-func (o *Orchestrator) begun(g *provider.Group, n int, err error) {
+// begun tells core of a launch, unless err says why it was not begun, and returns its token.
+func (o *Orchestrator) begun(g *provider.Group, n int, launch string, err error) string {
 	o.logger.V(2).Info("Growing node group", "nodeGroup", g.Id(), "nodes", n)
 	if err != nil {
 		o.logger.Error(err, "Cannot grow node group", "nodeGroup", g.Id(), "nodes", n)
-		return
+		return ""
 	}
 	o.processors.ScaleStateNotifier.RegisterScaleUp(g, n, o.cfg.Clock.Now())
+	return launch
 }
 
 // ScaleUpToNodeGroupMinSize implements scaleup.Orchestrator: it brings environments up to their minvCpus. AWS Batch does so

@@ -5,6 +5,7 @@ package gang
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,10 +21,19 @@ type Key struct {
 
 // String returns the key as namespace/name, or podgroup/namespace/name.
 func (k Key) String() string {
-	if k.PodGroup {
-		return "podgroup/" + k.Namespace + "/" + k.Name
+	return batchmeta.GangName(k.Namespace, k.Name, k.PodGroup)
+}
+
+// KeyNamed returns the key that String says.
+func KeyNamed(name string) Key {
+	group, isGroup := strings.CutPrefix(name, "podgroup/")
+	if isGroup && strings.Contains(group, "/") {
+		name = group
+	} else {
+		isGroup = false
 	}
-	return k.Namespace + "/" + k.Name
+	namespace, name, _ := strings.Cut(name, "/")
+	return Key{Namespace: namespace, Name: name, PodGroup: isGroup}
 }
 
 // Reason words why something happened to the gang, for its members' owners to read.

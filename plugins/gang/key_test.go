@@ -64,3 +64,14 @@ func TestKeyOf(t *testing.T) {
 		t.Error("a gang without a name has a spec")
 	}
 }
+
+func TestKeyNamed(t *testing.T) {
+	t.Parallel()
+	for _, key := range []gang.Key{
+		{Namespace: "default", Name: "g"}, {Namespace: "default", Name: "g", PodGroup: true}, {Namespace: "podgroup", Name: "g"},
+	} {
+		if got := gang.KeyNamed(key.String()); got != key {
+			t.Errorf("KeyNamed(%q) = %+v, want %+v", key, got, key)
+		}
+	}
+}

@@ -44,11 +44,22 @@ func (l *Ledger) Contends(key Key) *Draft {
 	return nil
 }
 
-// contends reports whether the gang could start if there were room. The members that an elastic gang started without do not
-// contend.
-func (r *record) contends() bool {
+// contends reports whether the gang waits for room and its queue has ranked it.
+func (r *record) contends() bool { return r.order != nil && r.order.IsRanked() && r.waits() }
+
+// waits reports whether the gang could start if there were room. The members that an elastic gang started without do not wait
+// in this sense.
+func (r *record) waits() bool {
 	c := r.claim()
-	return c.fault == "" && r.order != nil && r.order.IsRanked() && r.plan == nil && r.isReady() && len(r.members) > r.held && r.held < c.spec.Min
+	return c.fault == "" && r.plan == nil && r.isReady() && len(r.members) > r.held && r.held < c.spec.Min
+}
+
+// IsWaiting reports whether a gang could start if there were room, or is about to.
+func (l *Ledger) IsWaiting(key Key) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	r := l.gangs[key]
+	return r != nil && (r.plan != nil || r.waits())
 }
 
 // Least returns the members that must be seated together at least.

@@ -59,6 +59,7 @@ func (g *GangFit) Permit(ctx context.Context, state *framework.CycleState, pod *
 	}
 	g.endSeats(pin.Plan)
 	g.holds.Release(vacated(pod))
+	g.holds.Release(reservedFor(pin.Plan.Key()))
 	klog.FromContext(ctx).V(4).Info("Releasing gang", "pod", klog.KObj(pod), "members", len(arrival.Release))
 	for _, uid := range arrival.Release {
 		if waiting := g.fwk.GetWaitingPod(uid); waiting != nil { // all but this pod, whose Permit this is

@@ -121,6 +121,9 @@ func (v *view) nodesFor(draft *gang.Draft, r *roles) []room.Node {
 	nodes := make([]room.Node, 0, len(v.nodes))
 	for _, n := range v.nodes {
 		node := n.node
+		if v.isForOthers(n, draft.Key) {
+			continue
+		}
 		domain := node.Labels[key]
 		if key != "" && (domain == "" || (pinned && domain != only)) {
 			continue

@@ -111,6 +111,9 @@ func New(
 	if err := g.watch(ctx, core.Pods().Informer()); err != nil {
 		return nil, fmt.Errorf("start %s: %w", Name, err)
 	}
+	if err := g.watchNodes(core.Nodes().Informer()); err != nil {
+		return nil, fmt.Errorf("start %s: %w", Name, err)
+	}
 	if err := g.watchPodGroups(ctx, handle.KubeConfig()); err != nil {
 		return nil, fmt.Errorf("start %s: %w", Name, err)
 	}

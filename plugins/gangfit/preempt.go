@@ -172,10 +172,15 @@ func (g *GangFit) ended(logger klog.Logger, uid types.UID) {
 	}
 }
 
-// forgo ends the hold on room that was made for a pod that is gone, or for the gang that it was the last one of.
+// forgo ends the holds on room that was made, or bought, for a pod that is gone, or for the gang that it was the last one of.
 func (g *GangFit) forgo(pod *corev1.Pod) {
-	if key, ok := gang.KeyOf(pod); !ok || !g.ledger.Exists(key) {
-		g.holds.Release(vacated(pod))
+	key, isMember := gang.KeyOf(pod)
+	if isMember && g.ledger.Exists(key) {
+		return
+	}
+	g.holds.Release(vacated(pod))
+	if isMember {
+		g.holds.Release(reservedFor(key))
 	}
 }
 

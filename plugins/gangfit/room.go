@@ -20,11 +20,12 @@ import (
 )
 
 // hold is room that is kept on nodes for one holder, which cannot take it yet. Only work that sorts after the holder has to
-// leave it alone. What is in a hold does not change once it is set; a new one replaces it.
+// leave it alone, but all others do what is reserved. What is in a hold does not change once it is set; a new one replaces it.
 type hold struct {
 	id     holdID
 	order  gang.Order
-	rooms  map[string]*keptRoom // by node
+	rooms  map[string]*keptRoom // by node; of what is reserved, the nodes themselves say so
+	name   string               // of the gang, as nodes name it that are reserved for it
 	until  time.Time            // work that is over by then may use the room meanwhile; zero: none may
 	expiry time.Time            // the room is given up then; zero: when it is released
 	isOver func() bool          // or when this says so; may be nil
@@ -56,6 +57,7 @@ const (
 	openSeats  purpose = iota // the seats of an open plan that are not reserved yet
 	nextToFit                 // the gang that is next
 	vacatedFor                // the gang, or pod, whose victims are still ending
+	reserved                  // the gang that the autoscaler bought nodes for
 )
 
 // keptRoom is what is kept of one node. Some of it may still be used by pods that will be gone when the holder comes, or that
@@ -131,6 +133,17 @@ func (h *holds) Release(id holdID) {
 	}
 }
 
+// Stir wakes whom the hold of an id turned away, as it keeps less than it did.
+func (h *holds) Stir(id holdID) {
+	h.mu.Lock()
+	var wake map[string]*corev1.Pod
+	if held := h.byID[id]; held != nil {
+		wake, held.turnedAway = held.turnedAway, map[string]*corev1.Pod{}
+	}
+	h.mu.Unlock()
+	h.wake(wake)
+}
+
 // end ends the hold of an id and returns it; when held is given, only if it is this one.
 func (h *holds) end(id holdID, held *heldRoom) *heldRoom {
 	h.mu.Lock()
@@ -183,12 +196,20 @@ func (h *holds) all() []*hold {
 	return nil
 }
 
-// roomsOf returns what a hold keeps; nil when there is no such hold.
-func (h *holds) roomsOf(id holdID) map[string]*keptRoom {
+// get returns the hold of an id; nil when there is none.
+func (h *holds) get(id holdID) *hold {
 	for _, hold := range h.all() {
 		if hold.id == id {
-			return hold.rooms
+			return hold
 		}
+	}
+	return nil
+}
+
+// roomsOf returns what a hold keeps; nil when there is no such hold.
+func (h *holds) roomsOf(id holdID) map[string]*keptRoom {
+	if hold := h.get(id); hold != nil {
+		return hold.rooms
 	}
 	return nil
 }
@@ -224,7 +245,8 @@ func (h *holds) against(pod *corev1.Pod, sorts func(*corev1.Pod) gang.Order) []*
 	over := overBy(pod, now)
 	var against []*hold
 	for _, hold := range *all {
-		if hold.id.holder != mine && hold.order.Before(order) && !hold.lets(over) && hold.isInForce(now) {
+		isBefore := hold.id.purpose == reserved || hold.order.Before(order)
+		if hold.id.holder != mine && isBefore && !hold.lets(over) && hold.isInForce(now) {
 			against = append(against, hold)
 		}
 	}
@@ -262,6 +284,9 @@ func (h *hold) isLooserThan(o *hold) bool {
 
 // keptOn returns how much is kept of a node, nil for nothing, and the first holder that keeps some.
 func keptOn(info *framework.NodeInfo, against []*hold) (*framework.Resource, *hold) {
+	if h := reservedOn(info, against); h != nil {
+		return leftOn(info), h
+	}
 	var total *framework.Resource
 	var first *hold
 	for _, hold := range against {

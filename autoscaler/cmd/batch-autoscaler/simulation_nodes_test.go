@@ -5,13 +5,12 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	apitypes "k8s.io/apimachinery/pkg/types"
 
 	"github.com/muster-batch/muster/autoscaler/fleet/ec2/ec2fake"
@@ -61,11 +60,11 @@ func (s *simulation) launched(i ec2fake.Instance) {
 		s.result.Exceeded++
 	}
 	s.mu.Unlock()
-	s.at(time.Now().Add(bootTime), func() { s.join(n) })
+	s.at(time.Now().Add(bootTime-netTime), func() { s.register(n) })
 }
 
-// join makes an instance a ready node, if it is still there.
-func (s *simulation) join(n *simNode) {
+// register makes an instance a node, if it is still there, which is ready soon.
+func (s *simulation) register(n *simNode) {
 	s.mu.Lock()
 	gone := n.gone
 	s.mu.Unlock()
@@ -78,7 +77,34 @@ func (s *simulation) join(n *simNode) {
 		return
 	}
 	node.UID, node.CreationTimestamp = apitypes.UID(n.instance.ID), metav1.NewTime(time.Now())
+	for i := range node.Status.Conditions {
+		if c := &node.Status.Conditions[i]; c.Type == corev1.NodeReady {
+			c.Status = corev1.ConditionFalse
+		}
+	}
+	node.Spec.Taints = append(node.Spec.Taints, notReady)
 	_, err = s.client.CoreV1().Nodes().Create(s.Context(), node, metav1.CreateOptions{})
+	s.must(err)
+	s.at(time.Now().Add(netTime), func() { s.join(n, node.Name) })
+}
+
+// notReady is Kubernetes' own taint.
+var notReady = corev1.Taint{Key: corev1.TaintNodeNotReady, Effect: corev1.TaintEffectNoSchedule}
+
+// join makes a node ready, if it is still there.
+func (s *simulation) join(n *simNode, name string) {
+	node, err := s.client.CoreV1().Nodes().Get(s.Context(), name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return
+	}
+	s.must(err)
+	for i := range node.Status.Conditions {
+		if c := &node.Status.Conditions[i]; c.Type == corev1.NodeReady {
+			c.Status = corev1.ConditionTrue
+		}
+	}
+	node.Spec.Taints = slices.DeleteFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == notReady.Key })
+	_, err = s.client.CoreV1().Nodes().Update(s.Context(), node, metav1.UpdateOptions{})
 	s.must(err)
 	n.name, n.ready, n.idleSince, n.free = node.Name, time.Now(), time.Now(), node.Status.Allocatable.Cpu().MilliValue()
 }
@@ -110,145 +136,6 @@ func (r *result) idled(n *simNode) {
 	if n.pods == 0 {
 		r.IdleWorst = max(r.IdleWorst, time.Since(n.idleSince))
 	}
-}
-
-// schedule starts every job that has room, in the order of their coming, each whole or not at all. The room of the one that is
-// next in its environment is kept from those behind.
-func (s *simulation) schedule() {
-	free := s.room()
-	kept := map[int]func(){}
-	s.pending = slices.DeleteFunc(s.pending, func(j *simJob) bool {
-		seats, whole := seat(j, free)
-		switch {
-		case whole:
-			s.begin(j, seats)
-		case kept[j.environment] == nil:
-			kept[j.environment] = func() { unseat(seats) }
-		default:
-			unseat(seats)
-		}
-		return whole
-	})
-	for _, giveUp := range kept {
-		giveUp()
-	}
-}
-
-// place is a node as the scheduler sees it.
-type place struct {
-	*simNode
-	node *corev1.Node
-}
-
-// room is the nodes that take pods, those with least room first, so that others empty out.
-func (s *simulation) room() []place {
-	if len(s.pending) == 0 {
-		return nil
-	}
-	all, err := s.informers.Core().V1().Nodes().Lister().List(labels.Everything())
-	s.must(err)
-	byName := map[string]*simNode{}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, n := range s.nodes {
-		if !n.gone && n.name != "" {
-			byName[n.name] = n
-		}
-	}
-	var out []place
-	for _, node := range all {
-		open := !slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key != batchmeta.BatchNode })
-		if n := byName[node.Name]; n != nil && open && !node.Spec.Unschedulable {
-			out = append(out, place{n, node})
-		}
-	}
-	slices.SortFunc(out, func(a, b place) int {
-		return int(a.free-b.free)*1_000_000 + a.instanceOrder() - b.instanceOrder()
-	})
-	return out
-}
-
-func (n *simNode) instanceOrder() int {
-	var order int
-	_, _ = fmt.Sscanf(n.instance.ID, "i-%x", &order)
-	return order % 1_000_000
-}
-
-// simSeat is a pod's place.
-type simSeat struct {
-	*simNode
-	cpu int64
-}
-
-// seat finds a node for each pod of a job, as far as there is room. The nodes' free CPUs are taken at once.
-func seat(j *simJob, nodes []place) (seats []simSeat, whole bool) {
-	whole = true
-	uuid := simEnvironments[j.environment].uuid
-	for _, part := range j.parts {
-		left := part.count
-		for _, n := range nodes {
-			l := n.node.Labels
-			if l[batchmeta.ComputeEnvironmentUUID] != uuid || part.typeName != "" && l[corev1.LabelInstanceTypeStable] != part.typeName {
-				continue
-			}
-			for ; left > 0 && n.free >= part.cpus*1000; left-- {
-				n.free -= part.cpus * 1000
-				seats = append(seats, simSeat{n.simNode, part.cpus * 1000})
-			}
-		}
-		whole = whole && left == 0
-	}
-	return seats, whole
-}
-
-// unseat gives back what a job's pods took.
-func unseat(seats []simSeat) {
-	for _, s := range seats {
-		s.free += s.cpu
-	}
-}
-
-// begin binds a job's pods, and ends them when their time has come.
-func (s *simulation) begin(j *simJob, seats []simSeat) {
-	j.on = seats
-	for i, p := range j.pods {
-		p.Spec.NodeName, p.Status.Phase = seats[i].name, corev1.PodRunning
-		_, err := s.client.CoreV1().Pods("jobs").Update(s.Context(), p, metav1.UpdateOptions{})
-		s.must(err)
-	}
-	s.mu.Lock()
-	for _, n := range seats {
-		if !n.used {
-			s.result.Stranded += time.Since(n.ready).Seconds()
-		}
-		s.result.idled(n.simNode)
-		n.used = true
-		n.pods++
-	}
-	s.result.Wait += time.Since(j.pods[0].CreationTimestamp.Time)
-	if len(j.pods) > 1 {
-		s.result.Gangs++
-	} else {
-		s.result.Singles++
-	}
-	s.mu.Unlock()
-	s.running[j.name] = j
-	s.at(time.Now().Add(j.lasts), func() { s.finish(j) })
-}
-
-func (s *simulation) finish(j *simJob) {
-	for _, p := range j.pods {
-		s.must(s.client.CoreV1().Pods("jobs").Delete(s.Context(), p.Name, metav1.DeleteOptions{}))
-	}
-	s.mu.Lock()
-	for _, n := range j.on {
-		if n.pods--; n.pods == 0 {
-			n.idleSince = time.Now()
-		}
-	}
-	s.mu.Unlock()
-	unseat(j.on)
-	delete(s.running, j.name)
 }
 
 // sum counts what is left at the end.

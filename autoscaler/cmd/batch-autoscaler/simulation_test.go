@@ -69,6 +69,7 @@ type event struct {
 
 const (
 	bootTime  = 40 * time.Second // of every machine
+	netTime   = 5 * time.Second  // of that it is a node which is not ready yet
 	poolTurn  = time.Minute      // between two draws of what is out of stock
 	plenty    = 100_000
 	nearlyOut = 4

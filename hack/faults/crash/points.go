@@ -27,7 +27,7 @@ var Points = map[string][]crashpoint.Point{
 		"fleet/launch", "fleet/terminate", "fleet/end-stopped", "fleet/give-back",
 		"kwok/launch", "kwok/terminate", "exec/launch", "exec/terminate",
 		"ec2/create-template", "ec2/create-fleet", "ec2/terminate",
-		"nodes/label", "nodes/taint", "nodes/mark", "nodes/delete", "notices/delete",
+		"nodes/label", "nodes/reserve", "nodes/taint", "nodes/mark", "nodes/delete", "notices/delete",
 		"reports/create", "reports/change", "reports/delete",
 	},
 }
