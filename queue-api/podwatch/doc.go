@@ -17,7 +17,8 @@
 // that stopped pods have left (host.go).
 //
 // Everything is derived again from pods and jobs at the start and every minute: a missed event heals by itself. A pod whose
-// job is unknown is kept: it may be all that is left of the job.
+// job is unknown, or older than the pod, is adopted (adopt.go): the job is made again from what the pod says of it. One of which
+// that cannot be is kept.
 //
 // Each cluster has a Watcher, which settles the attempts that were admitted to it. The others are its neighbours': if a pod
 // of one of their attempts should turn up in its own cluster it is stopped, so that no job runs twice. While a cluster

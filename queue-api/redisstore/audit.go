@@ -31,7 +31,9 @@ const auditPage = 250
 // reads in pages; what looks wrong is looked at again, and made right, by a script for that one entry, which does nothing if
 // the record has changed since. So nothing is found that is not so, and a repair undoes no write. It returns how many records
 // it saw. report is told of each finding; pause is called between two pages, and its error ends the pass.
-func (s *Store) Audit(ctx context.Context, repair bool, report func(batch.Finding), pause func(context.Context) error) (records int, err error) {
+func (s *Store) Audit(
+	ctx context.Context, repair bool, report func(batch.Finding), pause func(context.Context) error,
+) (records int, err error) {
 	a := &auditor{Store: s, repair: repair, tell: report, pause: pause, slots: map[slot]*slotAudit{}, indexes: map[string]indexKey{}, expected: map[string]int{}}
 	a.isThorough = s.suspects.turn()%thoroughly == 0
 	if err := a.keys(ctx); err != nil {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -109,7 +110,7 @@ func (a *auditor) raise(ctx context.Context, key, field string, least int64) err
 		return err
 	}
 	a.report(batch.Finding{
-		Check: batch.CheckCounters, Key: key, Detail: fmt.Sprintf("%s must be at least %d", field, least), Mendable: true, Mended: a.repair,
+		Check: batch.CheckCounters, Key: key, Detail: strings.TrimSpace(fmt.Sprintf("%s must be at least %d", field, least)), Mendable: true, Mended: a.repair,
 	})
 	return nil
 }

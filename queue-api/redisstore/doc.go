@@ -52,6 +52,8 @@
 // costs one record and, from its first child's admission on, a letter for each child; a child gets a record of its own with its first
 // transition. What is forgotten is forgotten by Prune; nothing expires.
 //
+// Audit holds every record against every index, both ways, while others write; package fsck runs it all the time.
+//
 // The channel muster:changes tells leaders at once what changed: "queue N", "job ID" or "resources". It is a hint; nothing
 // is lost if it is.
 package redisstore
