@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/muster-batch/muster/hack/bench/ranges"
 )
 
 // bench is one run.
@@ -18,7 +20,8 @@ type bench struct {
 	tests        string // the test binary of batch-autoscaler
 	localcluster string
 	short        bool
-	figures      []figure
+	bounds       ranges.Bounds
+	results      ranges.Results
 }
 
 // part is something measured on its own.
@@ -44,8 +47,8 @@ func main() {
 }
 
 func (b *bench) run(ctx context.Context, only string) error {
-	bounds, err := readRanges(rangesYAML)
-	if err != nil {
+	var err error
+	if b.bounds, err = ranges.Read(rangesYAML); err != nil {
 		return err
 	}
 	for _, p := range []part{{"trace", b.trace}, {"sweep", b.sweep}, {"decide", b.decide}, {"cluster", b.cluster}} {
@@ -58,9 +61,14 @@ func (b *bench) run(ctx context.Context, only string) error {
 		}
 		fmt.Fprintf(os.Stderr, "# %s took %s\n", p.name, time.Since(began).Round(time.Second))
 	}
-	return report(os.Stdout, b.figures, bounds, only == "")
+	return b.results.Report(os.Stdout, b.bounds, only == "")
 }
 
+// add records a figure. One that no bound has the name of is there to be read only.
 func (b *bench) add(name string, value float64, note string, args ...any) {
-	b.figures = append(b.figures, figure{name, value, fmt.Sprintf(note, args...)})
+	if _, bounded := b.bounds[name]; bounded {
+		b.results.Add(name, "", value, note, args...)
+		return
+	}
+	b.results.Info(name, value, note, args...)
 }

@@ -5,33 +5,26 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/muster-batch/muster/hack/bench/ranges"
 )
 
-func TestReport(t *testing.T) {
+func TestEveryBoundIsMeasuredInAWholeRun(t *testing.T) {
 	t.Parallel()
-	bounds, err := readRanges(rangesYAML)
+	bounds, err := ranges.Read(rangesYAML)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cases := map[string]struct {
-		figures []figure
-		whole   bool
-		want    string // in the error; empty for none
-	}{
-		"figures within their bounds":          {figures: []figure{{"stranded ratio", 20, ""}, {"misbought", 0.5, ""}}},
-		"a figure that misses its bound":       {figures: []figure{{"stranded ratio", 19, ""}, {"misbought", 0.6, ""}}, want: "2 figures missed"},
-		"a figure without a bound":             {figures: []figure{{"nodes", 1e9, ""}}},
-		"a whole run must measure every bound": {whole: true, want: "9 figures missed"},
+	b := &bench{bounds: bounds}
+	b.add("stranded ratio", 20, "")
+	b.add("misbought", 0.6, "")
+	b.add("nodes", 1e9, "") // no bound
+	var out strings.Builder
+	if err := b.results.Report(&out, bounds, false); err == nil || err.Error() != "1 figures missed" {
+		t.Errorf("error = %v, want one figure missed\n%s", err, &out)
 	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var out strings.Builder
-			err := report(&out, tc.figures, bounds, tc.whole)
-			if (err == nil) != (tc.want == "") || err != nil && err.Error() != tc.want {
-				t.Errorf("error = %v, want %q\n%s", err, tc.want, &out)
-			}
-		})
+	if err := b.results.Report(&out, bounds, true); err == nil || err.Error() != "8 figures missed" {
+		t.Errorf("error = %v, want what was not measured missed, too\n%s", err, &out)
 	}
 }
 

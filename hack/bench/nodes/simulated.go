@@ -43,7 +43,9 @@ func (b *bench) play(ctx context.Context, args ...string) error {
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	err := cmd.Run()
-	b.figures = append(b.figures, figuresOf(out.String())...)
+	for _, f := range figuresOf(out.String()) {
+		b.add(f.name, f.value, "%s", f.note)
+	}
 	if err != nil {
 		text := out.Bytes()
 		return fmt.Errorf("%w\n%s", err, text[max(0, len(text)-4<<10):])
@@ -55,6 +57,13 @@ var (
 	told    = regexp.MustCompile(`figure "([^"]+)" (\S+)`)
 	decided = regexp.MustCompile(`BenchmarkDecide\S*\s+\d+\s+(\d+) ns/op`)
 )
+
+// figure is something measured.
+type figure struct {
+	name  string
+	value float64
+	note  string
+}
 
 // figuresOf finds figures in the output of tests.
 func figuresOf(output string) []figure {

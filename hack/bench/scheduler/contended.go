@@ -46,9 +46,9 @@ func (b *bench) contended(ctx context.Context) error {
 	}
 	placed, room := mine.placed()
 	held, samples := mine.held()
-	b.results.add("contended placed", fmt.Sprintf("%d gangs of 8 to 512, room for half", len(mine.workload.gangs)),
+	b.results.Add("contended placed", fmt.Sprintf("%d gangs of 8 to 512, room for half", len(mine.workload.gangs)),
 		float64(placed)/float64(placed+room), "%d gangs placed, room left for %d", placed, room)
-	b.results.add("contended held", "pods' room, at most", float64(held), "%d samples", samples)
+	b.results.Add("contended held", "pods' room, at most", float64(held), "%d samples", samples)
 	theirs, err := b.contend(ctx, coscheduling, max(90*time.Second, mine.took()*6)) // then it is clear
 	if err != nil {
 		return err
@@ -61,9 +61,9 @@ func (b *bench) contended(ctx context.Context) error {
 	}
 	what, sooner := "the last gang that has room, once all have arrived", theirs.took().Seconds()/mine.took().Seconds()
 	if b.sizes.contendedTimes >= full.contendedTimes {
-		b.results.add("contended sooner", what, sooner, "%s", note)
+		b.results.Add("contended sooner", what, sooner, "%s", note)
 	} else { // the fewer gangs, the less they are in each other's way
-		b.results.info("contended sooner: "+what, sooner, "%s", note)
+		b.results.Info("contended sooner: "+what, sooner, "%s", note)
 	}
 	return nil
 }

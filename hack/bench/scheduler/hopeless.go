@@ -55,7 +55,7 @@ func (b *bench) hopeless(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		b.results.add("hopeless wait", fmt.Sprintf("behind %d gangs that cannot fit, %s, s", len(waiting.gangs), way.what), took.Seconds(), "")
+		b.results.Add("hopeless wait", fmt.Sprintf("behind %d gangs that cannot fit, %s, s", len(waiting.gangs), way.what), took.Seconds(), "")
 	}
 	return nil
 }

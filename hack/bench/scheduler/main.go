@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/muster-batch/muster/hack/bench/ranges"
 )
 
 // programs are the executables that a run needs.
@@ -27,7 +29,7 @@ type bench struct {
 	sizes    sizes
 	profiles string // where CPU profiles go, if anywhere
 	dir      string
-	results  results
+	results  ranges.Results
 	runs     int // placements so far, for the names of their namespaces
 }
 
@@ -68,7 +70,7 @@ func (b *bench) run(ctx context.Context, only string, short bool) (err error) {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
-	bounds, err := readRanges(rangesYAML)
+	bounds, err := ranges.Read(rangesYAML)
 	if err != nil {
 		return err
 	}
@@ -82,7 +84,7 @@ func (b *bench) run(ctx context.Context, only string, short bool) (err error) {
 		}
 		fmt.Fprintf(os.Stderr, "# %s took %s\n", p.name, time.Since(began).Round(time.Second))
 	}
-	return b.results.report(os.Stdout, bounds, only == "" && !short)
+	return b.results.Report(os.Stdout, bounds, only == "" && !short)
 }
 
 func (b *bench) parts() []part {

@@ -5,6 +5,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/muster-batch/muster/hack/bench/ranges"
 )
 
 const earlierMetrics = `# TYPE took histogram
@@ -38,7 +40,7 @@ func TestHistogramIsWhatCameBetween(t *testing.T) {
 		t.Errorf("gauge is %g", got)
 	}
 	h := later.histogram(earlier, "took", `outcome="planned"`)
-	if h.count != 4 || number(h.mean()) != "0.150" || h.quantile(0.2) != 0.1 || h.quantile(0.99) != 0.2 {
+	if h.count != 4 || ranges.Number(h.mean()) != "0.150" || h.quantile(0.2) != 0.1 || h.quantile(0.99) != 0.2 {
 		t.Errorf("histogram %+v", h)
 	}
 }

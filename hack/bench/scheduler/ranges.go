@@ -2,53 +2,7 @@
 
 package main
 
-import (
-	_ "embed"
-	"fmt"
-
-	"sigs.k8s.io/yaml"
-)
+import _ "embed"
 
 //go:embed ranges.yaml
 var rangesYAML []byte
-
-// bound is what the figures of one name must reach: exactly one of the two is set.
-type bound struct {
-	Name    string   `json:"name"`
-	AtLeast *float64 `json:"atLeast,omitempty"`
-	AtMost  *float64 `json:"atMost,omitempty"`
-}
-
-// readRanges reads the bounds by name.
-func readRanges(document []byte) (map[string]bound, error) {
-	var list []bound
-	if err := yaml.UnmarshalStrict(document, &list); err != nil {
-		return nil, fmt.Errorf("read ranges: %w", err)
-	}
-	bounds := make(map[string]bound, len(list))
-	for _, b := range list {
-		if _, ok := bounds[b.Name]; ok || b.Name == "" {
-			return nil, fmt.Errorf("read ranges: name %q is missing or not the only one", b.Name)
-		}
-		if (b.AtLeast == nil) == (b.AtMost == nil) {
-			return nil, fmt.Errorf("read ranges: %q needs atLeast or atMost", b.Name)
-		}
-		bounds[b.Name] = b
-	}
-	return bounds, nil
-}
-
-// isReached reports whether a value is within the bound.
-func (b bound) isReached(value float64) bool {
-	if b.AtLeast != nil {
-		return value >= *b.AtLeast
-	}
-	return value <= *b.AtMost
-}
-
-func (b bound) String() string {
-	if b.AtLeast != nil {
-		return fmt.Sprintf(">= %g", *b.AtLeast)
-	}
-	return fmt.Sprintf("<= %g", *b.AtMost)
-}

@@ -39,7 +39,7 @@ func (b *bench) referee(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.results.add("plain rate", fmt.Sprintf("by scheduler_perf, %d pods on %d nodes, of stock", z.refereePods, z.refereeNodes),
+		b.results.Add("plain rate", fmt.Sprintf("by scheduler_perf, %d pods on %d nodes, of stock", z.refereePods, z.refereeNodes),
 			mine.rate/theirs.rate, "%.0f to %.0f pods/s", mine.rate, theirs.rate)
 	}
 	gangs := judged{z.refereeGangNodes, z.refereeGangs, z.refereeGangSize}
@@ -56,9 +56,9 @@ func (b *bench) referee(ctx context.Context) error {
 		return err
 	}
 	what := fmt.Sprintf("%d gangs of %d on %d nodes, of stock", z.refereeGangs, z.refereeGangSize, z.refereeGangNodes)
-	b.results.add("gang rate", "by scheduler_perf, "+what, mine.rate/theirs.rate, "%.0f to %.0f pods/s; algorithm %.3f to %.3f ms",
+	b.results.Add("gang rate", "by scheduler_perf, "+what, mine.rate/theirs.rate, "%.0f to %.0f pods/s; algorithm %.3f to %.3f ms",
 		mine.rate, theirs.rate, mine.algorithm, theirs.algorithm)
-	b.results.info("coscheduling by scheduler_perf: "+what, peer.rate/theirs.rate, "%.0f pods/s; algorithm %.3f ms", peer.rate, peer.algorithm)
+	b.results.Info("coscheduling by scheduler_perf: "+what, peer.rate/theirs.rate, "%.0f pods/s; algorithm %.3f ms", peer.rate, peer.algorithm)
 	return nil
 }
 

@@ -40,8 +40,8 @@ func (b *bench) plain(ctx context.Context) error {
 		}
 	}
 	what := fmt.Sprintf("%d pods on %d nodes, of stock", b.sizes.plainPods, nodes)
-	b.results.add("plain rate", what, mine.rate()/theirs.rate(), "%.0f to %.0f pods/s", mine.rate(), theirs.rate())
-	b.results.add("plain CPU", what, mine.cpuPerPod()/theirs.cpuPerPod(), "%.2f to %.2f ms a pod", mine.cpuPerPod(), theirs.cpuPerPod())
+	b.results.Add("plain rate", what, mine.rate()/theirs.rate(), "%.0f to %.0f pods/s", mine.rate(), theirs.rate())
+	b.results.Add("plain CPU", what, mine.cpuPerPod()/theirs.cpuPerPod(), "%.2f to %.2f ms a pod", mine.cpuPerPod(), theirs.cpuPerPod())
 	return nil
 }
 
@@ -86,8 +86,8 @@ func (b *bench) gangsOn(ctx context.Context, nodes int) error {
 		b.compareGangs(nodes, size, placements{mine[size]}, theirs)
 	}
 	what := fmt.Sprintf("coscheduling's gangs of %d on %d nodes, of stock", b.sizes.peerGangSize, nodes)
-	b.results.info(what+": rate", peer.rate/theirs.rate(), "%.0f pods/s", peer.rate)
-	b.results.info(what+": CPU", peer.cpuPerPod()/theirs.cpuPerPod(), "%.2f ms a pod", peer.cpuPerPod())
+	b.results.Info(what+": rate", peer.rate/theirs.rate(), "%.0f pods/s", peer.rate)
+	b.results.Info(what+": CPU", peer.cpuPerPod()/theirs.cpuPerPod(), "%.2f ms a pod", peer.cpuPerPod())
 	return nil
 }
 
@@ -97,20 +97,20 @@ func (b *bench) gangsOfSize(size int) workload {
 
 func (b *bench) compareGangs(nodes, size int, mine, theirs placements) {
 	what := fmt.Sprintf("gangs of %d on %d nodes, of stock", size, nodes)
-	b.results.add("gang rate", what, mine.rate()/theirs.rate(), "%.0f to %.0f pods/s", mine.rate(), theirs.rate())
+	b.results.Add("gang rate", what, mine.rate()/theirs.rate(), "%.0f to %.0f pods/s", mine.rate(), theirs.rate())
 	cpu, algorithm := mine.cpuPerPod()/theirs.cpuPerPod(), mine.algorithm()/theirs.algorithm()
 	cpuNote := fmt.Sprintf("%.2f to %.2f ms a pod", mine.cpuPerPod(), theirs.cpuPerPod())
 	algorithmNote := fmt.Sprintf("mean %.3f to %.3f ms", mine.algorithm()*1000, theirs.algorithm()*1000)
 	if nodes >= 5000 {
-		b.results.add("gang CPU", what, cpu, "%s", cpuNote)
-		b.results.add("gang algorithm", what, algorithm, "%s", algorithmNote)
+		b.results.Add("gang CPU", what, cpu, "%s", cpuNote)
+		b.results.Add("gang algorithm", what, algorithm, "%s", algorithmNote)
 	} else {
-		b.results.info("gang CPU: "+what, cpu, "%s", cpuNote)
-		b.results.info("gang algorithm: "+what, algorithm, "%s", algorithmNote)
+		b.results.Info("gang CPU: "+what, cpu, "%s", cpuNote)
+		b.results.Info("gang algorithm: "+what, algorithm, "%s", algorithmNote)
 	}
 	if size >= 5000 {
 		plan := mine[0].plans.mean()
-		b.results.add("gang plan", fmt.Sprintf("%d members on %d nodes, s", size, nodes), plan, "%.0f plans", mine[0].plans.count)
+		b.results.Add("gang plan", fmt.Sprintf("%d members on %d nodes, s", size, nodes), plan, "%.0f plans", mine[0].plans.count)
 	}
 }
 
@@ -140,7 +140,7 @@ func (b *bench) topology(ctx context.Context) error {
 		}
 		with = append(with, p)
 	}
-	b.results.add("topology rate", fmt.Sprintf("gangs of %d on %d nodes, each in one of %d zones, of the same without", size, nodes, zones),
+	b.results.Add("topology rate", fmt.Sprintf("gangs of %d on %d nodes, each in one of %d zones, of the same without", size, nodes, zones),
 		with.rate()/without.rate(), "%.0f to %.0f pods/s", with.rate(), without.rate())
 	return nil
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package ranges
 
 import (
 	"fmt"
@@ -20,24 +20,24 @@ type figure struct {
 	note  string
 }
 
-// results are the figures of a run.
-type results struct {
+// Results are the figures of a run. The zero value has none.
+type Results struct {
 	figures []figure
 }
 
-// add records a figure that has a bound.
-func (r *results) add(of, what string, value float64, note string, args ...any) {
+// Add records a figure of the range of a name.
+func (r *Results) Add(of, what string, value float64, note string, args ...any) {
 	r.figures = append(r.figures, figure{of, what, value, fmt.Sprintf(note, args...)})
 }
 
-// info records a figure that has none.
-func (r *results) info(what string, value float64, note string, args ...any) {
+// Info records a figure that has no range.
+func (r *Results) Info(what string, value float64, note string, args ...any) {
 	r.figures = append(r.figures, figure{"", what, value, fmt.Sprintf(note, args...)})
 }
 
-// report prints each figure beside its bound. It fails if one is missed; in a whole run, also if nothing was measured for
+// Report prints each figure beside its bound. It fails if one is missed; in a whole run, also if nothing was measured for
 // a bound.
-func (r *results) report(out io.Writer, bounds map[string]bound, isWhole bool) error {
+func (r *Results) Report(out io.Writer, bounds Bounds, isWhole bool) error {
 	var missed int
 	unmeasured := maps.Clone(bounds)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -56,7 +56,7 @@ func (r *results) report(out io.Writer, bounds map[string]bound, isWhole bool) e
 				missed++
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", f.title(), number(f.value), limit, verdict, f.note)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", f.title(), Number(f.value), limit, verdict, f.note)
 	}
 	if isWhole {
 		for _, name := range slices.Sorted(maps.Keys(unmeasured)) {
@@ -74,14 +74,17 @@ func (r *results) report(out io.Writer, bounds map[string]bound, isWhole bool) e
 }
 
 func (f figure) title() string {
-	if f.of == "" {
+	switch {
+	case f.of == "":
 		return f.what
+	case f.what == "":
+		return f.of
 	}
 	return f.of + ": " + f.what
 }
 
-// number writes a value with three digits or all those before the point.
-func number(v float64) string {
+// Number writes a value with three digits or all those before the point.
+func Number(v float64) string {
 	switch {
 	case v >= 100 || v == math.Trunc(v):
 		return strconv.FormatFloat(v, 'f', 0, 64)
