@@ -54,7 +54,8 @@ func (r *rig) left(ctx context.Context) (check.Left, error) {
 		return left, err
 	}
 	for i := range pods.Items {
-		left.Pods = append(left.Pods, pods.Items[i].Name)
+		p := &pods.Items[i]
+		left.Pods = append(left.Pods, fmt.Sprintf("%s (%s on %s, deleted %v, finalizers %v)", p.Name, p.Status.Phase, p.Spec.NodeName, p.DeletionTimestamp, p.Finalizers))
 	}
 	maps, err := core.ConfigMaps(stack.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -96,7 +97,7 @@ func (r *rig) world(ctx context.Context) (*check.World, error) {
 	if w.Left.Store, err = r.outbox.audit(ctx); err != nil {
 		return nil, err
 	}
-	alarm := "WARNING: DATA RACE|^panic: |^fatal error: |Observed a panic"
+	alarm := raceFound + "|^panic: |^fatal error: |Observed a panic"
 	if !r.keys {
 		alarm += "|The store breaks a rule"
 	}
@@ -141,14 +142,34 @@ func alarmsIn(dir string, alarm *regexp.Regexp) ([]string, error) {
 			if err != nil {
 				return nil, err
 			}
-			n := 0
-			for line := range strings.Lines(string(text)) {
-				n++
-				if alarm.MatchString(line) {
-					out = append(out, fmt.Sprintf("%s:%d: %s", filepath.Base(log), n, strings.TrimSpace(line)))
-				}
-			}
+			out = append(out, alarmsOf(filepath.Base(log), string(text), alarm)...)
 		}
 	}
 	return out, nil
+}
+
+const (
+	raceFound = "WARNING: DATA RACE"
+	raceEnd   = "=================="
+	ours      = "github.com/muster-batch/muster/"
+)
+
+// alarmsOf are the alarms of one log. A race that none of our code takes part in, as kube-scheduler has some, is not ours to
+// mend: only who started its goroutines may be ours.
+func alarmsOf(log, text string, alarm *regexp.Regexp) []string {
+	var out []string
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if !alarm.MatchString(line) {
+			continue
+		}
+		if strings.Contains(line, raceFound) {
+			length := slices.IndexFunc(lines[i:], func(l string) bool { return strings.HasPrefix(l, "Goroutine ") || l == raceEnd })
+			if length > 0 && !strings.Contains(strings.Join(lines[i:i+length], "\n"), ours) {
+				continue
+			}
+		}
+		out = append(out, fmt.Sprintf("%s:%d: %s", log, i+1, strings.TrimSpace(line)))
+	}
+	return out
 }

@@ -68,6 +68,8 @@ func (r *rig) up(ctx context.Context, running *sync.WaitGroup) (err error) {
 	if r.log, err = os.Create(filepath.Join(r.dir, "attack.log")); err != nil {
 		return err
 	}
+	klog.LogToStderr(false)
+	klog.SetOutput(r.log)
 	if r.ledger, err = check.OpenLedger(r.ledgerFile()); err != nil {
 		return err
 	}
@@ -126,7 +128,7 @@ func (r *rig) play(ctx context.Context) error {
 	defer cancel()
 	atRest := r.await(rest)
 	r.settled = time.Since(calm)
-	r.say("at rest: " + fmt.Sprint(atRest))
+	r.say(fmt.Sprintf("at rest after %v: %v", r.settled.Round(time.Second), atRest))
 	w, err := r.world(ctx)
 	if err != nil {
 		return errors.Join(atRest, err)
@@ -157,8 +159,8 @@ func (r *rig) down(ctx context.Context, cancel context.CancelFunc, running *sync
 	if r.stack != nil {
 		err = r.stack.Down(ctx)
 	}
-	for _, file := range []interface{ Close() error }{r.ledger, r.log} {
-		err = errors.Join(err, file.Close())
+	if r.ledger != nil {
+		err = errors.Join(err, r.ledger.Close(), r.log.Close())
 	}
 	return err
 }

@@ -82,8 +82,9 @@ func ask(conn net.Conn, line string) (string, error) {
 	return bufio.NewReader(conn).ReadString('\n')
 }
 
-func wantReply(t *testing.T, conn net.Conn, want string) {
+func wantReply(t *testing.T, conn net.Conn) {
 	t.Helper()
+	const want = "a hello\n"
 	if got, err := ask(conn, "hello"); err != nil || got != want {
 		t.Errorf("reply %q, %v, want %q", got, err, want)
 	}
@@ -113,7 +114,7 @@ func TestExchangeBreaksAtItsMoment(t *testing.T) {
 			if n := s.lines.Load(); n != tc.wantLines {
 				t.Errorf("the server got %d lines, want %d", n, tc.wantLines)
 			}
-			wantReply(t, dial(t, c), "a hello\n") // it was one exchange
+			wantReply(t, dial(t, c)) // it was one exchange
 		})
 	}
 }
@@ -122,7 +123,7 @@ func TestCutUntilJoined(t *testing.T) {
 	t.Parallel()
 	c := newCable(t, newServer(t, "a").address)
 	before := dial(t, c)
-	wantReply(t, before, "a hello\n")
+	wantReply(t, before)
 	c.Cut()
 	if reply, err := ask(before, "hello"); err == nil {
 		t.Errorf("the old connection was answered %q through a cut cable", reply)
@@ -134,19 +135,19 @@ func TestCutUntilJoined(t *testing.T) {
 		_ = after.Close()
 	}
 	c.Join()
-	wantReply(t, dial(t, c), "a hello\n")
+	wantReply(t, dial(t, c))
 }
 
 func TestResetEndsWhatThereIs(t *testing.T) {
 	t.Parallel()
 	c := newCable(t, newServer(t, "a").address)
 	before := dial(t, c)
-	wantReply(t, before, "a hello\n")
+	wantReply(t, before)
 	c.Reset()
 	if reply, err := ask(before, "hello"); err == nil {
 		t.Errorf("the old connection was answered %q", reply)
 	}
-	wantReply(t, dial(t, c), "a hello\n")
+	wantReply(t, dial(t, c))
 }
 
 func TestStallHoldsBack(t *testing.T) {
@@ -154,7 +155,7 @@ func TestStallHoldsBack(t *testing.T) {
 	s := newServer(t, "a")
 	c := newCable(t, s.address)
 	conn := dial(t, c)
-	wantReply(t, conn, "a hello\n")
+	wantReply(t, conn)
 	c.Stall()
 	replied := make(chan string, 1)
 	go func() {
@@ -179,7 +180,7 @@ func TestHalfCloseLeavesTheOtherDirection(t *testing.T) {
 	t.Parallel()
 	c := newCable(t, newServer(t, "a").address)
 	conn := dial(t, c)
-	wantReply(t, conn, "a hello\n")
+	wantReply(t, conn)
 	c.HalfClose(true)
 	rest, err := io.ReadAll(conn)
 	if err != nil || string(rest) != "end\n" {

@@ -41,7 +41,7 @@ type Fleet struct {
 	kube     kubernetes.Interface
 	gangs    gangs
 	living   sync.WaitGroup
-	ctx      context.Context //nolint:containedctx // of all machines, which the cloud starts and not a caller
+	ctx      context.Context // of all machines: the cloud starts them, and not a caller
 
 	mu       sync.Mutex // guards what follows
 	machines map[string]*machine
@@ -89,7 +89,6 @@ func (f *Fleet) Join(ctx context.Context, kubeconfig string) error {
 	}
 	config.QPS = -1
 	config.ContentType = "application/vnd.kubernetes.protobuf"
-	config.Timeout = 10 * time.Second
 	kube, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return fmt.Errorf("run machines: %w", err)

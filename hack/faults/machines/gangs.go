@@ -13,8 +13,8 @@ import (
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
-// rendezvous is how long a member waits for the others before it fails.
-const rendezvous = 40 * time.Second
+// rendezvous is how long a member waits for the others before it fails: longer than any outage of what binds them.
+const rendezvous = 3 * time.Minute
 
 // gangs lets the members of a gang do their work together: each waits until all have started, as their programs would.
 type gangs struct {

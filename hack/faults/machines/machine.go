@@ -19,6 +19,7 @@ import (
 
 const (
 	retryDelay     = 300 * time.Millisecond // between two tries to reach the API server
+	callTimeout    = 10 * time.Second
 	heartbeat      = 10 * time.Second
 	buryDelay      = 2 * time.Second // how long the cloud takes to remove the node of an instance that ended
 	maxBoot        = 2500 * time.Millisecond
@@ -54,7 +55,9 @@ func (m *machine) live(ctx context.Context) {
 // insist tries until it succeeds or ctx ends.
 func (m *machine) insist(ctx context.Context, what string, try func(context.Context) error) {
 	for {
-		err := try(ctx)
+		once, cancel := context.WithTimeout(ctx, callTimeout)
+		err := try(once)
+		cancel()
 		if err == nil {
 			return
 		}

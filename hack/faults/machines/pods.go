@@ -69,6 +69,19 @@ func (m *machine) changed(pod *corev1.Pod) {
 	if pod.DeletionTimestamp != nil {
 		r.stop()
 	}
+	isTold := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+	if r.isDone.Load() && (!isTold || pod.DeletionTimestamp != nil) {
+		m.living.Go(func() { r.remind(isTold) })
+	}
+}
+
+// remind tells the end of a pod again that looks otherwise: a request that was given up can arrive after the one that
+// repeated it. A kubelet, too, compares what it knows with what it is shown.
+func (r *run) remind(isTold bool) {
+	if !isTold {
+		r.tell(r.ctx, r.endedStatus())
+	}
+	r.remove()
 }
 
 // gone ends a pod that is no longer there: nobody can be told how.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,8 +20,9 @@ import (
 type run struct {
 	*machine
 
-	pod  *corev1.Pod // as it was when it was seen first
-	stop context.CancelFunc
+	pod    *corev1.Pod // as it was when it was seen first
+	stop   context.CancelFunc
+	isDone atomic.Bool // its end was told
 
 	mu     sync.Mutex // guards what follows
 	entry  check.Run
@@ -76,6 +78,7 @@ func (r *run) live(ctx context.Context) {
 	if r.tell(r.ctx, r.endedStatus()) {
 		r.report()
 	}
+	r.isDone.Store(true)
 	r.remove()
 }
 

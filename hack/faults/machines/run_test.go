@@ -86,7 +86,7 @@ func deleted(pod *corev1.Pod) *corev1.Pod {
 
 func (r *rig) phase(pod *corev1.Pod) corev1.PodPhase {
 	r.t.Helper()
-	now, err := r.fleet.kube.CoreV1().Pods(pod.Namespace).Get(context.Background(), pod.Name, metav1.GetOptions{})
+	now, err := r.fleet.kube.CoreV1().Pods(pod.Namespace).Get(r.t.Context(), pod.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return "gone"
 	}
@@ -134,6 +134,28 @@ func TestPodThatIsDeletedIsKilledAndToldOf(t *testing.T) {
 		wantRuns(t, r.runs(), check.Run{UID: "a", How: check.Killed, ExitCode: 137, Reported: true})
 		if got := r.phase(pod); got != corev1.PodFailed {
 			t.Errorf("the pod is %s", got)
+		}
+	})
+}
+
+// A status that was written again by a request that came late is put right, as a kubelet does.
+func TestEndIsToldAgainToWhoForgotIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pod := newPod("a", "1s", nil)
+		r := newRig(t, pod)
+		r.box.changed(pod)
+		time.Sleep(3 * time.Second)
+		ended := r.phase(pod)
+		running := pod.DeepCopy()
+		running.Status.Phase = corev1.PodRunning
+		if _, err := r.fleet.kube.CoreV1().Pods(pod.Namespace).UpdateStatus(t.Context(), running, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		r.box.changed(running)
+		r.runs()
+		if got := r.phase(pod); got != ended {
+			t.Errorf("the pod is %s, want %s", got, ended)
 		}
 	})
 }

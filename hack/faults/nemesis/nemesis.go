@@ -94,12 +94,8 @@ var weights = map[string]int{
 // kill kills a process that is alive.
 func (n *Nemesis) kill(r *rand.Rand) {
 	down := time.Duration(r.Int64N(int64(1500 * time.Millisecond)))
-	chosen := draw(r, n.stack.Processes, func(p *stack.Process) int { return weightOf(p.Name()) })
-	candidates := []*stack.Process{chosen}
-	for _, i := range r.Perm(len(n.stack.Processes)) { // it may be down already
-		candidates = append(candidates, n.stack.Processes[i])
-	}
-	for _, p := range candidates {
+	for range 4 * len(n.stack.Processes) { // it may be down already
+		p := draw(r, n.stack.Processes, func(p *stack.Process) int { return weightOf(p.Name()) })
 		if p.Kill(down) {
 			n.log("kill", harm{what: fmt.Sprintf("kill %s, down for %v", p.Name(), down.Round(time.Millisecond))})
 			return
@@ -123,7 +119,7 @@ func (n *Nemesis) harm(ctx context.Context, r *rand.Rand) {
 		kinds = slices.DeleteFunc(kinds, func(k kind) bool { return k.slow })
 	}
 	k := draw(r, kinds, func(k kind) int { return k.weight })
-	h := k.do(ctx, r)
+	h := n.try(ctx, k, r)
 	if h.what == "" { // there was nobody to do it to
 		return
 	}
@@ -134,6 +130,15 @@ func (n *Nemesis) harm(ctx context.Context, r *rand.Rand) {
 			h.undo()
 		})
 	}
+}
+
+// doTimeout is how long a fault may take that needs the API server or Redis: they may be down.
+const doTimeout = 2 * time.Second
+
+func (*Nemesis) try(ctx context.Context, k kind, r *rand.Rand) harm {
+	ctx, cancel := context.WithTimeout(ctx, doTimeout)
+	defer cancel()
+	return k.do(ctx, r)
 }
 
 // mend takes back everything that could still be broken.

@@ -4,8 +4,8 @@ package workload
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,7 +36,7 @@ func (u *Users) plan() []plan {
 	var plans []plan
 	for jobs, runs := 0, 0; jobs < u.cfg.Jobs; {
 		p := plan{submit: check.Submit{Invocation: newInvocation(r), Attempts: 1}}
-		p.in.JobName = aws.String(fmt.Sprintf("job-%d", len(plans)))
+		p.in.JobName = aws.String("job-" + strconv.Itoa(len(plans)))
 		p.in.JobQueue = aws.String(queues[r.IntN(len(queues))].name)
 		p.in.JobDefinition = aws.String(singleName)
 		// Large arrays keep step with the jobs that are to run.
