@@ -66,9 +66,15 @@ func whole() *check.World {
 			run(node(gang, 0), 1, 0, 2, 0), run(node(gang, 1), 1, 0, 2, 0), run(single(late), 1, 4, 5, 0),
 		},
 		Changes: map[string][]check.Change{job: {
-			{"", batch.StatusSubmitted}, {batch.StatusSubmitted, batch.StatusRunnable}, {batch.StatusRunnable, batch.StatusRunnable},
-			{batch.StatusRunnable, batch.StatusStarting}, {batch.StatusStarting, batch.StatusRunning}, {batch.StatusRunning, batch.StatusRunnable},
-			{batch.StatusRunnable, batch.StatusStarting}, {batch.StatusStarting, batch.StatusRunning}, {batch.StatusRunning, batch.StatusSucceeded},
+			{"", batch.StatusSubmitted},
+			{batch.StatusSubmitted, batch.StatusRunnable},
+			{batch.StatusRunnable, batch.StatusRunnable},
+			{batch.StatusRunnable, batch.StatusStarting},
+			{batch.StatusStarting, batch.StatusRunning},
+			{batch.StatusRunning, batch.StatusRunnable},
+			{batch.StatusRunnable, batch.StatusStarting},
+			{batch.StatusStarting, batch.StatusRunning},
+			{batch.StatusRunning, batch.StatusSucceeded},
 		}},
 		Ended: []check.Ending{{Instance: "i-1"}}, Launches: 1,
 	}
