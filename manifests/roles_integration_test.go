@@ -92,7 +92,7 @@ func startSite(t *testing.T, cluster *kubetest.ControlPlane) *site {
 		"--listen="+api, "--health-address="+kubetest.FreeAddress(t), "--data-dir="+filepath.Join(dir, "redis"),
 		"--host-network=false", "--auth=sigv4,token", "--session-keys-file="+write("session", strings.Repeat("k", 40)),
 		"--access-keys-file="+write("keys", "- {accessKeyId: "+keyID+", secretAccessKey: "+secret+", user: ci}"),
-		"--finished-pod-ttl=1s")
+		"--finished-pod-ttl=1s", "--log-dir="+filepath.Join(dir, "logs"))
 	account := cluster.AccountKubeconfig(system, "batch-scheduler")
 	_, port, err := net.SplitHostPort(scheduler)
 	if err != nil {

@@ -200,6 +200,14 @@ func TestEveryRouteAsksTheAuthorizer(t *testing.T) {
 	t.Parallel()
 	cfg := guardedConfig(t)
 	cfg.Authorizer = authorizerFunc(func() error { return &batch.Error{Code: batch.CodeAccessDenied, Message: "User: ann"} })
+	cfg.Logs = map[string]func() (any, func(context.Context, batch.Call) (any, error)){
+		"GetLogEvents": func() (any, func(context.Context, batch.Call) (any, error)) {
+			return &struct{}{}, func(context.Context, batch.Call) (any, error) {
+				t.Error("logs were reached")
+				return nil, nil
+			}
+		},
+	}
 	s := newServer(t, fakePlane{submit: func(context.Context, batch.Call, *awsapi.SubmitJobRequest) (*awsapi.SubmitJobResponse, error) {
 		t.Error("the operation was reached")
 		return nil, nil
@@ -208,10 +216,12 @@ func TestEveryRouteAsksTheAuthorizer(t *testing.T) {
 		path := strings.Replace(route.Path, "{resourceArn}", escapedARN, 1)
 		r := httptest.NewRequestWithContext(t.Context(), route.Method, path, strings.NewReader(awsapiRequest(route.Name)))
 		r.Header.Set("Authorization", "Bearer "+goodToken)
+		r.Header.Set(headerTarget, logsTarget+"GetLogEvents")
 		w := do(s, r)
 		switch code := w.Header().Get("X-Amzn-Errortype"); {
 		case w.Code == http.StatusForbidden && code == batch.CodeAccessDenied && strings.Contains(w.Body.String(), `"message":"User: ann"`):
-		case w.Code == http.StatusBadRequest: // not valid, or not supported
+		case route.Path == "/" && strings.Contains(w.Body.String(), batch.CodeAccessDenied): // its protocol has the type in the body
+		case w.Code == http.StatusBadRequest && route.Path != "/": // not valid, or not supported
 		default:
 			t.Errorf("%s = %d %s %s", route.Name, w.Code, code, w.Body)
 		}

@@ -74,7 +74,7 @@ func operationAt(method, path string) awsapi.Operation {
 			return op
 		}
 	}
-	return awsapi.Operation{Name: path, Method: method, Path: path}
+	return awsapi.Operation{Name: path, Method: method, Path: strings.TrimSuffix(path, "{$}")}
 }
 
 // sign signs a request with the AWS SDK.
