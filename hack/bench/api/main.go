@@ -64,6 +64,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 		{"reads", b.reads},
 		{"admission", b.admission},
 		{"order", b.order},
+		{"live", b.live},
 		{"restart", b.restart},
 	} {
 		began := time.Now()

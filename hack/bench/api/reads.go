@@ -72,7 +72,7 @@ func (b *bench) pages(c *client, size, count int) (ids, tokens []string, err err
 // restart measures how soon a queue-api that was killed answers a submission again. How soon it does if Redis was killed,
 // too, is Redis's own time to load what it wrote.
 func (b *bench) restart(ctx context.Context) error {
-	note := fmt.Sprintf("until a submission is answered, with %d jobs queued", b.jobs)
+	note := fmt.Sprintf("until a submission is answered, with %d jobs, %d of them under way", b.jobs, min(liveJobs, b.jobs))
 	took, err := b.restarted(ctx, func() error { return nil })
 	if err != nil {
 		return err
