@@ -219,18 +219,52 @@ func (w *Watcher) reconcile(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			job, err := w.store.Job(ctx, id)
-			if errors.Is(err, batch.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return fmt.Errorf("job %s: %w", id, err)
-			}
-			if _, err := w.missing(ctx, job); err != nil {
+		for page := range slices.Chunk(ids, reconcileAtOnce) {
+			if err := w.reconcileJobs(ctx, page); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// reconcileAtOnce is how many jobs are read at once: a new leader has all of a hundred thousand in seconds.
+const reconcileAtOnce = 500
+
+// reconcileJobs looks at jobs that have attempts under way. What is done about one whose pods are not seen depends on what it
+// is by then.
+func (w *Watcher) reconcileJobs(ctx context.Context, ids []string) error {
+	jobs, err := w.store.Jobs(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i := range jobs {
+		if w.seesAll(&jobs[i]) {
+			continue
+		}
+		job, err := w.store.Job(ctx, jobs[i].ID)
+		if errors.Is(err, batch.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("job %s: %w", jobs[i].ID, err)
+		}
+		if _, err := w.missing(ctx, job); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seesAll reports whether the cache has every pod that the job is to have.
+func (w *Watcher) seesAll(job *batch.Job) bool {
+	if job.Current == nil {
+		return true
+	}
+	for _, i := range nodesOf(*job) {
+		if n := nodeOf(*job, i); !n.Status.IsTerminal() && w.pods.Get(job.Current.PodNamespace, n.PodName) == nil {
+			return false
+		}
+	}
+	return true
 }

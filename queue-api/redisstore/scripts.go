@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
@@ -183,6 +184,9 @@ func (s *Store) confirm(ctx context.Context, q slot) error {
 func wrap(err error) error {
 	if err == nil || errors.Is(err, redis.Nil) {
 		return nil
+	}
+	if errors.Is(err, redis.ErrPoolTimeout) { // nothing was asked of Redis: others have all connections
+		return fmt.Errorf("%w: %w: %w", errRedis, err, &batch.Error{Code: batch.CodeTooManyRequests, Message: "Too many requests at once, please retry"})
 	}
 	return fmt.Errorf("%w: %w", errRedis, err)
 }
