@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsbatch "github.com/aws/aws-sdk-go-v2/service/batch"
@@ -212,4 +213,33 @@ func TestEmptyRedisAdoptsItsPods(t *testing.T) {
 	}
 	s.wantHealthy()
 	t.Logf("%d of %d jobs had unsettled pods when Redis was emptied", len(unsettled), len(s.jobs))
+}
+
+// TestIndexesAreRepairedWhileItRuns loses every index at once, with jobs waiting and running: all of them succeed, each by one
+// run.
+func TestIndexesAreRepairedWhileItRuns(t *testing.T) {
+	s := startShelter(t)
+	s.submit(9)
+	s.Await("some jobs run", func(context.Context) bool { return s.running() >= 2 })
+	lost := 0
+	for _, pattern := range []string{"status:*", "waiting*", "active-shares", "live", "usage", "share-*", "ended", "spec-references", "order"} {
+		for _, key := range s.redis.Client.Keys(t.Context(), "muster:{0*}:"+pattern).Val() {
+			if err := s.redis.Client.Del(t.Context(), key).Err(); err != nil {
+				t.Fatal(err)
+			}
+			lost++
+		}
+	}
+	start := time.Now()
+	s.Await("nothing is left waiting", func(ctx context.Context) bool {
+		for _, status := range s.statuses(ctx) {
+			if status != types.JobStatusSucceeded {
+				return false
+			}
+		}
+		return true
+	})
+	s.wantOneRunEach()
+	s.wantHealthy()
+	t.Logf("%d keys lost; all %d jobs have succeeded after %v", lost, len(s.jobs), time.Since(start).Round(time.Second))
 }
