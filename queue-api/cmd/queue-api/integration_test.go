@@ -67,7 +67,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	})
 }
 
-func startSite(t *testing.T) *site {
+func startSite(t *testing.T, flags ...string) *site {
 	t.Helper()
 	cluster := kubetest.Start(t)
 	cluster.Apply("../../../manifests/overlays/restricted")
@@ -82,12 +82,12 @@ func startSite(t *testing.T) *site {
 	var o options
 	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
 	o.addFlags(fs)
-	err := fs.Parse([]string{
+	err := fs.Parse(append([]string{
 		"--kubeconfig=" + cluster.Kubeconfig(kubetest.QueueAPIToken), "--listen=" + freeAddress(t), "--health-address=" + freeAddress(t),
 		"--data-dir=" + filepath.Join(dir, "redis"), "--host-network=false", "--auth=sigv4,token",
 		"--session-keys-file=" + write("session", strings.Repeat("k", 40)),
 		"--access-keys-file=" + write("keys", "- {accessKeyId: "+staticKeyID+", secretAccessKey: "+staticSecret+", user: ci}"),
-	})
+	}, flags...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,12 +160,17 @@ func (s *site) token(user, audience string) string {
 // as is the SDK's client with the key that the server derives from a user's token.
 func (s *site) as(user string) *awsbatch.Client {
 	s.t.Helper()
+	return s.client(s.credentials(user))
+}
+
+func (s *site) credentials(user string) aws.Credentials {
+	s.t.Helper()
 	status, body := s.send(http.MethodGet, "/x/v1/credentials", "", http.Header{"Authorization": {s.token(user, "muster.sh")}})
 	var got struct{ AccessKeyId, SecretAccessKey, SessionToken string } //nolint:revive // AWS's spelling
 	if err := json.Unmarshal([]byte(body), &got); err != nil || status != http.StatusOK {
 		s.t.Fatalf("credentials of %s: %d %s", user, status, body)
 	}
-	return s.client(aws.Credentials{AccessKeyID: got.AccessKeyId, SecretAccessKey: got.SecretAccessKey, SessionToken: got.SessionToken})
+	return aws.Credentials{AccessKeyID: got.AccessKeyId, SecretAccessKey: got.SecretAccessKey, SessionToken: got.SessionToken}
 }
 
 func (s *site) client(credentials aws.Credentials) *awsbatch.Client {
