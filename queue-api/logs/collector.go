@@ -23,9 +23,8 @@ import (
 
 // Source reads the logs of pods that are there.
 type Source interface {
-	// Read gives what a container wrote since a time, and goes on until it ends if follow is set. It returns ErrNotFound if the
-	// pod is gone.
-	Read(ctx context.Context, origin Origin, since time.Time, follow bool) (io.ReadCloser, error)
+	// Read gives what a container wrote since a time. It returns ErrNotFound if the pod is gone.
+	Read(ctx context.Context, origin Origin, since time.Time) (io.ReadCloser, error)
 }
 
 // CollectorConfig tunes a Collector; zero values mean the defaults.
@@ -250,7 +249,7 @@ func (c *Collector) copy(ctx context.Context, one *collection, w *writer, contai
 
 // pass reads a log once. It returns how many bytes that were, and a line at the end that has none.
 func (c *Collector) pass(ctx context.Context, origin Origin, w *writer) (n int64, rest *Line, err error) {
-	body, err := c.source.Read(ctx, origin, sinceOf(w.last), false)
+	body, err := c.source.Read(ctx, origin, sinceOf(w.last))
 	if err != nil {
 		return 0, nil, fmt.Errorf("read log: %w", err)
 	}

@@ -131,7 +131,7 @@ func TestCollectorKeepsAndIsDone(t *testing.T) {
 // deaf is a kubelet that never answers.
 type deaf struct{}
 
-func (deaf) Read(ctx context.Context, _ Origin, _ time.Time, _ bool) (io.ReadCloser, error) {
+func (deaf) Read(ctx context.Context, _ Origin, _ time.Time) (io.ReadCloser, error) {
 	return nil, errors.New("dial tcp: no route to host")
 }
 

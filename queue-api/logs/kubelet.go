@@ -25,10 +25,11 @@ import (
 // Kubelets reads logs of one cluster's pods, through its API server.
 type Kubelets struct{ Client corev1client.PodsGetter }
 
-// Read gives what a container wrote since a time, and what it writes until it ends if follow is set. Errors are ErrNotFound if
-// the pod is gone, and nothing else that a caller could tell apart.
-func (k Kubelets) Read(ctx context.Context, origin Origin, since time.Time, follow bool) (io.ReadCloser, error) {
-	options := &corev1.PodLogOptions{Container: origin.Container, Timestamps: true, Follow: follow}
+var _ Source = Kubelets{}
+
+// Read implements Source.
+func (k Kubelets) Read(ctx context.Context, origin Origin, since time.Time) (io.ReadCloser, error) {
+	options := &corev1.PodLogOptions{Container: origin.Container, Timestamps: true}
 	if !since.IsZero() {
 		options.SinceTime = &metav1.Time{Time: since}
 	}
@@ -143,5 +144,5 @@ func (p *Pods) Open(ctx context.Context, origin Origin, since time.Time) (io.Rea
 	if !ok {
 		return nil, fmt.Errorf("cluster %s: %w", origin.Cluster, ErrNotFound)
 	}
-	return kubelets.Read(ctx, origin, since, false)
+	return kubelets.Read(ctx, origin, since)
 }

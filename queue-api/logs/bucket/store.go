@@ -61,6 +61,9 @@ func New(client *s3.Client, bucket, prefix string) *Store {
 	return &Store{client: client, bucket: bucket, prefix: prefix}
 }
 
+// maxObject bounds what is read of an object that somebody else may have put there.
+const maxObject = 8 << 20
+
 // Put implements logs.Store.
 func (s *Store) Put(ctx context.Context, key string, content []byte) error {
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &s.bucket, Key: new(s.prefix + key), Body: bytes.NewReader(content)})
@@ -80,9 +83,12 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 		return nil, fmt.Errorf("get %s: %w", key, err)
 	}
 	defer out.Body.Close()
-	content, err := io.ReadAll(out.Body)
+	content, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1))
 	if err != nil {
 		return nil, fmt.Errorf("get %s: %w", key, err)
+	}
+	if len(content) > maxObject {
+		return nil, fmt.Errorf("get %s: more than %d bytes are no part of a log", key, maxObject)
 	}
 	return content, nil
 }
