@@ -86,15 +86,17 @@ func (m *memory) Delete(_ context.Context, keys []string) error {
 	return nil
 }
 
-func newArchive(t interface {
+// failer is a test, or what rapid has in place of one.
+type failer interface {
 	Helper()
 	Fatal(args ...any)
-}, store Store, chunkSize int,
-) *Archive {
-	t.Helper()
+}
+
+func newArchive(f failer, store Store, chunkSize int) *Archive {
+	f.Helper()
 	a, err := NewArchive(store)
 	if err != nil {
-		t.Fatal(err)
+		f.Fatal(err)
 	}
 	a.chunkSize = chunkSize
 	return a

@@ -116,7 +116,7 @@ func newSite(t *testing.T) *site {
 	}
 	s := &site{pods: &pods{texts: map[string][]string{}}}
 	s.collector = logs.NewCollector(archive, s.pods, metrics, logs.CollectorConfig{Workers: 2})
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { _ = s.collector.Run(ctx) }) // has no error
 	t.Cleanup(func() {
@@ -423,7 +423,7 @@ func TestFilterLogEvents(t *testing.T) {
 	}
 }
 
-// TestCommandLine and boto3 sign as themselves.
+// TestCommandLineAndBoto3 has both sign as they do.
 func TestCommandLineAndBoto3(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
