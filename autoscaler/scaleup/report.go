@@ -3,6 +3,8 @@
 package scaleup
 
 import (
+	"fmt"
+
 	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
 
 	"github.com/muster-batch/muster/autoscaler/demand"
@@ -48,7 +50,7 @@ func (o *Orchestrator) reason(b *board, part *demand.Part, m *provider.Market, w
 	case why == pack.NoType && b.isLargeEnough(part, m):
 		return tooLarge + " (a node would be large enough, but the pod's node selector, affinity or tolerations do not admit it)"
 	case why == pack.NoType:
-		return tooLarge
+		return tooLarge + b.lacksDisk(part, m)
 	default:
 		return ""
 	}
@@ -66,6 +68,22 @@ func (o *Orchestrator) backedOff(b *board, part *demand.Part, m *provider.Market
 		}
 	}
 	return ""
+}
+
+// lacksDisk says so if a node would be large enough but for its disk, which AWS Batch's own words do not name.
+func (b *board) lacksDisk(part *demand.Part, m *provider.Market) string {
+	const gibibyte = 1 << 30
+	most := int64(-1)
+	for i := range b.problem.Offers {
+		o := &b.problem.Offers[i]
+		if without := o.Fresh.Plus(pack.Vector{Disk: part.Request.Disk}, 1); &b.markets[o.Budget] == m && without.Fits(part.Request) > 0 {
+			most = max(most, o.Fresh.Disk)
+		}
+	}
+	if most < 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (it asks for %d GiB of ephemeral storage, and a node has %d)", (part.Request.Disk+gibibyte-1)/gibibyte, most/gibibyte)
 }
 
 func (b *board) isLargeEnough(part *demand.Part, m *provider.Market) bool {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
@@ -141,6 +142,12 @@ func TestPodsThatCanNeverRunAreTold(t *testing.T) {
 		"larger than every type": {
 			pods: []*corev1.Pod{pod("a", cpus(5))},
 			want: "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue.",
+		},
+		"asking for more storage than a node's disk has": {
+			pods: []*corev1.Pod{pod("a", func(p *corev1.Pod) {
+				p.Spec.Containers[0].Resources.Requests[corev1.ResourceEphemeralStorage] = resource.MustParse("200Gi")
+			})},
+			want: "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue. (it asks for 200 GiB of ephemeral storage, and a node has 72)",
 		},
 		"asking for a label that no node has": {
 			pods: []*corev1.Pod{pod("a", func(p *corev1.Pod) { p.Spec.NodeSelector["disk"] = "fast" })},
