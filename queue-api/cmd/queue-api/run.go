@@ -34,16 +34,9 @@ import (
 // run joins the parts and runs them until ctx ends or one fails for good.
 func run(ctx context.Context, o options) error {
 	// 1. Everything that can be refused at once is looked at before anything is started.
-	apiListener, err := net.Listen("tcp", o.listen)
+	apiListener, healthListener, err := o.listeners()
 	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
-	}
-	if apiListener, err = o.secure(httpapi.Bound(apiListener, o.maxConnections)); err != nil {
 		return err
-	}
-	healthListener, err := net.Listen("tcp", o.healthAddress)
-	if err != nil {
-		return fmt.Errorf("--health-address: %w", err)
 	}
 	kube, err := kubeClient(o)
 	if err != nil {
@@ -77,43 +70,64 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	health := httpapi.NewHealth(registry, notEnding(ctx), httpapi.Check{Name: "redis", Ready: func(ctx context.Context) error {
-		if !safe.Load() {
-			return errors.New("not yet checked")
-		}
-		return store.Ping(ctx)
-	}})
+	health := httpapi.NewHealth(registry, notEnding(ctx), answering(store, &safe))
 	group.Go(func() error { return health.Run(base, healthListener) })
 	group.Go(func() error {
 		defer release()
 		return api.Run(ctx, apiListener)
 	})
 	// 4. The leader's part.
-	webhooks, err := newWebhooks(o, store, composer, registry)
+	keep, err := newLasting(o, store, composer, registry)
 	if err != nil {
 		return err
 	}
-	metrics, err := dispatch.NewMetrics(registry)
-	if err != nil {
-		return err
-	}
-	reachable, err := newReachable(registry)
-	if err != nil {
-		return err
-	}
-	checks, err := fsck.NewMetrics(registry)
-	if err != nil {
-		return err
-	}
-	group.Go(func() error {
-		return elect(ctx, kube, o, store, lasting{webhooks, metrics, registered, reachable, checks, kept})
-	})
+	keep.registered, keep.logs = registered, kept
+	group.Go(func() error { return elect(ctx, kube, o, store, keep) })
 	klog.FromContext(ctx).Info("Serving the Batch API", "address", apiListener.Addr().String(), "durability", durability)
 	err = group.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err
+}
+
+// listeners takes the addresses of the API and of its health.
+func (o *options) listeners() (api, health net.Listener, err error) {
+	if api, err = net.Listen("tcp", o.listen); err != nil {
+		return nil, nil, fmt.Errorf("--listen: %w", err)
+	}
+	if api, err = o.secure(httpapi.Bound(api, o.maxConnections)); err != nil {
+		return nil, nil, err
+	}
+	if health, err = net.Listen("tcp", o.healthAddress); err != nil {
+		return nil, nil, fmt.Errorf("--health-address: %w", err)
+	}
+	return api, health, nil
+}
+
+// newLasting makes what has metrics.
+func newLasting(o options, store *redisstore.Store, composer events.Composer, registry prometheus.Registerer) (keep lasting, err error) {
+	if keep.webhooks, err = newWebhooks(o, store, composer, registry); err != nil {
+		return keep, err
+	}
+	if keep.metrics, err = dispatch.NewMetrics(registry); err != nil {
+		return keep, err
+	}
+	if keep.reachable, err = newReachable(registry); err != nil {
+		return keep, err
+	}
+	keep.checks, err = fsck.NewMetrics(registry)
+	return keep, err
+}
+
+// answering is ready once Redis was found safe, and while it answers.
+func answering(store *redisstore.Store, safe *atomic.Bool) httpapi.Check {
+	return httpapi.Check{Name: "redis", Ready: func(ctx context.Context) error {
+		if !safe.Load() {
+			return errors.New("not yet checked")
+		}
+		return store.Ping(ctx)
+	}}
 }
 
 // notEnding is not ready from when the program is told to end, so that balancers send no more.
