@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/textlogger"
 
 	"github.com/muster-batch/muster/hack/faults/check"
 	"github.com/muster-batch/muster/hack/faults/machines"
@@ -68,8 +69,7 @@ func (r *rig) up(ctx context.Context, running *sync.WaitGroup) (err error) {
 	if r.log, err = os.Create(filepath.Join(r.dir, "attack.log")); err != nil {
 		return err
 	}
-	klog.LogToStderr(false)
-	klog.SetOutput(r.log)
+	klog.SetLogger(textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(r.log))))
 	if r.ledger, err = check.OpenLedger(r.ledgerFile()); err != nil {
 		return err
 	}

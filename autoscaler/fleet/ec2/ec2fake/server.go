@@ -3,6 +3,7 @@
 package ec2fake
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"net/http"
@@ -138,13 +139,13 @@ func statusOf(code string) int {
 }
 
 func reply(w http.ResponseWriter, action string, out any) {
-	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
-	_, _ = w.Write([]byte(xml.Header))
-	e := xml.NewEncoder(w)
+	text := bytes.NewBufferString(xml.Header)
 	start := xml.StartElement{Name: xml.Name{Local: action + "Response"}}
-	if err := e.EncodeElement(out, start); err != nil {
+	if err := xml.NewEncoder(text).EncodeElement(out, start); err != nil {
 		panic("encode reply of " + action + ": " + err.Error())
 	}
+	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	_, _ = w.Write(text.Bytes()) // the caller may be gone
 }
 
 func answer(w http.ResponseWriter, err error) {
