@@ -29,6 +29,7 @@ type site struct {
 	t *testing.T
 
 	api       *batch.Client
+	endpoint  string // of the Batch API
 	scheduler string // its address
 }
 
@@ -113,7 +114,7 @@ func startSite(t *testing.T, cluster *kubetest.ControlPlane) *site {
 		"--manage-all-nodes=false", "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake", "--node-lease-duration-seconds=40",
 		"--server-address="+kubetest.FreeAddress(t))
 	_, err = cluster.Client.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "ci"}, Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, Name: "ci"}},
+		ObjectMeta: metav1.ObjectMeta{Name: "ci"}, Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, Name: "ci"}, {Kind: rbacv1.ServiceAccountKind, Namespace: jobs, Name: "default"}},
 		RoleRef: rbacv1.RoleRef{Kind: "ClusterRole", Name: "cluster-admin"},
 	}, metav1.CreateOptions{})
 	if err != nil {
@@ -123,5 +124,5 @@ func startSite(t *testing.T, cluster *kubetest.ControlPlane) *site {
 		return aws.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}, nil
 	})
 	endpoint := "http://" + api
-	return &site{cluster, t, batch.New(batch.Options{BaseEndpoint: &endpoint, Region: "us-east-1", Credentials: credentials}), scheduler}
+	return &site{cluster, t, batch.New(batch.Options{BaseEndpoint: &endpoint, Region: "us-east-1", Credentials: credentials}), endpoint, scheduler}
 }

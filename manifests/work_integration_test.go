@@ -11,11 +11,13 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/batch"
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -25,6 +27,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/muster-batch/muster/hack/kubetest"
+	muster "github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
@@ -73,6 +76,7 @@ func (s *site) work() {
 	s.must(s.update("plain", "m5.xlarge"))
 	s.awaitStatus(types.JobStatusSucceeded, jobs...)
 	done()
+	s.readLog(long)
 	s.loseHost(long)
 	s.terminate(tooLarge)
 	s.invalidAgain()
@@ -150,6 +154,30 @@ func (s *site) invalidAgain() {
 			}
 			return err
 		})
+	}
+}
+
+// readLog asks for what a running job writes, which queue-api reads of its pod. No kubelet answers here, but it is asked.
+func (s *site) readLog(id string) {
+	s.t.Helper()
+	list, err := s.Client.CoreV1().Pods(jobs).List(s.t.Context(), metav1.ListOptions{LabelSelector: batchmeta.JobID + "=" + id})
+	if err != nil || len(list.Items) != 1 {
+		s.t.Fatalf("%d pods, %v", len(list.Items), err)
+	}
+	token, err := s.Client.CoreV1().ServiceAccounts(jobs).CreateToken(s.t.Context(), "default", &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{"muster.sh"}},
+	}, metav1.CreateOptions{})
+	s.must(token, err)
+	stream := muster.LogStream("long", list.Items[0].Spec.Containers[0].Name, list.Items[0].Name)
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.endpoint, strings.NewReader(`{"logGroupName":"/aws/batch/job","logStreamName":"`+stream+`"}`))
+	s.must(r, err)
+	r.Header.Set("Authorization", "Bearer "+token.Status.Token)
+	r.Header.Set("X-Amz-Target", "Logs_20140328.GetLogEvents")
+	response, err := http.DefaultClient.Do(r)
+	s.must(response, err)
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusForbidden || response.StatusCode == http.StatusNotFound {
+		s.t.Errorf("logs are answered with %s", response.Status)
 	}
 }
 
