@@ -183,8 +183,10 @@ func (m *Memory) Usage(_ context.Context, queueNumber int) (map[string]int64, er
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	out := map[string]int64{}
-	for _, job := range m.runs(queueNumber, isLive) {
-		out[job.Current.ComputeEnvironment] += job.Requests.MilliVCPU
+	for _, job := range m.jobs { // a child without a record is not live
+		if isLive(job) && queueOf(job.ID) == queueNumber {
+			out[job.Current.ComputeEnvironment] += job.Requests.MilliVCPU
+		}
 	}
 	return out, nil
 }

@@ -124,7 +124,7 @@ func (w *world) ends(e *execution) {
 	}
 }
 
-// wrong is a violation of what must hold.
+// wrong notes a violation of what must hold.
 func (w *world) wrong(format string, args ...any) {
-	w.c.Errorf("%v: %s", time.Since(w.began), fmt.Sprintf(format, args...))
+	w.wrongs = append(w.wrongs, fmt.Sprintf("%v: %s", time.Since(w.began), fmt.Sprintf(format, args...)))
 }

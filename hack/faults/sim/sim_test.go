@@ -35,9 +35,8 @@ func TestClustersInTrouble(t *testing.T) {
 	began := cpuTime(t)
 	for seed := first; seed < first+count; seed++ {
 		t.Run("seed "+strconv.FormatUint(seed, 10), func(t *testing.T) {
-			simulate(t, seed, &c)
-			if t.Failed() {
-				t.Logf("MUSTER_SEED=%d MUSTER_SIMULATIONS=1 plays this cluster again", seed)
+			for _, wrong := range simulate(t, seed, &c, false) {
+				t.Errorf("%s (MUSTER_SEED=%d MUSTER_SIMULATIONS=1 plays this cluster again)", wrong, seed)
 			}
 		})
 	}
@@ -47,6 +46,18 @@ func TestClustersInTrouble(t *testing.T) {
 	t.Logf("requests that failed: %d; machines reclaimed under work: %d, not to be had: %d; leaders of queue-api that took over: %d, schedulers: %d",
 		c.faults, c.reclaims, c.stockOuts, c.leaders, c.schedulers)
 	t.Logf("checked %d times; a gang was bound in part for at most %v before it began", c.steps, c.partly)
+}
+
+// TestPlantedViolationIsFound holds the simulation itself to a store that acknowledges what it does not do.
+func TestPlantedViolationIsFound(t *testing.T) {
+	var c counts
+	wrongs := simulate(t, 1, &c, true)
+	if len(wrongs) == 0 {
+		t.Error("nothing is found to be wrong")
+	}
+	for _, wrong := range wrongs {
+		t.Log(wrong)
+	}
 }
 
 // cpuTime is what the process has used.

@@ -64,6 +64,8 @@ type faulty struct {
 	chance *chance
 	dead   atomic.Bool // nothing the leader writes counts any more
 	faults *atomic.Int64
+	writes atomic.Int64
+	skips  int64 // each so many-th write is acknowledged and not done; 0 for none
 }
 
 func ask[T any](f *faulty, what, of string, do func() (T, error)) (T, error) {
@@ -95,7 +97,16 @@ func (f *faulty) Jobs(ctx context.Context, ids []string) ([]batch.Job, error) {
 }
 
 func (f *faulty) Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error) {
-	return ask(f, "transition", id, func() (batch.Job, error) { return f.Memory.Transition(ctx, id, step) })
+	return ask(f, "transition", id, func() (batch.Job, error) {
+		if f.skips > 0 && f.writes.Add(1)%f.skips == 0 {
+			job, err := f.Memory.Job(ctx, id)
+			if err != nil {
+				return job, err
+			}
+			return step(job)
+		}
+		return f.Memory.Transition(ctx, id, step)
+	})
 }
 
 func (f *faulty) Usage(ctx context.Context, queue int) (map[string]int64, error) {

@@ -66,6 +66,8 @@ type world struct {
 	succeeded  map[string]bool
 	partly     map[string]time.Time
 	final      map[string]batch.JobStatus
+	wrongs     []string
+	isPlanted  bool // the store acknowledges what it does not do
 }
 
 var caller = batch.Call{Scope: batch.Scope{Region: "eu-west-1", Account: "111122223333"}}
@@ -87,8 +89,8 @@ func (w *world) upTo(d time.Duration) time.Duration {
 // step is how often kubelets, the cloud and the checker look.
 const step = 2 * time.Second
 
-// simulate runs one world from an empty cluster through trouble until all its jobs have ended.
-func simulate(t *testing.T, seed uint64, counts *counts) {
+// simulate runs one world from an empty cluster through trouble until all its jobs have ended, and tells what was wrong.
+func simulate(t *testing.T, seed uint64, counts *counts, isPlanted bool) (wrongs []string) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 3)) //nolint:gosec // the same for the same seed
 	config := virtual.Config{
@@ -102,12 +104,12 @@ func simulate(t *testing.T, seed uint64, counts *counts) {
 			c: c, random: random, chance: chance, counts: counts, began: time.Now(), store: storetest.NewMemory(),
 			nodes: map[string]*corev1.Node{}, executions: map[types.UID]*execution{}, alive: map[string]*execution{},
 			succeeded: map[string]bool{}, partly: map[string]time.Time{}, final: map[string]batch.JobStatus{},
-			stockOut: 0.3, reclaim: 0.001, deaths: 0.008, bootTime: 2 * time.Minute,
+			isPlanted: isPlanted, stockOut: 0.3, reclaim: 0.001, deaths: 0.008, bootTime: 2 * time.Minute,
 		}
 		w.prepare()
 		w.lead()
 		c.Lead()
-		w.pass(40*time.Minute, func() bool { w.misfortune(); w.submitSome(); return false })
+		w.pass(2*time.Hour, func() bool { w.misfortune(); w.submitSome(); return false })
 		w.heal()
 		w.pass(12*time.Hour, w.isAllOver)
 		w.pass(2*time.Minute, func() bool { return false })
@@ -117,7 +119,9 @@ func simulate(t *testing.T, seed uint64, counts *counts) {
 		counts.worlds++
 		counts.faults += w.faults.Load()
 		counts.virtual += time.Since(w.began)
+		wrongs = w.wrongs
 	})
+	return wrongs
 }
 
 func (w *world) prepare() {
@@ -154,7 +158,7 @@ var definitions = []batch.JobDefinition{
 
 // submitSome submits jobs now and then, and stops some.
 func (w *world) submitSome() {
-	if w.random.IntN(15) > 0 {
+	if w.random.IntN(30) > 0 {
 		return
 	}
 	in := &awsapi.SubmitJobRequest{JobName: new("n"), JobQueue: new("q"), JobDefinition: new("single")}
@@ -238,7 +242,7 @@ func (w *world) heal() {
 
 // pass lets time pass until done, or for as long as d.
 func (w *world) pass(d time.Duration, done func() bool) {
-	for end := time.Now().Add(d); time.Now().Before(end) && !done() && !w.c.Failed(); {
+	for end := time.Now().Add(d); time.Now().Before(end) && !done() && len(w.wrongs) == 0; {
 		w.c.Step(step)
 		w.succeed()
 		w.kubelets()
