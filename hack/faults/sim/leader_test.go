@@ -57,7 +57,7 @@ func (w *world) lead() {
 	name := fmt.Sprint("queue-api ", w.terms)
 	l := &leader{store: &faulty{Memory: w.store, chance: w.chance, faults: &w.faults}}
 	if w.isPlanted {
-		l.store.skips = 20
+		l.store.skips = 4
 	}
 	l.link = w.c.Link(name, func(verb, path string) virtual.Fault {
 		fault := w.chance.of(name, verb, path)

@@ -109,11 +109,13 @@ func simulate(t *testing.T, seed uint64, counts *counts, isPlanted bool) (wrongs
 		w.prepare()
 		w.lead()
 		c.Lead()
-		w.pass(2*time.Hour, func() bool { w.misfortune(); w.submitSome(); return false })
+		w.pass(time.Hour, func() bool { w.misfortune(); w.submitSome(); return false })
 		w.heal()
 		w.pass(12*time.Hour, w.isAllOver)
 		w.pass(2*time.Minute, func() bool { return false })
-		w.checkEnd()
+		if len(w.wrongs) == 0 { // else it did not come to its end
+			w.checkEnd()
+		}
 		w.kill()
 		w.ended.Wait()
 		counts.worlds++
