@@ -68,6 +68,8 @@ var recipes = map[crashpoint.Point]recipe{
 	"redis/forget-deleted":    {does: one((*workload).administers)},
 
 	"redis/lead":         {restarts: true},
+	"redis/seal":         {restarts: true, down: loseSeal},
+	"redis/pulse":        {does: one((*workload).chain), within: 4 * time.Second},
 	"redis/claim":        {restarts: true, most: 3},
 	"redis/save-ledger":  {does: one((*workload).lastsShared)},
 	"redis/forget-share": {does: one((*workload).lastsShared), restarts: true, down: ageShares},
@@ -134,6 +136,13 @@ func breakIndexes(w *world) {
 		err = errors.Join(err, w.redis.ZRemRangeByRank(ctx, key, 0, 2).Err())
 	}
 	if err != nil {
+		w.t.Error(err)
+	}
+}
+
+// loseSeal takes the secret away that a leader makes.
+func loseSeal(w *world) {
+	if err := w.redis.Del(w.t.Context(), "muster:{global}:seal").Err(); err != nil {
 		w.t.Error(err)
 	}
 }
