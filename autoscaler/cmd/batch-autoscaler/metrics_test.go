@@ -71,6 +71,7 @@ func TestMetricsPassTheLinter(t *testing.T) {
 	r.fleet.Fail(nil)
 	r.elapse(r.options.MaxBackoff)
 	r.loops("a node", func() bool { return len(r.nodeNames()) == 1 })
+	r.provider.Wait() // the launch that brought the node may not have been noted yet
 	r.metrics.looked(time.Second, errors.New("a loop"))
 	r.reported()
 	r.loop(1)
