@@ -23,8 +23,9 @@ import (
 
 // Source reads the logs of pods that are there.
 type Source interface {
-	// Read gives what a container wrote since a time. It returns ErrNotFound if the pod is gone.
-	Read(ctx context.Context, origin Origin, since time.Time) (io.ReadCloser, error)
+	// Read gives what a container wrote since a time, and goes on until it ends if follow is set. It returns ErrNotFound if the
+	// pod is gone.
+	Read(ctx context.Context, origin Origin, since time.Time, follow bool) (io.ReadCloser, error)
 }
 
 // CollectorConfig tunes a Collector; zero values mean the defaults.
@@ -38,6 +39,8 @@ type CollectorConfig struct {
 	StoreTimeout time.Duration
 	// Workers collect at once. Default 32.
 	Workers int
+	// Followers follow at once the logs of containers that are about to be ended. Default 256.
+	Followers int
 	// Clock times what fails. Default the real one.
 	Clock clock.WithTicker
 }
@@ -50,8 +53,9 @@ type Collector struct {
 	metrics Metrics
 	cfg     CollectorConfig
 	work    workqueue.TypedDelayingInterface[types.UID]
+	follow  workqueue.TypedInterface[followed]
 
-	mu   sync.Mutex // guards pods
+	mu   sync.Mutex // guards pods, and what is said below
 	pods map[types.UID]*collection
 }
 
@@ -64,6 +68,8 @@ type collection struct {
 	since  time.Time // when it was asked for
 	tried  time.Time // when it was first tried
 	isDone bool
+	// readings are by container. The mutex guards the map; a reading is its follower's and then a worker's.
+	readings map[string]*reading
 }
 
 // NewCollector makes a Collector of the logs of one cluster.
@@ -72,12 +78,14 @@ func NewCollector(archive *Archive, source Source, metrics Metrics, cfg Collecto
 	cfg.Timeout = cmp.Or(cfg.Timeout, 30*time.Second)
 	cfg.StoreTimeout = cmp.Or(cfg.StoreTimeout, 10*time.Minute)
 	cfg.Workers = cmp.Or(cfg.Workers, 32)
+	cfg.Followers = cmp.Or(cfg.Followers, 256)
 	if cfg.Clock == nil {
 		cfg.Clock = clock.RealClock{}
 	}
 	return &Collector{
 		archive: archive, source: source, metrics: metrics, cfg: cfg, pods: map[types.UID]*collection{},
-		work: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[types.UID]{Clock: cfg.Clock}),
+		work:   workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[types.UID]{Clock: cfg.Clock}),
+		follow: workqueue.NewTyped[followed](),
 	}
 }
 
@@ -85,14 +93,23 @@ func NewCollector(archive *Archive, source Source, metrics Metrics, cfg Collecto
 func (c *Collector) Keep(job batch.Job, pod *corev1.Pod, isLost bool, kept func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known := c.pods[pod.UID]
-	if known == nil {
-		c.pods[pod.UID] = &collection{pod: pod, job: job, isLost: isLost, kept: kept, since: c.cfg.Clock.Now()}
+	known := c.known(job, pod)
+	if known.since.IsZero() {
+		known.pod, known.kept, known.since = pod, kept, c.cfg.Clock.Now()
 		c.work.Add(pod.UID)
-		return false
 	}
 	known.isLost = known.isLost || isLost
 	return known.isDone
+}
+
+// known is what there is of a pod. The caller holds the mutex.
+func (c *Collector) known(job batch.Job, pod *corev1.Pod) *collection {
+	known := c.pods[pod.UID]
+	if known == nil {
+		known = &collection{pod: pod, job: job, readings: map[string]*reading{}}
+		c.pods[pod.UID] = known
+	}
+	return known
 }
 
 // Forget implements podwatch.Logs.
@@ -104,9 +121,18 @@ func (c *Collector) Forget(pod *corev1.Pod) {
 
 // Run collects until ctx ends.
 func (c *Collector) Run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, c.work.ShutDown)
+	stop := context.AfterFunc(ctx, func() {
+		c.work.ShutDown()
+		c.follow.ShutDown()
+	})
 	defer stop()
 	var workers sync.WaitGroup
+	for range c.cfg.Followers {
+		workers.Go(func() {
+			for c.followNext(ctx) {
+			}
+		})
+	}
 	for range c.cfg.Workers {
 		workers.Go(func() {
 			for c.collectNext(ctx) {
@@ -131,11 +157,12 @@ func (c *Collector) collectNext(ctx context.Context) bool {
 	if !ok {
 		return true
 	}
-	if err := c.collect(ctx, &one); err != nil {
-		if ctx.Err() == nil {
+	isQuiet, err := c.collect(ctx, &one)
+	if err != nil || !isQuiet {
+		if err != nil && ctx.Err() == nil {
 			klog.FromContext(ctx).V(4).Info("Log is collected again", "pod", klog.KObj(one.pod), "job", one.job.ID, "err", err)
-			c.work.AddAfter(uid, retryDelay)
 		}
+		c.work.AddAfter(uid, retryDelay)
 		return true
 	}
 	c.metrics.seconds.Observe(c.cfg.Clock.Since(one.since).Seconds())
@@ -162,57 +189,78 @@ func (c *Collector) begin(uid types.UID) (collection, bool) {
 	return *known, true
 }
 
-// collect keeps the logs of a pod's containers. It returns an error if that is to be tried again.
-func (c *Collector) collect(ctx context.Context, one *collection) error {
-	statuses := slices.Concat(one.pod.Status.InitContainerStatuses, one.pod.Status.ContainerStatuses)
-	statuses = slices.DeleteFunc(statuses, func(s corev1.ContainerStatus) bool { return s.ContainerID == "" })
-	for i := range statuses {
-		if err := c.keep(ctx, one, &statuses[i], c.cfg.MaxBytes/int64(len(statuses))); err != nil {
-			return err
+// collect keeps the logs of a pod's containers. It returns false if there may be more to come, and an error if that is to be
+// tried again.
+func (c *Collector) collect(ctx context.Context, one *collection) (bool, error) {
+	containers := started(one.pod)
+	isQuiet := true
+	for i := range containers {
+		isKept, err := c.keep(ctx, one, &containers[i], c.cfg.MaxBytes/int64(len(containers)))
+		if err != nil {
+			return false, err
 		}
+		isQuiet = isQuiet && isKept
 	}
-	return nil
+	return isQuiet, nil
 }
 
-// keep keeps the log of one container, or gives up.
-func (c *Collector) keep(ctx context.Context, one *collection, s *corev1.ContainerStatus, limit int64) error {
+// started are the containers that ran.
+func started(pod *corev1.Pod) []corev1.ContainerStatus {
+	statuses := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
+	return slices.DeleteFunc(statuses, func(s corev1.ContainerStatus) bool { return s.ContainerID == "" })
+}
+
+// keep keeps the log of one container, or gives up. It returns false if there may be more to come.
+func (c *Collector) keep(ctx context.Context, one *collection, s *corev1.ContainerStatus, limit int64) (bool, error) {
 	stream := batch.LogStream(one.job.Definition.Name, s.Name, one.pod.Name)
-	w, err := c.archive.resume(ctx, stream, one.job.ID, limit)
-	if err != nil {
-		return c.orGiveUp(ctx, one, stream, err)
+	r := c.reading(one, s.Name)
+	if !r.isFree() && c.cfg.Clock.Since(one.tried) < c.cfg.Timeout && !one.isLost {
+		return false, nil
 	}
-	if w.isEnded {
-		return nil
+	r.stop()
+	if r.w == nil {
+		w, err := c.archive.resume(ctx, stream, one.job.ID, limit)
+		if err != nil {
+			return c.orGiveUp(ctx, one, stream, err)
+		}
+		r.w = w
 	}
-	before, result, note := w.kept, resultComplete, ""
+	if r.w.isEnded {
+		return true, nil
+	}
+	result, note := resultComplete, ""
 	if one.isLost {
 		result, note = resultIncomplete, "[the log ends here: the machine was lost before the rest was read]"
-	} else if err := c.copy(ctx, one, w, s.Name); err != nil {
+	} else if isQuiet, err := c.read(ctx, one, r, s.Name); err != nil {
 		if errors.Is(err, errArchive) || c.cfg.Clock.Since(one.tried) < c.cfg.Timeout {
+			r.w = nil // what of it is in the archive is known there
 			return c.orGiveUp(ctx, one, stream, err)
 		}
 		result, note = resultIncomplete, fmt.Sprintf("[the log ends here: its kubelet did not give the rest within %v: %.300s]", c.cfg.Timeout, err.Error())
+	} else if !isQuiet {
+		return false, nil
 	}
-	if err := w.end(ctx, endOf(s, c.cfg.Clock.Now()), note); err != nil {
+	if err := r.w.end(ctx, endOf(s, c.cfg.Clock.Now()), note); err != nil {
+		r.w = nil
 		return c.orGiveUp(ctx, one, stream, err)
 	}
 	c.metrics.streams.WithLabelValues(result).Inc()
-	c.metrics.bytes.Add(float64(w.kept - before))
-	c.metrics.dropped.Add(float64(w.dropped))
+	c.metrics.bytes.Add(float64(r.w.added))
+	c.metrics.dropped.Add(float64(r.w.dropped))
 	if result != resultComplete {
 		klog.FromContext(ctx).Info("Log is not complete", "stream", stream, "job", one.job.ID, "note", note)
 	}
-	return nil
+	return true, nil
 }
 
 // orGiveUp returns err unless the archive has been failing for so long that the pod is to wait no longer.
-func (c *Collector) orGiveUp(ctx context.Context, one *collection, stream string, err error) error {
+func (c *Collector) orGiveUp(ctx context.Context, one *collection, stream string, err error) (bool, error) {
 	if c.cfg.Clock.Since(one.tried) < c.cfg.StoreTimeout || ctx.Err() != nil {
-		return err
+		return false, err
 	}
 	klog.FromContext(ctx).Error(err, "Log is lost: it could not be kept", "stream", stream, "job", one.job.ID)
 	c.metrics.streams.WithLabelValues(resultLost).Inc()
-	return nil
+	return true, nil
 }
 
 // endOf is when a container ended.
@@ -221,66 +269,4 @@ func endOf(s *corev1.ContainerStatus, now time.Time) int64 {
 		return t.FinishedAt.UnixNano()
 	}
 	return now.UnixNano()
-}
-
-// sureUpTo is how long a log may be whose end is believed at once: an API server that loses a kubelet in the middle of a log
-// ends the answer as if that were all.
-const sureUpTo = 32 << 10
-
-// copy brings what the kubelet has to w.
-func (c *Collector) copy(ctx context.Context, one *collection, w *writer, container string) error {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
-	origin := Origin{Namespace: one.pod.Namespace, Pod: one.pod.Name, Container: container}
-	for {
-		last := w.last
-		n, rest, err := c.pass(ctx, origin, w)
-		switch {
-		case err != nil:
-			return err
-		case n >= sureUpTo && w.last != last:
-			continue
-		case rest == nil:
-			return nil
-		}
-		return w.add(ctx, *rest)
-	}
-}
-
-// pass reads a log once. It returns how many bytes that were, and a line at the end that has none.
-func (c *Collector) pass(ctx context.Context, origin Origin, w *writer) (n int64, rest *Line, err error) {
-	body, err := c.source.Read(ctx, origin, sinceOf(w.last))
-	if err != nil {
-		return 0, nil, fmt.Errorf("read log: %w", err)
-	}
-	defer body.Close()
-	counted := &counter{r: body}
-	scanner := NewScanner(counted, 0)
-	for {
-		line, err := scanner.Next()
-		switch {
-		case err == nil:
-			if err := w.add(ctx, line); err != nil {
-				return counted.n, nil, err
-			}
-		case errors.Is(err, errUnfinished):
-			return counted.n, &line, nil
-		case errors.Is(err, io.EOF):
-			return counted.n, nil, nil
-		default:
-			return counted.n, nil, fmt.Errorf("read log: %w", err)
-		}
-	}
-}
-
-// counter counts what is read.
-type counter struct {
-	r io.Reader
-	n int64
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
 }

@@ -35,7 +35,7 @@ func testPod() *corev1.Pod {
 }
 
 func newCollection() *collection {
-	return &collection{pod: testPod(), job: batch.Job{ID: testJob, Definition: batch.DefinitionRef{Name: "d"}}}
+	return &collection{pod: testPod(), job: batch.Job{ID: testJob, Definition: batch.DefinitionRef{Name: "d"}}, readings: map[string]*reading{}}
 }
 
 // rig is a Collector that runs.
@@ -131,7 +131,7 @@ func TestCollectorKeepsAndIsDone(t *testing.T) {
 // deaf is a kubelet that never answers.
 type deaf struct{}
 
-func (deaf) Read(ctx context.Context, _ Origin, _ time.Time) (io.ReadCloser, error) {
+func (deaf) Read(ctx context.Context, _ Origin, _ time.Time, _ bool) (io.ReadCloser, error) {
 	return nil, errors.New("dial tcp: no route to host")
 }
 
@@ -222,4 +222,89 @@ func TestTooLongALog(t *testing.T) {
 	if got := testutil.ToFloat64(r.metrics.dropped); got != float64(dropped) {
 		t.Errorf("the metric says %v, the log %d", got, dropped)
 	}
+}
+
+// laggard is a kubelet whose log grows after the container's end, at every read.
+type laggard struct {
+	container
+
+	whole []Line
+}
+
+func (l *laggard) Read(ctx context.Context, o Origin, since time.Time, follow bool) (io.ReadCloser, error) {
+	l.lines = l.whole[:min(len(l.whole), max(0, l.reads-2)*10)]
+	return l.container.Read(ctx, o, since, follow)
+}
+
+// TestLogThatIsLate is read until nothing more comes.
+func TestLogThatIsLate(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, &laggard{whole: numbered(100, time.Second)}, CollectorConfig{})
+	r.keepPod(false)
+	r.await(t)
+	if got := r.lines(t); len(got) != 100 {
+		t.Errorf("%d lines", len(got))
+	}
+}
+
+// forgetful is a kubelet that shows a log to who follows it, and has none any more once the container has ended.
+type forgetful struct {
+	lines []Line
+	ended chan struct{}
+}
+
+func (f *forgetful) Read(ctx context.Context, _ Origin, _ time.Time, follow bool) (io.ReadCloser, error) {
+	if !follow {
+		return io.NopCloser(strings.NewReader("unable to retrieve container logs for containerd://c")), nil
+	}
+	c := container{lines: f.lines}
+	r, w := io.Pipe()
+	stop := context.AfterFunc(ctx, func() { _ = w.CloseWithError(ctx.Err()) }) // has no error
+	go func() {
+		defer stop()
+		<-f.ended
+		_, err := io.WriteString(w, c.text(time.Time{}))
+		_ = w.CloseWithError(err) // has no error
+	}()
+	return r, nil
+}
+
+func TestLogOfAPodThatIsDeletedWhileItRuns(t *testing.T) {
+	t.Parallel()
+	for name, isFollowed := range map[string]bool{"followed": true, "not followed": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			kubelet := &forgetful{lines: numbered(100, time.Millisecond), ended: make(chan struct{})}
+			r := newRig(t, kubelet, CollectorConfig{})
+			if isFollowed {
+				one := newCollection()
+				r.Follow(one.job, one.pod)
+				r.Follow(one.job, one.pod)
+				for !r.isFollowing() {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			close(kubelet.ended)
+			r.keepPod(false)
+			r.await(t)
+			got := r.lines(t)
+			switch {
+			case isFollowed && (len(got) != 100 || got[99] != "line 99"):
+				t.Errorf("%d lines", len(got))
+			case !isFollowed && (len(got) != 1 || !strings.Contains(got[0], "unable to retrieve container logs")):
+				t.Errorf("the log says %q", got)
+			}
+			if complete := testutil.ToFloat64(r.metrics.streams.WithLabelValues(resultComplete)); complete == 1 != isFollowed {
+				t.Errorf("%v complete logs", complete)
+			}
+		})
+	}
+}
+
+// isFollowing reports whether the pod's log is being read.
+func (r *rig) isFollowing() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	one := r.pods["u"]
+	return one != nil && len(one.readings) > 0
 }

@@ -2,7 +2,8 @@
 
 // Package logs keeps what containers write: as long as a pod lives its log is read from the kubelet, afterwards from an
 // archive, and who reads it cannot tell which. Start with View, which shows both as one log, and Collector, which puts the
-// log of a pod that ended into the archive before the pod may go.
+// log of a pod that ended into the archive before the pod may go. One that is about to be deleted while it runs is followed to
+// its end, as its kubelet removes the log then.
 //
 // A stream is the log of one container of one attempt, under the name that AWS Batch gives it (batch.LogStream). No two of
 // its lines have the same time, and each is later than the one before it: two that have are told apart by a nanosecond. So a

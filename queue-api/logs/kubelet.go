@@ -28,17 +28,14 @@ type Kubelets struct{ Client corev1client.PodsGetter }
 var _ Source = Kubelets{}
 
 // Read implements Source.
-func (k Kubelets) Read(ctx context.Context, origin Origin, since time.Time) (io.ReadCloser, error) {
-	options := &corev1.PodLogOptions{Container: origin.Container, Timestamps: true}
+func (k Kubelets) Read(ctx context.Context, origin Origin, since time.Time, follow bool) (io.ReadCloser, error) {
+	options := &corev1.PodLogOptions{Container: origin.Container, Timestamps: true, Follow: follow}
 	if !since.IsZero() {
 		options.SinceTime = &metav1.Time{Time: since}
 	}
 	body, err := k.Client.Pods(origin.Namespace).GetLogs(origin.Pod, options).Stream(ctx)
-	switch {
-	case apierrors.IsNotFound(err):
+	if apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("pod %s: %w", origin.Pod, ErrNotFound)
-	case apierrors.IsBadRequest(err) && strings.Contains(err.Error(), "waiting to start"):
-		return io.NopCloser(strings.NewReader("")), nil
 	}
 	return body, err
 }
@@ -144,5 +141,9 @@ func (p *Pods) Open(ctx context.Context, origin Origin, since time.Time) (io.Rea
 	if !ok {
 		return nil, fmt.Errorf("cluster %s: %w", origin.Cluster, ErrNotFound)
 	}
-	return kubelets.Read(ctx, origin, since)
+	body, err := kubelets.Read(ctx, origin, since, false)
+	if apierrors.IsBadRequest(err) && strings.Contains(err.Error(), "waiting to start") {
+		return io.NopCloser(strings.NewReader("")), nil
+	}
+	return body, err
 }

@@ -43,6 +43,9 @@ type Scanner struct {
 	buf    []byte // read and not yet a line; only its last byte may be a newline
 	last   int64  // Time of the line before
 	isRest bool   // buf goes on with a line that was too long
+	// isSpoken says that the line that was read last came without a time: it is not the container's, but what the kubelet has to
+	// say of the log.
+	isSpoken bool
 }
 
 // NewScanner makes a Scanner of what follows the line with the time last.
@@ -115,10 +118,11 @@ func wholeRunes(b []byte) int {
 func (s *Scanner) line(raw []byte) Line {
 	var at int64
 	text := raw
+	s.isSpoken = !s.isRest
 	if !s.isRest {
 		if stamp, rest, ok := bytes.Cut(raw, []byte(" ")); ok {
 			if t, err := time.Parse(time.RFC3339Nano, string(stamp)); err == nil && isTime(t) {
-				at, text = t.UnixNano(), rest
+				at, text, s.isSpoken = t.UnixNano(), rest, false
 			}
 		}
 	}

@@ -120,7 +120,7 @@ func (c *container) text(since time.Time) string {
 	return string(b)
 }
 
-func (c *container) Read(_ context.Context, _ Origin, since time.Time) (io.ReadCloser, error) {
+func (c *container) Read(_ context.Context, _ Origin, since time.Time, _ bool) (io.ReadCloser, error) {
 	c.reads++
 	if c.gone {
 		return nil, ErrNotFound
@@ -140,7 +140,7 @@ func (c *container) Find(context.Context, string) (Origin, string, error) {
 }
 
 func (c *container) Open(ctx context.Context, o Origin, since time.Time) (io.ReadCloser, error) {
-	return c.Read(ctx, o, since)
+	return c.Read(ctx, o, since, false)
 }
 
 type broken struct{}

@@ -193,7 +193,7 @@ func (r *logReader) live() (bool, error) {
 	for {
 		line, err := scanner.Next()
 		switch {
-		case errors.Is(err, io.EOF): // with a line that has no end yet, perhaps
+		case errors.Is(err, io.EOF), err == nil && scanner.isSpoken: // with a line that has no end yet, perhaps
 			return true, nil
 		case err != nil:
 			return true, fmt.Errorf("read log of %s: %w", r.log.stream, err)

@@ -18,6 +18,7 @@ type writer struct {
 	last    int64  // Time of the last line
 	isEnded bool   // nothing is to be added
 	kept    int64  // bytes in chunks and in text
+	added   int64  // of them, those of this writer
 	text    []byte // of the chunk to come
 	next    chunk  // what is known of it
 
@@ -74,7 +75,7 @@ func (w *writer) write(l Line) {
 	}
 	w.text = l.appendTo(w.text)
 	w.next.last, w.next.lines, w.next.bytes = l.Time, w.next.lines+1, w.next.bytes+int64(l.size())
-	w.kept += int64(l.size())
+	w.kept, w.added = w.kept+int64(l.size()), w.added+int64(l.size())
 	w.last = l.Time
 }
 

@@ -148,7 +148,7 @@ func (w *Watcher) beforeRetry(ctx context.Context, job batch.Job, events []lifec
 		if m.pod.DeletionTimestamp != nil {
 			return nil
 		}
-		return w.pods.Stop(ctx, m.pod)
+		return w.stop(ctx, job, m.pod)
 	})
 }
 

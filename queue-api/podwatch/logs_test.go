@@ -14,9 +14,9 @@ import (
 
 // slowLogs keeps logs when it is told to.
 type slowLogs struct {
-	asked, lost, forgotten int
-	isKept                 bool
-	kept                   func()
+	asked, lost, followed, forgotten int
+	isKept                           bool
+	kept                             func()
 }
 
 func (l *slowLogs) Keep(_ batch.Job, _ *corev1.Pod, isLost bool, kept func()) bool {
@@ -26,6 +26,8 @@ func (l *slowLogs) Keep(_ batch.Job, _ *corev1.Pod, isLost bool, kept func()) bo
 	}
 	return l.isKept
 }
+
+func (l *slowLogs) Follow(batch.Job, *corev1.Pod) { l.followed++ }
 
 func (l *slowLogs) Forget(*corev1.Pod) { l.forgotten++ }
 
@@ -56,6 +58,32 @@ func TestPodStaysUntilItsLogsAreKept(t *testing.T) {
 	s.watcher.PodDeleted(s.cluster.pod)
 	if logs.forgotten != 1 {
 		t.Errorf("%d pods are forgotten", logs.forgotten)
+	}
+}
+
+func TestPodIsFollowedBeforeItIsStopped(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*scene, *corev1.Pod) *corev1.Pod{
+		"by us": func(s *scene, pod *corev1.Pod) *corev1.Pod {
+			s.step(t, lifecycle.Terminated{Reason: "no"})
+			return pod
+		},
+		"by others": func(_ *scene, pod *corev1.Pod) *corev1.Pod { return deleted(pod) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, 1, 0)
+			logs := &slowLogs{isKept: true}
+			s.watcher.cfg.Logs = logs
+			s.show(t, podIn(corev1.PodRunning, "n", running()))
+			if logs.followed > 0 {
+				t.Error("a pod that runs on is followed")
+			}
+			s.show(t, end(s, podIn(corev1.PodRunning, "n", running())))
+			if logs.followed == 0 {
+				t.Error("nobody follows a pod that is about to be ended")
+			}
+		})
 	}
 }
 

@@ -249,6 +249,9 @@ func (w *Watcher) tend(ctx context.Context, job batch.Job, members []member) (ti
 }
 
 func (w *Watcher) tendOne(ctx context.Context, job batch.Job, m member) (time.Duration, error) {
+	if m.pod.DeletionTimestamp != nil {
+		w.follow(job, m.pod)
+	}
 	if err := w.shorten(ctx, m); err != nil {
 		return 0, err
 	}
@@ -264,7 +267,7 @@ func (w *Watcher) tendOne(ctx context.Context, job batch.Job, m member) (time.Du
 	}
 	isToStop := job.Stop != nil || job.Current.StatusReason != "" || n.StatusReason != "" || isDecided(m.pod)
 	if isToStop && m.pod.DeletionTimestamp == nil {
-		return 0, w.pods.Stop(ctx, m.pod)
+		return 0, w.stop(ctx, job, m.pod)
 	}
 	return 0, nil
 }
@@ -281,7 +284,7 @@ func (w *Watcher) retire(ctx context.Context, job batch.Job, m member) (time.Dur
 	}
 	if !isFinished(pod) && pod.Spec.NodeName != "" {
 		if pod.DeletionTimestamp == nil {
-			return 0, w.pods.Stop(ctx, pod)
+			return 0, w.stop(ctx, job, pod)
 		}
 		return 0, nil
 	}

@@ -59,7 +59,7 @@ func (p *pods) Find(_ context.Context, stream string) (logs.Origin, string, erro
 }
 
 // Read shows a line a second.
-func (p *pods) Read(_ context.Context, origin logs.Origin, since time.Time) (io.ReadCloser, error) {
+func (p *pods) Read(_ context.Context, origin logs.Origin, since time.Time, _ bool) (io.ReadCloser, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	lines, ok := p.texts[batch.TaskID(origin.Pod)]
@@ -76,7 +76,7 @@ func (p *pods) Read(_ context.Context, origin logs.Origin, since time.Time) (io.
 }
 
 func (p *pods) Open(ctx context.Context, origin logs.Origin, since time.Time) (io.ReadCloser, error) {
-	return p.Read(ctx, origin, since)
+	return p.Read(ctx, origin, since, false)
 }
 
 // viewer lets nobody but its user see jobs.
