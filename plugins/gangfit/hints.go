@@ -4,9 +4,11 @@ package gangfit
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	"k8s.io/klog/v2"
@@ -34,6 +36,7 @@ func (g *GangFit) EventsToRegister(context.Context) ([]framework.ClusterEventWit
 	const written = framework.Add | framework.Update
 	return []framework.ClusterEventWithHint{
 		on(framework.Node, framework.Add|nodeUpdate, g.afterNode),
+		on(framework.Node, framework.UpdateNodeAnnotation, g.afterAnnotation),
 		on(framework.Pod, framework.Delete|framework.UpdatePodScaleDown, g.afterRoom),
 		on(framework.Pod, framework.Add|framework.UpdatePodLabel, afterNeighbour),
 		on(framework.Pod, framework.UpdatePodToleration, afterToleration),
@@ -143,6 +146,25 @@ func (g *GangFit) afterNode(_, newObj any) (func(*corev1.Pod) int, error) {
 		each(requestOf(pod), room, func(asked, free int64) { n = min(n, int(free/asked)) })
 		return n
 	}, nil
+}
+
+// afterAnnotation: a node that is no longer reserved, or for others, may take whom it was kept from. One event may be of
+// several changes, and is judged once: what afterNode would say of the others counts here, too.
+func (g *GangFit) afterAnnotation(oldObj, newObj any) (func(*corev1.Pod) int, error) {
+	before, node, err := util.As[*corev1.Node](oldObj, newObj)
+	if err != nil {
+		return nil, err
+	}
+	if isHandedOver(before, node) || isOtherwiseChanged(before, node) {
+		return g.afterNode(oldObj, newObj)
+	}
+	return func(*corev1.Pod) int { return 0 }, nil
+}
+
+func isOtherwiseChanged(before, node *corev1.Node) bool {
+	return before == nil || before.Spec.Unschedulable != node.Spec.Unschedulable || !maps.Equal(before.Labels, node.Labels) ||
+		!equality.Semantic.DeepEqual(before.Spec.Taints, node.Spec.Taints) ||
+		!equality.Semantic.DeepEqual(before.Status.Allocatable, node.Status.Allocatable)
 }
 
 // afterRoom: where a pod leaves or shrinks, at most one member fits for what was free before, and as many more as fit into

@@ -50,13 +50,18 @@ func reservationOf(node *corev1.Node) (batchmeta.Reservation, bool) {
 	return batchmeta.ReservationOf(value)
 }
 
-// reserve puts in force what a node's annotation says. All nodes of one gang are one hold, which ends with the last of them.
-func (g *GangFit) reserve(before, node *corev1.Node) {
+// isHandedOver reports whether a node was reserved for a gang and is so no longer.
+func isHandedOver(before, node *corev1.Node) bool {
 	was, had := reservationOf(before)
 	is, has := reservationOf(node)
-	if had && (!has || was.Gang != is.Gang) {
-		g.holds.Stir(reservedFor(gang.KeyNamed(was.Gang)))
-	}
+	return had && (!has || was.Gang != is.Gang)
+}
+
+// reserve puts in force what a node's annotation says. All nodes of one gang are one hold, which ends with the last of them.
+// Whom it kept from a node that is handed over is woken by the event, once the scheduler's own view of the node has it.
+func (g *GangFit) reserve(before, node *corev1.Node) {
+	was, _ := reservationOf(before)
+	is, has := reservationOf(node)
 	if !has || was == is || !g.clock.Now().Before(is.Until) {
 		return
 	}

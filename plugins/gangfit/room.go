@@ -133,17 +133,6 @@ func (h *holds) Release(id holdID) {
 	}
 }
 
-// Stir wakes whom the hold of an id turned away, as it keeps less than it did.
-func (h *holds) Stir(id holdID) {
-	h.mu.Lock()
-	var wake map[string]*corev1.Pod
-	if held := h.byID[id]; held != nil {
-		wake, held.turnedAway = held.turnedAway, map[string]*corev1.Pod{}
-	}
-	h.mu.Unlock()
-	h.wake(wake)
-}
-
 // end ends the hold of an id and returns it; when held is given, only if it is this one.
 func (h *holds) end(id holdID, held *heldRoom) *heldRoom {
 	h.mu.Lock()

@@ -98,10 +98,13 @@ func TestWhatWasSavedIsLoaded(t *testing.T) {
 func TestSavedIsOfOneMoment(t *testing.T) {
 	t.Parallel()
 	from, to := redistest.Start(t), redistest.Start(t)
+	if err := from.Client.MSet(t.Context(), "a", 0, "b", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for i := 0; ctx.Err() == nil; i++ { // both or none, in the order of b, a
+		for i := 1; ctx.Err() == nil; i++ { // both or none, in the order of b, a
 			if err := from.Client.Set(t.Context(), "b", i, 0).Err(); err != nil {
 				t.Error(err)
 			}
