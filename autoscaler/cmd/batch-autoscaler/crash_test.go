@@ -176,8 +176,9 @@ func (m *mortal) revive() {
 // until lives on, in one process after the other, until the condition holds.
 func (m *mortal) until(what string, done func() bool) {
 	m.Helper()
+	deadline := time.Now().Add(time.Minute)
 	for n := 0; !done() || m.isDead(); n++ {
-		if n > 600 {
+		if time.Now().After(deadline) {
 			m.Fatalf("never: %s\n%s", what, m.dump())
 		}
 		if m.isDead() {

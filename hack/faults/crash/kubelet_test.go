@@ -278,6 +278,9 @@ func (l *ledger) begin(pod *corev1.Pod) {
 		slot:  strings.Join([]string{labels[batchmeta.JobID], labels[batchmeta.ArrayIndex], labels[batchmeta.NodeIndex]}, "/"),
 		lasts: time.Duration(rand.IntN(40)) * time.Millisecond,
 	}
+	if labels[batchmeta.NodeIndex] != "" {
+		r.lasts += 400 * time.Millisecond // a gang whose main node ends at once needs to be told nothing
+	}
 	l.runs[pod.UID] = r
 	l.list = append(l.list, r)
 }

@@ -52,8 +52,8 @@ var recipes = map[crashpoint.Point]recipe{
 	"redis/forget-dependent": {does: one((*workload).chain)},
 	"redis/take":             {does: one((*workload).licensed), most: 3},
 	"redis/give-back":        {does: one((*workload).licensed), most: 3},
-	"redis/retire":           {does: one((*workload).single), restarts: true, flags: briefly, within: 7 * time.Second, forgets: true},
-	"redis/retire-children":  {does: one((*workload).arrays), restarts: true, flags: briefly, within: 7 * time.Second, forgets: true},
+	"redis/retire":           {does: one((*workload).single), alone: true, restarts: true, flags: briefly, within: 7 * time.Second, forgets: true},
+	"redis/retire-children":  {does: one((*workload).arrays), alone: true, restarts: true, flags: briefly, within: 7 * time.Second, forgets: true},
 
 	"redis/compare-and-set":   {does: one((*workload).administers), most: 8},
 	"redis/register":          {does: one((*workload).administers)},
@@ -243,13 +243,13 @@ func (l *workload) findsNoCapacity() error {
 	if err != nil {
 		return err
 	}
-	told := ""
+	var told time.Time
 	moved := l.await("a job goes where there is capacity", func() bool {
 		for _, pod := range l.kubelets.podsOf(l.name) {
-			if pod.Labels[batchmeta.JobID] != id || !l.isDry(pod) || told == string(pod.UID) {
+			if pod.Labels[batchmeta.JobID] != id || !l.isDry(pod) || time.Since(told) < time.Second { // it says so again and again
 				continue
 			}
-			told = string(pod.UID)
+			told = time.Now()
 			_, err := l.kubelets.client.CoreV1().Events(l.name).Create(l.ctx, &corev1.Event{
 				ObjectMeta:     metav1.ObjectMeta{GenerateName: "crash-", Namespace: l.name},
 				InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: l.name, Name: pod.Name, UID: pod.UID},
