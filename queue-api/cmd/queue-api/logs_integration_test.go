@@ -99,7 +99,8 @@ func TestLogsOutlivePods(t *testing.T) {
 	logs := s.logs("viewer")
 	live := s.firstStream(admin, id)
 	s.Await("a pod that runs shows its log", func(ctx context.Context) bool {
-		return len(eventsOf(ctx, logs, live)) >= linesOfEach/2
+		lines, err := eventsOf(ctx, logs, live)
+		return err == nil && len(lines) >= linesOfEach/2
 	})
 	s.Await("all have ended and no pod is left", func(ctx context.Context) bool {
 		out, err := admin.DescribeJobs(ctx, &awsbatch.DescribeJobsInput{Jobs: []string{id}})
@@ -111,8 +112,11 @@ func TestLogsOutlivePods(t *testing.T) {
 	})
 	missing, lines := 0, 0
 	for _, stream := range s.streams(admin, id) {
-		events := eventsOf(t.Context(), logs, stream)
+		events, err := eventsOf(t.Context(), logs, stream)
 		lines += len(events)
+		if err != nil {
+			t.Errorf("%s: %v", stream, err)
+		}
 		if len(events) != linesOfEach || !strings.HasSuffix(events[linesOfEach-1], fmt.Sprint(" line ", linesOfEach-1)) {
 			missing++
 			t.Errorf("%s has %d lines", stream, len(events))
@@ -135,16 +139,16 @@ func (s *site) logs(user string) *cloudwatchlogs.Client {
 	})
 }
 
-// eventsOf are a log's lines; none if there is no log yet.
-func eventsOf(ctx context.Context, c *cloudwatchlogs.Client, stream string) (lines []string) {
+// eventsOf are a log's lines.
+func eventsOf(ctx context.Context, c *cloudwatchlogs.Client, stream string) (lines []string, err error) {
 	out, err := c.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("/aws/batch/job"), LogStreamName: &stream})
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	for _, e := range out.Events {
 		lines = append(lines, *e.Message)
 	}
-	return lines
+	return lines, nil
 }
 
 // firstStream is the log of the first child, once it runs.
