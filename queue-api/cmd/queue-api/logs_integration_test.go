@@ -134,7 +134,7 @@ func (s *site) logs(user string) *cloudwatchlogs.Client {
 	s.t.Helper()
 	credentials := s.credentials(user)
 	return cloudwatchlogs.New(cloudwatchlogs.Options{
-		BaseEndpoint: &s.endpoint, Region: "eu-west-1", Retryer: aws.NopRetryer{},
+		BaseEndpoint: &s.endpoint, Region: "eu-west-1", // with the SDK's retries: under load it sometimes closes a connection while it reads
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
 	})
 }
