@@ -29,7 +29,7 @@ func setting(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
-// sizes are how many children jobs have, those of every graph and those of one in 200.
+// sizes are how many children jobs have, those of every graph and those of one in 400.
 var (
 	sizes = []int{0, 0, 0, 2, 2, 3, 5, 17}
 	large = []int{0, 100, 1000, 10_000}
@@ -52,7 +52,7 @@ func TestGraphsEndAsTheyMust(t *testing.T) {
 				}
 			}()
 			w := newWorld(t, seed)
-			w.play(seed%200 == 0)
+			w.play(seed%400 == 0)
 			w.check()
 			jobs, edges, runs, crashes = jobs+len(w.nodes), edges+w.oracle.countEdges(), runs+len(w.fates), crashes+w.crashed
 		})
