@@ -47,8 +47,10 @@ type group struct {
 
 // NewIndex makes an empty index. changed is called, without the index locked, after each change of what is wanted.
 func NewIndex(changed func()) *Index {
-	return &Index{changed: changed, pods: map[types.UID]*entry{}, shapes: map[string]*group{}, gangs: map[string]*gang{},
-		left: map[types.UID]bool{}}
+	return &Index{
+		changed: changed, pods: map[types.UID]*entry{}, shapes: map[string]*group{}, gangs: map[string]*gang{},
+		left: map[types.UID]bool{},
+	}
 }
 
 // OnAdd implements cache.ResourceEventHandler.

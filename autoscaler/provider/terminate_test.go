@@ -157,6 +157,7 @@ func TestDeleteNodes(t *testing.T) {
 		w.wantSizes(map[string]int{})
 	})
 }
+
 func TestHeldInstanceIsNotEnded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, env())

@@ -102,7 +102,7 @@ func (r *rig) world(ctx context.Context) (*check.World, error) {
 		alarm += "|The store breaks a rule"
 	}
 	alarms, err := alarmsIn(filepath.Join(r.dir, "logs"), regexp.MustCompile(alarm))
-	w.Alarms = append(refusals, alarms...)
+	w.Alarms = slices.Concat(refusals, alarms)
 	return w, err
 }
 

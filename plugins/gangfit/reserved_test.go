@@ -31,9 +31,11 @@ func TestReservedNodesAreLeftToTheirGang(t *testing.T) {
 		},
 		"until it is gone": func(_ *testing.T, c *plugintest.Cluster, members []string) { c.DeletePods(members...) },
 		"until the autoscaler gives the node to nobody": func(t *testing.T, c *plugintest.Cluster, _ []string) {
+			t.Helper()
 			updateNode(t, c, "a", func(n *corev1.Node) { delete(n.Annotations, batchmeta.Reserved) })
 		},
 		"until the autoscaler gives the node to a gang that does not wait": func(t *testing.T, c *plugintest.Cluster, _ []string) {
+			t.Helper()
 			updateNode(t, c, "a", func(n *corev1.Node) { n.Annotations = reserved("a", "default/other", time.Hour).Annotations })
 		},
 	}

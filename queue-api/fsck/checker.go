@@ -52,12 +52,11 @@ func New(store Store, cfg Config) *Checker {
 // begun again after a rest.
 func (c *Checker) Run(ctx context.Context) error {
 	logger := klog.FromContext(ctx)
-	for {
+	for ctx.Err() == nil {
 		start := c.cfg.Clock.Now()
 		records, err := c.store.Audit(ctx, true, func(f batch.Finding) { c.report(ctx, f) }, c.pacer())
 		switch {
-		case ctx.Err() != nil:
-			return nil
+		case ctx.Err() != nil: // what err says is that
 		case errors.Is(err, batch.ErrStaleEpoch):
 			return err
 		case err != nil:
@@ -66,10 +65,9 @@ func (c *Checker) Run(ctx context.Context) error {
 			c.cfg.Metrics.pass(c.cfg.Clock.Since(start).Seconds(), records)
 			logger.V(4).Info("Checked the store", "records", records, "took", c.cfg.Clock.Since(start))
 		}
-		if c.sleep(ctx, c.cfg.Rest) != nil {
-			return nil
-		}
+		_ = c.sleep(ctx, c.cfg.Rest)
 	}
+	return nil
 }
 
 func (c *Checker) report(ctx context.Context, f batch.Finding) {

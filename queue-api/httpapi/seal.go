@@ -77,6 +77,6 @@ func tokenOf(v any) **string {
 	if !field.IsValid() {
 		return nil
 	}
-	token, _ := field.Addr().Interface().(**string)
+	token, _ := reflect.TypeAssert[**string](field.Addr())
 	return token
 }

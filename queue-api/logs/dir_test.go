@@ -28,10 +28,7 @@ func keyIn(rt *rapid.T) string {
 func TestDirIsAStore(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		root, err := os.MkdirTemp(t.TempDir(), "")
-		if err != nil {
-			rt.Fatal(err)
-		}
+		root := t.TempDir()
 		dir, err := OpenDir(filepath.Join(root, "a", "b"))
 		if err != nil {
 			rt.Fatal(err)

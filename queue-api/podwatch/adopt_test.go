@@ -158,7 +158,8 @@ func TestOlderRecordMovesOnWithItsPod(t *testing.T) {
 		"it waits, its pod is of a retry":                       {nil, 2, up, batch.StatusRunning, 1, 2},
 		"it runs, its pod is of a retry": {
 			[]lifecycle.Event{
-				lifecycle.Admitted{ComputeEnvironment: "ce", PodName: "p", PodNamespace: "jobs"}, lifecycle.Bound{Attempt: 1, NodeName: "n"},
+				lifecycle.Admitted{ComputeEnvironment: "ce", PodName: "p", PodNamespace: "jobs"},
+				lifecycle.Bound{Attempt: 1, NodeName: "n"},
 				lifecycle.Started{Attempt: 1, At: began},
 			}, 2, up, batch.StatusRunning, 1, 2,
 		},

@@ -150,7 +150,7 @@ func (x indexKey) has(job *batch.Job, entry shortID) bool {
 	case "live":
 		return job.Current != nil
 	case "waiting":
-		return entry.isArrayEntry() || job.IsWaiting() && !(job.IsChild() && isUntried(job))
+		return entry.isArrayEntry() || job.IsWaiting() && (!job.IsChild() || !isUntried(job))
 	default:
 		return true
 	}

@@ -166,7 +166,7 @@ func (a *auditor) expect(at address, job *batch.Job) {
 			count(at.ended())
 		}
 	}
-	if job.IsWaiting() && !(job.IsChild() && isUntried(job)) {
+	if job.IsWaiting() && (!job.IsChild() || !isUntried(job)) {
 		count(at.waiting(job.ShareIdentifier))
 	}
 	if job.Current != nil {

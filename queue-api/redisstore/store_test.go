@@ -45,7 +45,7 @@ func TestStore(t *testing.T) {
 // TestStoreOnSentinels holds it over a master that Sentinels watch, each write on a replica before it is done.
 func TestStoreOnSentinels(t *testing.T) {
 	t.Parallel()
-	runSuiteAt(t, open(t, redistest.StartSentinels(t).URL()), Replicated)
+	runReplicated(t, redistest.StartSentinels(t).URL())
 }
 
 // TestStoreOnCluster holds it over a Redis Cluster, which refuses a script that touches keys of two slots.
@@ -57,7 +57,7 @@ func TestStoreOnCluster(t *testing.T) {
 // TestStoreOnReplicatedCluster holds it over one that has a replica of each master, and waits for it.
 func TestStoreOnReplicatedCluster(t *testing.T) {
 	t.Parallel()
-	runSuiteAt(t, open(t, redistest.StartCluster(t, 3, true).URL()), Replicated)
+	runReplicated(t, redistest.StartCluster(t, 3, true).URL())
 }
 
 // TestStoreInMemory holds the store over the Redis of --dev to the same rules.
@@ -68,6 +68,11 @@ func TestStoreInMemory(t *testing.T) {
 func runSuite(t *testing.T, client redis.UniversalClient) {
 	t.Helper()
 	runSuiteAt(t, client, Fsync)
+}
+
+func runReplicated(t *testing.T, url string) {
+	t.Helper()
+	runSuiteAt(t, open(t, url), Replicated)
 }
 
 func runSuiteAt(t *testing.T, client redis.UniversalClient, durability Durability) {

@@ -18,13 +18,13 @@ type Cluster struct {
 }
 
 // StartCluster runs a Redis Cluster, with or without a replica of each master, until the test ends.
-func StartCluster(t testing.TB, masters int, replicated bool, settings ...string) *Cluster {
-	t.Helper()
+func StartCluster(tb testing.TB, masters int, replicated bool, settings ...string) *Cluster {
+	tb.Helper()
 	c := &Cluster{}
 	for range masters {
-		c.Masters = append(c.Masters, startNode(t, settings))
+		c.Masters = append(c.Masters, startNode(tb, settings))
 		if replicated {
-			c.Replicas = append(c.Replicas, startNode(t, settings))
+			c.Replicas = append(c.Replicas, startNode(tb, settings))
 		}
 	}
 	for i, master := range c.Masters {
@@ -39,9 +39,9 @@ func StartCluster(t testing.TB, masters int, replicated bool, settings ...string
 		node.await("knows all nodes", func() bool { return node.asked(known, "CLUSTER", "INFO") })
 	}
 	for i, replica := range c.Replicas {
-		id, err := c.Masters[i].Client.ClusterMyID(t.Context()).Result()
+		id, err := c.Masters[i].Client.ClusterMyID(tb.Context()).Result()
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		replica.ask("CLUSTER", "REPLICATE", id)
 		c.Masters[i].await("has its replica", func() bool { return c.Masters[i].asked("state=online", "INFO", "replication") })
@@ -52,10 +52,10 @@ func StartCluster(t testing.TB, masters int, replicated bool, settings ...string
 	return c
 }
 
-func startNode(t testing.TB, settings []string) *Server {
-	t.Helper()
-	bus := portOf(freeAddress(t))
-	return Start(t, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", bus}, settings...)...)
+func startNode(tb testing.TB, settings []string) *Server {
+	tb.Helper()
+	bus := portOf(freeAddress(tb))
+	return Start(tb, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", bus}, settings...)...)
 }
 
 // busOf is the port on which nodes speak to each other.

@@ -35,30 +35,30 @@ type Node struct {
 }
 
 // StartSentinels runs them until the test ends. The nodes take a write only while they have a replica.
-func StartSentinels(t testing.TB, settings ...string) *Sentinels {
-	t.Helper()
+func StartSentinels(tb testing.TB, settings ...string) *Sentinels {
+	tb.Helper()
 	s := &Sentinels{}
 	for range replicaCount + 1 {
-		s.Nodes = append(s.Nodes, startReplicated(t, settings))
+		s.Nodes = append(s.Nodes, startReplicated(tb, settings))
 	}
 	for _, node := range s.Nodes[1:] {
 		node.Follow(s.Nodes[0])
 	}
 	for range sentinelCount {
-		s.sentinels = append(s.sentinels, startSentinel(t, s.Nodes[0]))
+		s.sentinels = append(s.sentinels, startSentinel(tb, s.Nodes[0]))
 	}
 	s.AwaitWhole()
 	return s
 }
 
-func startReplicated(t testing.TB, settings []string) *Node {
-	t.Helper()
-	server := newServer(t, freeAddress(t))
+func startReplicated(tb testing.TB, settings []string) *Node {
+	tb.Helper()
+	server := newServer(tb, freeAddress(tb))
 	line, err := cable.New(server.Address)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(line.Close)
+	tb.Cleanup(line.Close)
 	server.args = append([]string{
 		"--save", "", "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", "--min-replicas-to-write", "1",
 		"--replica-announce-ip", "127.0.0.1", "--replica-announce-port", portOf(line.Address()),
@@ -76,14 +76,14 @@ func (n *Node) RestartAsReplica(master *Node) {
 	n.Restart("--replicaof", "127.0.0.1", portOf(master.Cable.Address()))
 }
 
-func startSentinel(t testing.TB, master *Node) *Server {
-	t.Helper()
-	s := newServer(t, freeAddress(t))
+func startSentinel(tb testing.TB, master *Node) *Server {
+	tb.Helper()
+	s := newServer(tb, freeAddress(tb))
 	s.args = []string{"--sentinel"}
 	text := fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]s 2\nsentinel down-after-milliseconds %[1]s 2000\n"+
 		"sentinel failover-timeout %[1]s 5000\n", masterName, portOf(master.Cable.Address()))
 	if err := os.WriteFile(filepath.Join(s.dir, "settings"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s.Restart()
 	// How soon Sentinels look at everything, so that a test need not wait for what takes them ten seconds else.

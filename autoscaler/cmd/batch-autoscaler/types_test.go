@@ -14,8 +14,10 @@ import (
 // The table is made by the program itself: what EC2 and Pricing answer, in the form that is built in.
 func TestTypesOfARegionAreATable(t *testing.T) {
 	w := newWard(t)
-	flags := []string{commandTypes, "--batch-endpoint=" + w.options.BatchEndpoint, "--fleet=ec2", "--ec2-cluster=muster",
-		"--ec2-region=us-east-1", "--ec2-endpoint=" + w.options.EC2Endpoint}
+	flags := []string{
+		commandTypes, "--batch-endpoint=" + w.options.BatchEndpoint, "--fleet=ec2", "--ec2-cluster=muster",
+		"--ec2-region=us-east-1", "--ec2-endpoint=" + w.options.EC2Endpoint,
+	}
 	var out strings.Builder
 	if err := start(t.Context(), flags, &out); err != nil {
 		t.Fatal(err)

@@ -54,7 +54,7 @@ func TestGraphsEndAsTheyMust(t *testing.T) {
 			w := newWorld(t, seed)
 			w.play(seed%400 == 0)
 			w.check()
-			jobs, edges, runs, crashes = jobs+len(w.nodes), edges+w.oracle.countEdges(), runs+len(w.fates), crashes+w.crashed
+			jobs, edges, runs, crashes = jobs+len(w.nodes), edges+w.countEdges(), runs+len(w.fates), crashes+w.crashed
 		})
 	}
 	t.Logf("%d graphs of %d jobs and arrays, %d dependencies and %d runs, %d changes of leader; 0 differences, in %v",

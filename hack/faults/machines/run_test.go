@@ -4,6 +4,7 @@ package machines
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -68,9 +69,7 @@ func newPod(uid, duration string, labels map[string]string) *corev1.Pod {
 	pod := &corev1.Pod{}
 	pod.Namespace, pod.Name, pod.UID = "jobs", "pod-"+uid, apitypes.UID(uid)
 	pod.Labels = map[string]string{batchmeta.JobID: "j", batchmeta.Attempt: "1"}
-	for key, value := range labels {
-		pod.Labels[key] = value
-	}
+	maps.Copy(pod.Labels, labels)
 	pod.Spec.Containers = []corev1.Container{{Name: "c", Env: []corev1.EnvVar{{Name: DurationVariable, Value: duration}}}}
 	pod.Status.Phase = corev1.PodPending
 	return pod

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -93,7 +94,7 @@ func (f *faulty) Job(ctx context.Context, id string) (batch.Job, error) {
 }
 
 func (f *faulty) Jobs(ctx context.Context, ids []string) ([]batch.Job, error) {
-	return ask(f, "jobs", fmt.Sprint(len(ids)), func() ([]batch.Job, error) { return f.Memory.Jobs(ctx, ids) })
+	return ask(f, "jobs", strconv.Itoa(len(ids)), func() ([]batch.Job, error) { return f.Memory.Jobs(ctx, ids) })
 }
 
 func (f *faulty) Transition(ctx context.Context, id string, step func(batch.Job) (batch.Job, error)) (batch.Job, error) {

@@ -72,10 +72,9 @@ func (m *member) settle(ctx context.Context) error {
 		if err == nil {
 			break
 		}
-		if ctx.Err() != nil {
-			return nil
+		if ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, "Pods of the cluster are looked at again")
 		}
-		klog.FromContext(ctx).Error(err, "Pods of the cluster are looked at again")
 		select {
 		case <-ctx.Done():
 			return nil

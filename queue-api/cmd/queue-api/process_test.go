@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,7 +39,7 @@ type process struct {
 func startProcess(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, listen: freeAddress(t), health: freeAddress(t), logFile: filepath.Join(t.TempDir(), "log")}
-	p.args = append(args, "--listen="+p.listen, "--health-address="+p.health)
+	p.args = append(slices.Clone(args), "--listen="+p.listen, "--health-address="+p.health)
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {

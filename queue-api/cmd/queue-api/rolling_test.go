@@ -121,22 +121,23 @@ func (c *calling) end() {
 func TestShutdownInOrder(t *testing.T) {
 	redis := redistest.Start(t, redistest.Safe()...)
 	p := startProcess(t, "--redis-url="+redis.URL(), "--kubeconfig="+writeKubeconfig(t), "--shutdown-delay=2s")
-	post := func() *http.Response {
+	post := func() (status int, closes bool) {
+		t.Helper()
 		resp, err := http.Post("http://"+p.listen+"/v1/describejobqueues", "application/json", strings.NewReader("{}"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, _ = io.Copy(io.Discard, resp.Body)
 		_ = resp.Body.Close()
-		return resp
+		return resp.StatusCode, resp.Close
 	}
-	if resp := post(); resp.StatusCode != http.StatusOK || resp.Close {
-		t.Errorf("before: %d, closes: %v", resp.StatusCode, resp.Close)
+	if status, closes := post(); status != http.StatusOK || closes {
+		t.Errorf("before: %d, closes: %v", status, closes)
 	}
 	p.signal(syscall.SIGTERM)
 	eventually(t, "it is not ready any more", func() bool { return p.readiness() == http.StatusServiceUnavailable })
-	if resp := post(); resp.StatusCode != http.StatusOK || !resp.Close {
-		t.Errorf("while it ends: %d, closes: %v", resp.StatusCode, resp.Close)
+	if status, closes := post(); status != http.StatusOK || !closes {
+		t.Errorf("while it ends: %d, closes: %v", status, closes)
 	}
 	if err := p.cmd.Wait(); err != nil {
 		t.Errorf("the program ended with %v", err)
