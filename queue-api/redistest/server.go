@@ -34,21 +34,21 @@ func Safe() []string {
 }
 
 // Start runs one server until the test ends.
-func Start(t testing.TB, settings ...string) *Server {
-	t.Helper()
-	s := newServer(t, freeAddress(t))
+func Start(tb testing.TB, settings ...string) *Server {
+	tb.Helper()
+	s := newServer(tb, freeAddress(tb))
 	s.args = append([]string{"--save", "", "--repl-diskless-sync-delay", "0"}, settings...)
 	s.Restart()
 	return s
 }
 
-func newServer(t testing.TB, address string) *Server {
-	t.Helper()
+func newServer(tb testing.TB, address string) *Server {
+	tb.Helper()
 	s := &Server{
-		Address: address, t: t, dir: t.TempDir(),
+		Address: address, t: tb, dir: tb.TempDir(),
 		Client: redis.NewClient(&redis.Options{Addr: address, MaxRetries: -1, DialTimeout: time.Second}),
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = s.Client.Close()
 		s.Kill()
 	})
@@ -121,11 +121,11 @@ func (s *Server) await(what string, ok func() bool) {
 	await(s.t, s.Address+" "+what, ok)
 }
 
-func await(t testing.TB, what string, ok func() bool) {
-	t.Helper()
+func await(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", patience, what)
+			tb.Fatalf("not within %s: %s", patience, what)
 		}
 	}
 }
@@ -144,11 +144,11 @@ func (s *Server) ask(command ...any) {
 	}
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
+func freeAddress(tb testing.TB) string {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer listener.Close()
 	return listener.Addr().String()
