@@ -278,6 +278,9 @@ func TestLogOfAPodThatIsDeletedWhileItRuns(t *testing.T) {
 			r := newRig(t, kubelet, CollectorConfig{})
 			if isFollowed {
 				one := newCollection()
+				early := one.pod.DeepCopy()
+				early.Status = corev1.PodStatus{}
+				r.Follow(one.job, early) // nothing of it runs yet
 				r.Follow(one.job, one.pod)
 				r.Follow(one.job, one.pod)
 				for !r.isFollowing() {

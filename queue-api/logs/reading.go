@@ -147,6 +147,7 @@ func (c *Collector) Follow(job batch.Job, pod *corev1.Pod) {
 	if !known.since.IsZero() {
 		return
 	}
+	known.pod = pod // it may have been known before its containers started
 	for _, s := range started(pod) {
 		if known.readings[s.Name] == nil {
 			c.follow.Add(followed{pod.UID, s.Name})
@@ -181,7 +182,7 @@ func (c *Collector) followNext(ctx context.Context) bool {
 }
 
 func (c *Collector) followOne(ctx context.Context, pod *corev1.Pod, job *batch.Job, container string, r *reading) (err error) {
-	limit := c.cfg.MaxBytes / int64(len(started(pod)))
+	limit := c.cfg.MaxBytes / int64(max(len(started(pod)), 1))
 	r.w, err = c.archive.resume(ctx, batch.LogStream(job.Definition.Name, container, pod.Name), job.ID, limit)
 	if err != nil || r.w.isEnded {
 		return err
