@@ -26,7 +26,8 @@ func TestBadRequestsAreRefused(t *testing.T) {
 	}{
 		"a body that is no JSON":         {"submitjob", `{"jobName": "j"`, "JSON"},
 		"a member of another type":       {"submitjob", `{"jobName": 7, "jobQueue": "refuse", "jobDefinition": "refuse"}`, "jobName"},
-		"a body of more than 256 KiB":    {"submitjob", `{"jobName": "` + strings.Repeat("j", 256<<10) + `"}`, "262144"},
+		"a job of more than 64 KiB":      {"submitjob", `{"jobName": "` + strings.Repeat("j", 64<<10) + `"}`, "65536"},
+		"a body of more than 256 KiB":    {"registerjobdefinition", `{"jobDefinitionName": "` + strings.Repeat("j", 256<<10) + `"}`, "262144"},
 		"a missing member":               {"submitjob", `{"jobName": "j", "jobDefinition": "refuse"}`, "jobQueue"},
 		"a job name":                     {"submitjob", `{"jobName": "a b", "jobQueue": "refuse", "jobDefinition": "refuse"}`, "Job name should match valid pattern"},
 		"an unknown queue":               {"submitjob", `{"jobName": "j", "jobQueue": "nowhere", "jobDefinition": "refuse"}`, "JobQueue nowhere not found."},
