@@ -81,12 +81,23 @@ func (c testCluster) kubectl(stdin string, args ...string) (string, error) {
 func (c testCluster) eventually(want string, args ...string) {
 	c.t.Helper()
 	var output string
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		if output, _ = c.kubectl("", args...); strings.Contains(output, want) {
 			return
 		}
 	}
-	c.t.Fatalf("kubectl %v says after a minute, without %q:\n%s", args, want, output)
+	c.logNodes()
+	c.t.Fatalf("kubectl %v says after three minutes, without %q:\n%s", args, want, output)
+}
+
+// logNodes shows how the logs of the nodes' programs end.
+func (c testCluster) logNodes() {
+	c.t.Helper()
+	files, _ := filepath.Glob(filepath.Join(c.at.logs(), "i-*", "*.log"))
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		c.t.Logf("%s ends with\n%s", file, text[max(0, len(text)-2000):])
+	}
 }
 
 func (c testCluster) launch(token string) (instance string) {
