@@ -68,7 +68,7 @@ func TestDeletedQueueEndsItsJobs(t *testing.T) {
 			t.Errorf("want FAILED because of \"JobQueue deleted\" (%v):\n%s", err, show(job))
 		}
 	}
-	await(t, soon, "the pods go", func(ctx context.Context) error { return wantPods(ctx, s, 0) })
+	await(t, long, "the pods go", func(ctx context.Context) error { return wantPods(ctx, s, 0) })
 	for name, want := range map[string]int{"runs": running, "stopped": running} {
 		if got := len(w.lines(t, name)); got != want {
 			t.Errorf("%d containers wrote to %s, want %d", got, name, want)

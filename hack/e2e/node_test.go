@@ -105,7 +105,7 @@ func (s *site) wantMultiNode(t *testing.T, job types.JobDetail, exitCodes ...int
 // awaitNothingOf waits until the job has neither pods nor anything that they were told by.
 func (s *site) awaitNothingOf(t *testing.T, id string) {
 	t.Helper()
-	await(t, soon, "pods and the main node's address go", func(ctx context.Context) error {
+	await(t, long, "pods and the main node's address go", func(ctx context.Context) error {
 		maps, err := local.kube.CoreV1().ConfigMaps(local.env["MUSTER_NAMESPACE"]).List(ctx, metav1.ListOptions{
 			LabelSelector: batchmeta.JobID + "=" + id,
 		})
