@@ -77,6 +77,7 @@ func (s *site) work() {
 	s.awaitStatus(types.JobStatusSucceeded, jobs...)
 	done()
 	s.readLog(long)
+	s.asksStatus()
 	s.loseHost(long)
 	s.terminate(tooLarge)
 	s.invalidAgain()
@@ -164,21 +165,37 @@ func (s *site) readLog(id string) {
 	if err != nil || len(list.Items) != 1 {
 		s.t.Fatalf("%d pods, %v", len(list.Items), err)
 	}
+	stream := muster.LogStream("long", list.Items[0].Spec.Containers[0].Name, list.Items[0].Name)
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.endpoint, strings.NewReader(`{"logGroupName":"/aws/batch/job","logStreamName":"`+stream+`"}`))
+	s.must(r, err)
+	r.Header.Set("X-Amz-Target", "Logs_20140328.GetLogEvents")
+	if status := s.answers(r); status == http.StatusForbidden || status == http.StatusNotFound {
+		s.t.Errorf("logs are answered with %d", status)
+	}
+}
+
+// asksStatus asks queue-api how it is, which looks at the other programs' Leases.
+func (s *site) asksStatus() {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.endpoint+"/x/v1/status", http.NoBody)
+	s.must(r, err)
+	if status := s.answers(r); status != http.StatusOK {
+		s.t.Errorf("status is answered with %d", status)
+	}
+}
+
+// answers sends a request with a token of a job's and gives the status of its answer.
+func (s *site) answers(r *http.Request) int {
+	s.t.Helper()
 	token, err := s.Client.CoreV1().ServiceAccounts(jobs).CreateToken(s.t.Context(), "default", &authenticationv1.TokenRequest{
 		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{"muster.sh"}},
 	}, metav1.CreateOptions{})
 	s.must(token, err)
-	stream := muster.LogStream("long", list.Items[0].Spec.Containers[0].Name, list.Items[0].Name)
-	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.endpoint, strings.NewReader(`{"logGroupName":"/aws/batch/job","logStreamName":"`+stream+`"}`))
-	s.must(r, err)
 	r.Header.Set("Authorization", "Bearer "+token.Status.Token)
-	r.Header.Set("X-Amz-Target", "Logs_20140328.GetLogEvents")
 	response, err := http.DefaultClient.Do(r)
 	s.must(response, err)
 	defer response.Body.Close()
-	if response.StatusCode == http.StatusForbidden || response.StatusCode == http.StatusNotFound {
-		s.t.Errorf("logs are answered with %s", response.Status)
-	}
+	return response.StatusCode
 }
 
 // loseHost says of the machine of a running job that it is off.

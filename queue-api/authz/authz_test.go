@@ -218,6 +218,9 @@ func TestQuestions(t *testing.T) {
 		"DescribeLogStreams": {{nil, nil}},
 
 		"GetCredentials": {{nil, nil}},
+		"WhoAmI":         {{nil, nil}},
+		"CanI":           {{nil, nil}},
+		"GetStatus":      {{nil, nil}},
 		"StreamEvents":   {{[]string{"q1", "q2"}, []string{"list muster/jobs/q1", "list muster/jobs/q2"}}, {[]string(nil), []string{"list muster/jobs/"}}},
 	}
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(rules)), slices.Sorted(maps.Keys(cases))); diff != "" {

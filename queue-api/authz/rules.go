@@ -161,15 +161,21 @@ var rules = map[string]rule{
 	"ListServiceJobs":             on(func(*needs, *awsapi.ListServiceJobsRequest) {}),
 	"ListQuotaShares":             on(func(*needs, *awsapi.ListQuotaSharesRequest) {}),
 
-	// Ours. A key is no more than the token it is derived from.
-	"GetCredentials": {ask: func(context.Context, *needs, any) error { return nil }},
+	// Ours. A key is no more than the token it is derived from. Who they are, what they may do and whether the server is well
+	// may be asked by all who are known.
+	"GetCredentials": {ask: nothing},
+	"WhoAmI":         {ask: nothing},
+	"CanI":           {ask: nothing},
+	"GetStatus":      {ask: nothing},
 	"StreamEvents":   {ask: askStream},
 
 	// Logs are seen with their jobs: who answers these asks VisibleJobs.
-	"GetLogEvents":       {ask: func(context.Context, *needs, any) error { return nil }},
-	"FilterLogEvents":    {ask: func(context.Context, *needs, any) error { return nil }},
-	"DescribeLogStreams": {ask: func(context.Context, *needs, any) error { return nil }},
+	"GetLogEvents":       {ask: nothing},
+	"FilterLogEvents":    {ask: nothing},
+	"DescribeLogStreams": {ask: nothing},
 }
+
+func nothing(context.Context, *needs, any) error { return nil }
 
 // on makes a rule for requests of one type. A request of another type is a broken promise of ours and refused.
 func on[In any](ask func(n *needs, in *In)) rule {

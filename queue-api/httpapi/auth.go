@@ -37,6 +37,10 @@ const (
 	OpGetCredentials = "GetCredentials"
 	// OpStreamEvents streams the events of queues; its request is the []string of their names or ARNs, none for all.
 	OpStreamEvents = "StreamEvents"
+	// OpWhoAmI tells callers who they are, OpCanI what they may do, and OpGetStatus how the server is; their requests are nil.
+	OpWhoAmI    = "WhoAmI"
+	OpCanI      = "CanI"
+	OpGetStatus = "GetStatus"
 )
 
 type userKey struct{}

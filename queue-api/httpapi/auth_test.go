@@ -24,6 +24,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/authn"
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 const (
@@ -71,6 +72,7 @@ func guardedConfigOf(tb testing.TB, letter string) Config {
 		Authenticator: &authn.Authenticator{Keys: keys, Sessions: sessions, Tokens: knownTokens{goodToken: "ann", "token-of-bob": "bob"}, Clock: clk},
 		Credentials:   sessions.Issue,
 		Events:        http.NotFoundHandler(),
+		Status:        func(context.Context) *viewapi.Status { return &viewapi.Status{Version: "v1"} },
 	}
 }
 

@@ -36,6 +36,7 @@ func op[In, Out any, P request[In]](
 func located[In, Out any, P request[In]](
 	s *Server, name string, locate func(*http.Request, P), do func(context.Context, batch.Call, P) (*Out, error),
 ) http.Handler {
+	s.requests[name] = func() any { return new(In) }
 	return s.endpoint(name, func(r *http.Request) (any, error) {
 		in, call := P(new(In)), s.call(r)
 		if name == opSubmitJob {

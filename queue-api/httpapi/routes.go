@@ -56,6 +56,11 @@ func (s *Server) routes(plane ControlPlane, cfg Config) http.Handler {
 
 // ours routes what AWS Batch does not have.
 func (s *Server) ours(mux *http.ServeMux, cfg Config) {
+	mux.Handle("GET /x/v1/whoami", s.whoAmI())
+	mux.Handle("POST /x/v1/can-i", s.canI())
+	if cfg.Status != nil {
+		mux.Handle("GET /x/v1/status", s.status(cfg.Status))
+	}
 	if cfg.Credentials != nil {
 		mux.Handle("GET /x/v1/credentials", s.credentials(cfg.Credentials))
 	}

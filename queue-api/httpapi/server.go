@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // Config of a Server; zero values mean the defaults.
@@ -46,6 +47,8 @@ type Config struct {
 	Credentials func(*http.Request) (any, error)
 	// Events serves GET /x/v1/events. Default: there is no such path.
 	Events http.Handler
+	// Status answers GET /x/v1/status. Default: there is no such path.
+	Status func(context.Context) *viewapi.Status
 	// Logs answers operations of the CloudWatch Logs API, by name: each gives what a request is decoded into, and what answers
 	// it then. Default: there is no such API.
 	Logs map[string]func() (in any, do func(ctx context.Context, call batch.Call) (any, error))
@@ -63,6 +66,8 @@ type Server struct {
 	submissions *rates
 	streams     places
 
+	requests map[string]func() any // new request structs by operation
+
 	authenticator Authenticator // nil: nobody is asked who they are
 	authorizer    Authorizer    // nil: everybody may do everything
 	sealKey       func(context.Context) ([]byte, error)
@@ -79,6 +84,7 @@ func New(plane ControlPlane, registry prometheus.Registerer, cfg Config) (*Serve
 		},
 		maxInFlight:   int64(cmp.Or(cfg.MaxInFlight, 1024)),
 		drain:         cfg.Drain,
+		requests:      map[string]func() any{},
 		authenticator: cfg.Authenticator,
 		authorizer:    cfg.Authorizer,
 		sealKey:       cfg.SealKey,

@@ -2,6 +2,8 @@
 
 package viewapi
 
+import "encoding/json"
+
 // WhoAmI is who the server takes the caller for.
 type WhoAmI struct {
 	// Anonymous says that the server asks nobody who they are.
@@ -13,11 +15,14 @@ type WhoAmI struct {
 	Account   string   `json:"account"`
 }
 
-// CanIRequest asks whether the caller may do an operation on a resource.
+// CanIRequest asks whether the caller may do an operation.
 type CanIRequest struct {
 	Operation string `json:"operation"` // of the API: SubmitJob
-	// Resource is a name or an ARN of what the operation is on; empty for all of its kind.
-	Resource string `json:"resource,omitempty"`
+	// Request is the operation's request as far as it matters: {"jobQueue": "q"}. What it does not name is asked about for all
+	// of its kind.
+	Request json.RawMessage `json:"request,omitempty"`
+	// ResourceARN is what operations on tags have in their path.
+	ResourceARN string `json:"resourceArn,omitempty"`
 }
 
 // CanI is the answer.
@@ -36,9 +41,15 @@ type Status struct {
 
 // StatusCheck is one thing that was looked at.
 type StatusCheck struct {
-	Name string `json:"name"` // redis, leader, batch-scheduler, batch-autoscaler, logs
-	// Result is ok, warn, fail or unknown.
-	Result  string `json:"result"`
+	Name    string `json:"name"`   // redis, leader, batch-scheduler, batch-autoscaler, logs
+	Result  string `json:"result"` // one of those below
 	Message string `json:"message,omitempty"`
-	Version string `json:"version,omitempty"`
 }
+
+// Results of checks.
+const (
+	ResultOK      = "ok"
+	ResultWarn    = "warn"
+	ResultFail    = "fail"
+	ResultUnknown = "unknown"
+)

@@ -156,6 +156,24 @@ func (h *house) reach(me, other, job string) (sent int) {
 			h.t.Errorf("%s streams %s: %d", me, query, got.status)
 		}
 	}
+	return sent + h.ask(me, other, job)
+}
+
+// ask asks whether one tenant may do what it can't with what is another's. What is refused is named by the question alone.
+func (h *house) ask(me, other, job string) (sent int) {
+	h.t.Helper()
+	named := strings.NewReplacer("OTHER-x", other+"-x", "JOB", job)
+	for _, question := range []string{
+		`{"operation":"SubmitJob","request":{"jobQueue":"OTHER-x"}}`, `{"operation":"CancelJob","request":{"jobId":"JOB"}}`,
+		`{"operation":"UpdateJobQueue","request":{"jobQueue":"OTHER-x"}}`, `{"operation":"SubmitJob"}`,
+		`{"operation":"TagResource","resourceArn":"arn:aws:batch:us-east-1:123456789012:job/JOB"}`,
+	} {
+		sent++
+		got := h.send(me, http.MethodPost, "/x/v1/can-i", named.Replace(question))
+		if got.status != http.StatusOK || !strings.Contains(got.body, `"allowed":false`) || strings.Contains(got.body, "of-"+other) {
+			h.t.Errorf("%s asks %s: %d %s", me, named.Replace(question), got.status, got.body)
+		}
+	}
 	return sent
 }
 

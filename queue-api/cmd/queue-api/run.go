@@ -66,11 +66,12 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	api, composer, err := newAPI(ctx, o, kube, store, registry, newLogsAPI(o, kube, store, kept, registered))
+	answers := answering(store, &safe)
+	api, composer, err := newAPI(ctx, o, kube, store, registry, newLogsAPI(o, kube, store, kept, registered), newStatusView(o, kube, answers, kept))
 	if err != nil {
 		return err
 	}
-	health := httpapi.NewHealth(registry, notEnding(ctx), answering(store, &safe))
+	health := httpapi.NewHealth(registry, notEnding(ctx), answers)
 	group.Go(func() error { return health.Run(base, healthListener) })
 	group.Go(func() error {
 		defer release()
@@ -142,7 +143,7 @@ func notEnding(ctx context.Context) httpapi.Check {
 
 // newAPI makes the server of the Batch API, and what makes events of the jobs that the API knows.
 func newAPI(
-	ctx context.Context, o options, kube cluster, store *redisstore.Store, registry prometheus.Registerer, logs *logsAPI,
+	ctx context.Context, o options, kube cluster, store *redisstore.Store, registry prometheus.Registerer, logs *logsAPI, status *statusView,
 ) (*httpapi.Server, events.Composer, error) {
 	composer := events.Composer{Scope: batch.Scope{Region: o.region, Account: o.account}}
 	cfg, err := o.service()
@@ -164,7 +165,7 @@ func newAPI(
 	apiConfig := httpapi.Config{
 		Region: o.region, Account: o.account, Drain: o.drain, MaxInFlight: o.maxRequests, SubmitRate: o.submitRateTotal, SubmitRateEach: o.submitRate,
 		Events:  events.NewStream(store, composer, events.StreamConfig{Done: ctx.Done()}),
-		SealKey: store.SealKey,
+		SealKey: store.SealKey, Status: status.tell,
 	}
 	access.apply(&apiConfig)
 	logs.apply(&apiConfig, access.authorizer)
