@@ -94,6 +94,9 @@ func allocatable(t *instancetype.Type) corev1.ResourceList {
 	return resources(t, a.CPUMillis, a.MemoryMiB, a.DiskMiB)
 }
 
+// Allocatable is what pods may ask of a node of the type.
+func Allocatable(t *instancetype.Type) instancetype.Allocatable { return allocatableOf(t) }
+
 // allocatableOf is complete.
 func allocatableOf(t *instancetype.Type) instancetype.Allocatable {
 	if t.Allocatable == nil {

@@ -93,7 +93,8 @@ type Provider struct {
 	snapshot  *computeenv.Snapshot // that groups were last made of
 	kinds     map[string][]kind    // of its environments, by UUID
 	groups    map[groupKey]*Group
-	siblings  map[string][]*Group // groups by environment's UUID
+	siblings  map[string][]*Group      // groups by environment's UUID
+	nodeAfter map[string]time.Duration // by environment's UUID: how long its last instance took to be a node
 	sorted    []cloudprovider.NodeGroup
 	instances map[string]*instance             // by provider id, placeholders too
 	ended     map[string]time.Time             // provider ids of instances that are gone, until no list can still name them
@@ -127,7 +128,7 @@ func New(ctx context.Context, f fleet.Fleet, e Environments, c Cluster, l Ledger
 	}
 	return &Provider{
 		base: context.WithoutCancel(ctx), fleet: f, environments: e, cluster: c, ledger: l, nodes: nodes, cfg: cfg,
-		groups: map[groupKey]*Group{}, siblings: map[string][]*Group{}, instances: map[string]*instance{},
+		groups: map[groupKey]*Group{}, siblings: map[string][]*Group{}, nodeAfter: map[string]time.Duration{}, instances: map[string]*instance{},
 		ended: map[string]time.Time{}, strangers: map[string]time.Time{},
 		reserved: map[string]batchmeta.Reservation{},
 	}

@@ -60,6 +60,7 @@ func (p *Provider) syncGroups(s *computeenv.Snapshot) {
 			p.siblings[key.environmentUUID] = slices.DeleteFunc(p.siblings[key.environmentUUID], func(s *Group) bool { return s == g })
 			if len(p.siblings[key.environmentUUID]) == 0 {
 				delete(p.siblings, key.environmentUUID)
+				delete(p.nodeAfter, key.environmentUUID)
 			}
 		}
 	}
@@ -100,6 +101,7 @@ func (p *Provider) syncNodes(nodes []*corev1.Node) {
 			i.joined = true
 			if i.launched {
 				p.cfg.Metrics.joined(i.group.environmentName(), now.Sub(i.since))
+				p.nodeAfter[i.group.key.environmentUUID] = now.Sub(i.since)
 			}
 			p.cfg.Health.Joined(i.group.key.environmentUUID)
 		}

@@ -33,13 +33,15 @@ type Standing struct {
 	DesiredvCPUs int // of instances that are there, on their way or being launched, and not leaving
 	// Outdated says that an instance is there of an older generation than the environment.
 	Outdated bool
+	// NodeAfter is how long the last instance that was launched took to be a node; 0 if that is not known.
+	NodeAfter time.Duration
 }
 
 // Standing tells how much there is of the environment.
 func (p *Provider) Standing(environmentUUID string) Standing {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var s Standing
+	s := Standing{NodeAfter: p.nodeAfter[environmentUUID]}
 	for _, g := range p.siblings[environmentUUID] {
 		for _, i := range g.instances {
 			if i.state != failed && i.state != terminating {

@@ -21,6 +21,8 @@ type Environment struct {
 	UUID         string
 	DesiredvCPUs int // of instances that are there, on their way or being launched
 	Generation   int // of all of them; 0 while some are of an older one
+	Offers       []batchmeta.Offer
+	NodeSeconds  int // how long the last instance took to be a node; 0 if that is not known
 	Verdict      envhealth.Verdict
 }
 
@@ -28,6 +30,7 @@ type Environment struct {
 var keys = [...]string{
 	batchmeta.ReportName, batchmeta.ReportDesiredVCPUs, batchmeta.ReportStatus, batchmeta.ReportStatusReason, batchmeta.ReportJudgedAt,
 	batchmeta.ReportShortAt, batchmeta.ReportGeneration, batchmeta.ReportLastError,
+	batchmeta.ReportInstanceTypes, batchmeta.ReportNodeSeconds,
 }
 
 // data is the report; what is zero is absent.
@@ -40,6 +43,11 @@ func (e *Environment) data() map[string]string {
 		batchmeta.ReportJudgedAt:     timeText(e.Verdict.At),
 		batchmeta.ReportShortAt:      timeText(e.Verdict.ShortAt),
 		batchmeta.ReportLastError:    e.Verdict.LastError,
+
+		batchmeta.ReportInstanceTypes: batchmeta.FormatOffers(e.Offers),
+	}
+	if e.NodeSeconds > 0 {
+		out[batchmeta.ReportNodeSeconds] = strconv.Itoa(e.NodeSeconds)
 	}
 	if e.Generation > 0 {
 		out[batchmeta.ReportGeneration] = strconv.Itoa(e.Generation)

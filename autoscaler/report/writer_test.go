@@ -126,6 +126,13 @@ func TestReportsAreWrittenWhenTheyChange(t *testing.T) {
 	if diff := cmp.Diff(want, d.reports()["a"]); diff != "" {
 		t.Errorf("report mismatch (-want +got):\n%s", diff)
 	}
+	d.environments[0].NodeSeconds = 42
+	d.environments[0].Offers = []batchmeta.Offer{{InstanceType: "m5.large", VCPUs: 2, MemoryMiB: 8192, FreeMilliVCPU: 1930, FreeMiB: 6907, PricePerHour: 0.096}}
+	d.write()
+	want["nodeSeconds"], want["instanceTypes"] = "42", "m5.large 2 8192 0 1930 6907 0.096"
+	if diff := cmp.Diff(want, d.reports()["a"]); diff != "" {
+		t.Errorf("report mismatch (-want +got):\n%s", diff)
+	}
 	d.environments = d.environments[1:]
 	if d.write(); len(d.reports()) != 1 {
 		t.Errorf("the report on an environment that is gone was left: %v", d.reports())

@@ -58,6 +58,11 @@ type Report struct {
 	ShortAt time.Time `json:",omitzero"`
 	// Generation is that of all instances, and of those that will be launched; 0 while there are older ones.
 	Generation int `json:",omitempty"`
+	// InstanceTypes are those that its nodes may be of, as batchmeta.ParseOffers reads them. They stay text, as environments are
+	// read far more often than these.
+	InstanceTypes string `json:",omitempty"`
+	// NodeSeconds is how long the last instance took from its launch to its node; 0 if that is not known.
+	NodeSeconds int `json:",omitempty"`
 }
 
 // IsOutdated reports whether the autoscaler judged the environment as it was before its last update.

@@ -30,6 +30,10 @@ const (
 	// ReportGeneration is a decimal number: the generation that all instances of the environment are of, and that new ones
 	// will be of; absent while there are older ones.
 	ReportGeneration = "generation"
+	// ReportInstanceTypes are the types that its nodes may be of, as FormatOffers writes them.
+	ReportInstanceTypes = "instanceTypes"
+	// ReportNodeSeconds is a decimal number: how long the last instance took from its launch to its node.
+	ReportNodeSeconds = "nodeSeconds"
 	// ReportLastError is the last launch's error, for those who look; absent if one has succeeded since.
 	ReportLastError = "lastLaunchError"
 )

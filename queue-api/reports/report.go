@@ -18,6 +18,8 @@ func read(cm *corev1.ConfigMap) (*batch.Report, error) {
 	r := &batch.Report{
 		Status:       batch.ResourceStatus(cm.Data[batchmeta.ReportStatus]),
 		StatusReason: cm.Data[batchmeta.ReportStatusReason],
+		// What comes in is bounded, whoever wrote it.
+		InstanceTypes: batchmeta.FormatOffers(batchmeta.ParseOffers(cm.Data[batchmeta.ReportInstanceTypes])),
 	}
 	if r.Status != batch.ResourceValid && r.Status != batch.ResourceInvalid {
 		return nil, fmt.Errorf("read report %s: status %q is neither VALID nor INVALID", cm.Name, r.Status)
@@ -29,6 +31,11 @@ func read(cm *corev1.ConfigMap) (*batch.Report, error) {
 	if text := cm.Data[batchmeta.ReportGeneration]; text != "" {
 		if r.Generation, err = strconv.Atoi(text); err != nil {
 			return nil, fmt.Errorf("read report %s: %s: %w", cm.Name, batchmeta.ReportGeneration, err)
+		}
+	}
+	if text := cm.Data[batchmeta.ReportNodeSeconds]; text != "" {
+		if r.NodeSeconds, err = strconv.Atoi(text); err != nil || r.NodeSeconds < 0 {
+			return nil, fmt.Errorf("read report %s: %s is %q", cm.Name, batchmeta.ReportNodeSeconds, text)
 		}
 	}
 	if r.JudgedAt, err = timeOf(cm, batchmeta.ReportJudgedAt); err != nil {

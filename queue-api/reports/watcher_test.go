@@ -49,17 +49,20 @@ func TestRead(t *testing.T) {
 		"all of it": {
 			change: map[string]string{
 				batchmeta.ReportStatus: "INVALID", batchmeta.ReportStatusReason: "why", batchmeta.ReportGeneration: "7",
-				batchmeta.ReportShortAt: "2026-01-02T03:04:05Z", batchmeta.ReportLastError: "boom",
+				batchmeta.ReportShortAt: "2026-01-02T03:04:05Z", batchmeta.ReportLastError: "boom", batchmeta.ReportNodeSeconds: "42",
+				batchmeta.ReportInstanceTypes: "m5.large 2 8192 0 1930 6907 0.096\nnonsense\nc5.large 2 4096 0 1930 3100 0",
 			},
 			want: &batch.Report{
 				DesiredvCPUs: 12, Status: batch.ResourceInvalid, StatusReason: "why", JudgedAt: at, Generation: 7,
-				ShortAt: at.Truncate(time.Second),
+				ShortAt: at.Truncate(time.Second), NodeSeconds: 42,
+				InstanceTypes: "c5.large 2 4096 0 1930 3100 0\nm5.large 2 8192 0 1930 6907 0.096",
 			},
 		},
-		"without vCPUs":        {change: map[string]string{batchmeta.ReportDesiredVCPUs: ""}},
-		"with negative vCPUs":  {change: map[string]string{batchmeta.ReportDesiredVCPUs: "-1"}},
-		"of an unknown status": {change: map[string]string{batchmeta.ReportStatus: "DELETING"}},
-		"with a broken time":   {change: map[string]string{batchmeta.ReportShortAt: "yesterday"}},
+		"without vCPUs":                     {change: map[string]string{batchmeta.ReportDesiredVCPUs: ""}},
+		"with negative vCPUs":               {change: map[string]string{batchmeta.ReportDesiredVCPUs: "-1"}},
+		"of an unknown status":              {change: map[string]string{batchmeta.ReportStatus: "DELETING"}},
+		"with less than no time for a node": {change: map[string]string{batchmeta.ReportNodeSeconds: "-1"}},
+		"with a broken time":                {change: map[string]string{batchmeta.ReportShortAt: "yesterday"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

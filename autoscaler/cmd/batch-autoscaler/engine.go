@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,6 +26,7 @@ import (
 	"github.com/muster-batch/muster/autoscaler/envhealth"
 	"github.com/muster-batch/muster/autoscaler/fleet"
 	"github.com/muster-batch/muster/autoscaler/interruption"
+	"github.com/muster-batch/muster/autoscaler/nodetemplate"
 	"github.com/muster-batch/muster/autoscaler/provider"
 	"github.com/muster-batch/muster/autoscaler/report"
 	"github.com/muster-batch/muster/autoscaler/scaledown"
@@ -164,7 +166,10 @@ func (e *engine) standings() ([]report.Environment, bool) {
 	var out []report.Environment
 	for _, env := range s.All() {
 		standing := e.provider.Standing(env.UUID)
-		r := report.Environment{Name: env.Name, UUID: env.UUID, DesiredvCPUs: standing.DesiredvCPUs, Verdict: e.health.Judge(env)}
+		r := report.Environment{
+			Name: env.Name, UUID: env.UUID, DesiredvCPUs: standing.DesiredvCPUs, Verdict: e.health.Judge(env), Offers: offersOf(env),
+			NodeSeconds: int(math.Ceil(standing.NodeAfter.Seconds())),
+		}
 		if !standing.Outdated {
 			r.Generation = max(env.Generation, 1)
 		}
@@ -172,6 +177,23 @@ func (e *engine) standings() ([]report.Environment, bool) {
 	}
 	e.metrics.judged(out)
 	return out, true
+}
+
+// offersOf are the types that the environment's nodes may be of, at what they cost.
+func offersOf(env *computeenv.Environment) []batchmeta.Offer {
+	out := make([]batchmeta.Offer, len(env.Types))
+	for i := range env.Types {
+		t := &env.Types[i]
+		free := nodetemplate.Allocatable(t)
+		out[i] = batchmeta.Offer{
+			InstanceType: t.Name, VCPUs: t.VCPUs, MemoryMiB: t.MemoryMiB, GPUs: t.GPUs,
+			FreeMilliVCPU: free.CPUMillis, FreeMiB: free.MemoryMiB, PricePerHour: t.PricePerHour,
+		}
+		if env.CapacityType == batchmeta.CapacitySpot && t.SpotPricePerHour > 0 {
+			out[i].PricePerHour = t.SpotPricePerHour
+		}
+	}
+	return out
 }
 
 // poll asks until the answer is yes, or ctx ends.
