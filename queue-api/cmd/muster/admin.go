@@ -20,7 +20,10 @@ import (
 // newAdmin makes the commands of those who run Muster's servers.
 func newAdmin() *cobra.Command {
 	var o storeOptions
-	admin := &cobra.Command{Use: "admin", Short: "Look after what queue-api keeps in Redis"}
+	admin := &cobra.Command{
+		Use: "admin", Short: "Look after what queue-api keeps in Redis",
+		Example: "  muster admin fsck --redis-url redis://127.0.0.1:6379",
+	}
 	admin.PersistentFlags().StringVar(&o.redisURL, "redis-url", os.Getenv("MUSTER_REDIS_URL"),
 		"Redis, as queue-api's --redis-url; default from MUSTER_REDIS_URL, which keeps a password off the command line.")
 	admin.PersistentFlags().StringVar(&o.dataDir, "data-dir", filepath.Join(os.TempDir(), "muster-queue-api"),

@@ -10,7 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/cli"
 	"github.com/muster-batch/muster/queue-api/lifecycle"
 	"github.com/muster-batch/muster/queue-api/redisstore"
 	"github.com/muster-batch/muster/queue-api/redistest"
@@ -19,8 +22,7 @@ import (
 func muster(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	root := newRoot()
-	root.SetOut(&out)
+	root := cli.New(cli.Config{Out: &out, Commands: []*cobra.Command{newAdmin()}})
 	root.SetArgs(args)
 	err := root.ExecuteContext(t.Context())
 	return out.String(), err

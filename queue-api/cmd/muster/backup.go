@@ -18,6 +18,7 @@ import (
 func newBackup(o *storeOptions) *cobra.Command {
 	return &cobra.Command{
 		Use: "backup FILE", Args: cobra.ExactArgs(1), Short: "Write all that Redis holds at this moment to an RDB file; - is standard output",
+		Example: "  muster admin backup muster.rdb --redis-url redis://127.0.0.1:6379",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := o.open()
 			if err != nil {

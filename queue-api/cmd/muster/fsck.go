@@ -22,6 +22,7 @@ func newFsck(o *storeOptions) *cobra.Command {
 		Use: "fsck", Args: cobra.NoArgs, Short: "Hold every record in Redis against every index",
 		Long: `Hold every record in Redis against every index, both ways, while queue-api is at work or not. The leader of queue-api does the
 same all the time. It fails if something is broken and not repaired. See docs/operating.md for what each finding means.`,
+		Example: "  muster admin fsck --repair --redis-url redis://127.0.0.1:6379",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := o.open()
 			if err != nil {

@@ -4,30 +4,31 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/muster-batch/muster/queue-api/cli"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := newRoot().ExecuteContext(ctx)
+	cfg, args := invocation(os.Args)
+	code := cli.Main(ctx, cfg, args)
 	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "muster:", err)
-		os.Exit(1)
-	}
+	os.Exit(code)
 }
 
-// newRoot makes the program's commands.
-func newRoot() *cobra.Command {
-	root := &cobra.Command{
-		Use: "muster", Short: "Look after Muster", SilenceUsage: true, SilenceErrors: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+// invocation tells by its name what the program was called as: muster, or one of the two names by which kubectl calls a plugin.
+func invocation(argv []string) (cli.Config, []string) {
+	name := strings.TrimSuffix(filepath.Base(argv[0]), ".exe")
+	cfg := cli.Config{IsPlugin: strings.HasPrefix(name, "kubectl"), Commands: []*cobra.Command{newAdmin()}}
+	if name == "kubectl_complete-muster" {
+		return cfg, append([]string{cobra.ShellCompRequestCmd}, argv[1:]...)
 	}
-	root.AddCommand(newAdmin())
-	return root
+	return cfg, argv[1:]
 }

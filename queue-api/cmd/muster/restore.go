@@ -25,6 +25,7 @@ func newRestore(o *storeOptions) *cobra.Command {
 
 Redis reads the file from this program, as a replica does from its master: it must be able to connect to this machine. The
 leader of queue-api begins anew afterwards: it adopts the pods that are there before it makes any. See docs/operating.md.`,
+		Example: "  muster admin restore muster.rdb --replace --redis-url redis://127.0.0.1:6379",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := o.open()
 			if err != nil {

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-batch/muster/queue-api/cli/output"
+)
+
+// The groups that help shows commands in.
+const (
+	groupJobs    = "jobs"
+	groupPlaces  = "places"
+	groupSetUp   = "setup"
+	groupProgram = "program"
+)
+
+var groups = []*cobra.Group{
+	{ID: groupJobs, Title: "Jobs:"},
+	{ID: groupPlaces, Title: "Queues, environments and nodes:"},
+	{ID: groupSetUp, Title: "Setting up and looking after:"},
+	{ID: groupProgram, Title: "This program:"},
+}
+
+// New makes the program's commands.
+func New(cfg Config) *cobra.Command {
+	root, _ := newRoot(cfg)
+	return root
+}
+
+func newRoot(cfg Config) (*cobra.Command, *frame) {
+	if cfg.Out == nil {
+		cfg.Out = os.Stdout
+	}
+	if cfg.Err == nil {
+		cfg.Err = os.Stderr
+	}
+	if cfg.In == nil {
+		cfg.In = os.Stdin
+	}
+	if cfg.Getenv == nil {
+		cfg.Getenv = os.Getenv
+	}
+	f := &frame{Config: cfg}
+	root := &cobra.Command{
+		Use: "muster", Short: "Submit jobs to Muster, see what becomes of them, and look after where they run",
+		Long: "Submit jobs to Muster, see what becomes of them, and look after where they run.\n\n" + exitHelp(),
+		Example: `  muster run --queue high --definition hello --wait --follow
+  muster jobs --queue high
+  muster explain JOB`,
+		SilenceUsage: true, SilenceErrors: true,
+		PersistentPreRun: func(*cobra.Command, []string) { f.started = true },
+	}
+	if cfg.IsPlugin {
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl muster"}
+	}
+	root.SetIn(cfg.In)
+	root.SetOut(cfg.Out)
+	root.SetErr(cfg.Err)
+	f.addFlags(root.PersistentFlags())
+	f.complete(root)
+	root.AddGroup(groups...)
+	add(root, groupJobs)
+	add(root, groupPlaces)
+	add(root, groupSetUp, cfg.Commands...)
+	add(root, groupProgram, newVersion(f))
+	addCompletion(root)
+	return root, f
+}
+
+func add(root *cobra.Command, group string, commands ...*cobra.Command) {
+	for _, c := range commands {
+		c.GroupID = group
+		root.AddCommand(c)
+	}
+}
+
+// exitHelp tells the exit codes.
+func exitHelp() string {
+	var b strings.Builder
+	b.WriteString("Exit codes:")
+	for _, e := range ExitCodes {
+		fmt.Fprintf(&b, "\n  %3d  %s", e.Code, strings.ReplaceAll(e.Meaning, "`", "'"))
+	}
+	return b.String()
+}
+
+// Main runs the program with its arguments and gives its exit code.
+func Main(ctx context.Context, cfg Config, args []string) int {
+	root, f := newRoot(cfg)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return ExitOK
+	}
+	if exit, ok := err.(*Exit); !ok || exit.Err != nil { //nolint:errorlint // what wraps it has something to say
+		fmt.Fprintln(f.Err, cmp.Or(root.Annotations[cobra.CommandDisplayNameAnnotation], root.Name())+":", output.CleanLines(err.Error()))
+	}
+	if !f.started {
+		fmt.Fprintln(f.Err, "See --help.")
+		return ExitUsage
+	}
+	return codeOf(err)
+}
