@@ -48,7 +48,7 @@ generate: ## Generate code again.
 ##@ Testing
 
 .PHONY: test
-test: test-integration test-conformance test-clients e2e ## Run every test: unit, integration and, on local clusters, clients and end to end.
+test: test-integration test-conformance test-clients e2e test-docs ## Run every test: unit, integration and, on local clusters, clients, end to end and the commands of the docs.
 
 .PHONY: test-unit
 test-unit: ## Run the unit tests.
@@ -75,6 +75,10 @@ e2e: test-tools ## Run the end-to-end tests, each step of which is one of AWS's 
 .PHONY: test-clients
 test-clients: test-tools ## Play the same scenarios through four of AWS's clients.
 	go test -tags $(GOTAGS),e2e -timeout 20m -count 1 -v ./hack/clients/...
+
+.PHONY: test-docs
+test-docs: test-tools ## Play every command that the docs show, on local clusters.
+	go test -tags $(GOTAGS),e2e -timeout 20m -count 1 -v -run '^TestPages$$' ./hack/docs
 
 # What the tests run: Debian's Redis, container runtime and AWS clients, and the built Kubernetes.
 .PHONY: test-tools

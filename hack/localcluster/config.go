@@ -111,7 +111,7 @@ func (c *config) addFlags(flags *flag.FlagSet) {
 	flags.StringVar(&c.Source, "source", c.Source, "checkout to build the programs from")
 	flags.StringVar(&c.Nodes, "nodes", c.Nodes, "real: a containerd and a kubelet each; kwok: simulated; auto: real where the machine can run them; none: yours, as the programs are")
 	flags.StringVar(&c.Fleet, "fleet", c.Fleet, "where nodes come from. local: this machine; ec2: Amazon EC2, of which there is a fake with machines behind it")
-	flags.IntVar(&c.PortBase, "port-base", c.PortBase, fmt.Sprintf("first of %d ports for everything; 0 for the default ports", portCount))
+	flags.IntVar(&c.PortBase, "port-base", c.PortBase, fmt.Sprintf("first of %d ports for everything; 0 for the default ports (MUSTER_PORT_BASE)", portCount))
 	flags.StringVar(&c.Listen, "listen", c.Listen, "address of the Batch API (MUSTER_LISTEN; default 127.0.0.1:8080, or from --port-base)")
 	flags.IntVar(&c.Slots, "slots", c.Slots, fmt.Sprintf("how many real nodes there can be at once, 1 to %d", maxSlots))
 	flags.BoolVar(&c.WithoutPrograms, "without-programs", c.WithoutPrograms, "leave out queue-api, batch-scheduler and batch-autoscaler")

@@ -17,6 +17,7 @@ func TestConfigFor(t *testing.T) {
 	cases := map[string]struct {
 		isNew   bool
 		listen  string
+		base    string
 		args    []string
 		want    config
 		wantErr string
@@ -29,6 +30,11 @@ func TestConfigFor(t *testing.T) {
 			isNew: true, listen: "127.0.0.1:9000", args: []string{"--source=/src", "--listen=127.0.0.1:1"},
 			want: config{Source: "/src", Nodes: nodesAuto, Fleet: fleetLocal, Slots: 8, Listen: "127.0.0.1:1"},
 		},
+		"a new cluster has the ports that MUSTER_PORT_BASE says": {
+			isNew: true, listen: "127.0.0.1:9000", base: "18000", args: []string{"--source=/src"},
+			want: config{Source: "/src", Nodes: nodesAuto, Fleet: fleetLocal, Slots: 8, Listen: "127.0.0.1:9000", PortBase: 18000},
+		},
+		"MUSTER_PORT_BASE is a number": {isNew: true, base: "x", wantErr: "MUSTER_PORT_BASE"},
 		"a cluster that is there keeps what is not asked to be otherwise": {
 			args: []string{"--slots=4"},
 			want: config{
@@ -52,6 +58,7 @@ func TestConfigFor(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("MUSTER_LISTEN", tc.listen)
+			t.Setenv("MUSTER_PORT_BASE", tc.base)
 			c := before
 			if tc.isNew {
 				c = config{}

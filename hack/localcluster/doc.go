@@ -16,7 +16,8 @@
 // Everything of a cluster lies in its one folder: configuration, data, logs, pid files, certificates. Clusters with
 // different folders and ports run at once. up starts whatever does not run, so it also mends a cluster of which something
 // was killed; down ends everything, however far up had come or whatever has been killed since, and touches no process
-// that it did not start. Both hold the folder's lock.
+// that it did not start. Both hold the folder's lock. MUSTER_DIR names the folder where --dir does not, MUSTER_PORT_BASE and
+// MUSTER_LISTEN say where a new cluster listens.
 //
 // Reading order: main.go, cluster.go (what a cluster is), up.go, components.go and programs.go (what it runs).
 package main

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -50,7 +51,7 @@ var verbs = map[string]func(context.Context, paths, []string) error{
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("localcluster", flag.ContinueOnError)
-	dir := flags.String("dir", filepath.Join(cacheDir(), "local"), "the cluster's folder")
+	dir := flags.String("dir", cmp.Or(os.Getenv("MUSTER_DIR"), filepath.Join(cacheDir(), "local")), "the cluster's folder (MUSTER_DIR)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/muster-batch/muster/hack/localcluster/node"
@@ -77,7 +78,11 @@ func (c *cluster) clear(ctx context.Context, board *progress.Board) error {
 func configFor(before config, isNew bool, args []string) (config, error) {
 	c := before
 	if isNew {
-		c = config{Nodes: nodesAuto, Fleet: fleetLocal, Slots: 8}
+		base, err := portBaseOfEnvironment()
+		if err != nil {
+			return c, err
+		}
+		c = config{Nodes: nodesAuto, Fleet: fleetLocal, Slots: 8, PortBase: base}
 	}
 	c.Listen = cmp.Or(os.Getenv("MUSTER_LISTEN"), c.Listen)
 	flags := flag.NewFlagSet("up", flag.ContinueOnError)
@@ -86,6 +91,19 @@ func configFor(before config, isNew bool, args []string) (config, error) {
 		return c, err
 	}
 	return c, c.complete()
+}
+
+// portBaseOfEnvironment is what MUSTER_PORT_BASE says; 0 if it says nothing.
+func portBaseOfEnvironment() (int, error) {
+	value := os.Getenv("MUSTER_PORT_BASE")
+	if value == "" {
+		return 0, nil
+	}
+	base, err := strconv.Atoi(value)
+	if err != nil {
+		return 0, fmt.Errorf("MUSTER_PORT_BASE: %w", err)
+	}
+	return base, nil
 }
 
 // chooseNodes decides what auto means on this machine, and tells if that is simulation.
