@@ -36,7 +36,9 @@ type StreamConfig struct {
 
 // Stream serves GET /x/v1/events: the events of the queues that the query's jobQueue members name, or of all, as
 // server-sent events. The stream begins with what happens from now on, or after the event whose id the client gives as
-// Last-Event-ID, as browsers do by themselves. A query's jobId keeps the events of one job and its children.
+// Last-Event-ID, as browsers do by themselves, or as the query's after. A query's jobId keeps the events of one job and its
+// children. With brief=true there are no events but what changed alone, up to a hundred changes at once, see Change: for those
+// who look again by themselves.
 type Stream struct {
 	outbox   Outbox
 	composer Composer
@@ -65,8 +67,15 @@ func (s *Stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.open.Add(-1)
-	sub := subscriber{Stream: s, jobID: r.URL.Query().Get("jobId"), names: r.URL.Query()["jobQueue"], w: w, control: http.NewResponseController(w)}
-	if err := sub.begin(r.Context(), r.Header.Get("Last-Event-ID")); err != nil {
+	q := r.URL.Query()
+	sub := subscriber{
+		Stream: s, jobID: q.Get("jobId"), names: q["jobQueue"], brief: q.Get("brief") == "true", poll: s.cfg.Poll,
+		w: w, control: http.NewResponseController(w),
+	}
+	if sub.brief {
+		sub.poll /= 2 // it costs little
+	}
+	if err := sub.begin(r.Context(), cmp.Or(r.Header.Get("Last-Event-ID"), q.Get("after"))); err != nil {
 		if invalid, ok := errors.AsType[*batch.Error](err); ok {
 			refuse(w, http.StatusBadRequest, invalid.Code, invalid.Message)
 			return
@@ -97,6 +106,8 @@ type subscriber struct {
 
 	names   []string // of the queues asked for; none means all
 	jobID   string
+	brief   bool
+	poll    time.Duration
 	cursors map[int]string // by queue number
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -144,9 +155,9 @@ func (s *subscriber) queues(ctx context.Context) ([]batch.JobQueue, error) {
 
 // run writes events until the client goes or the store fails.
 func (s *subscriber) run(ctx context.Context) error {
-	ticker := s.cfg.Clock.NewTicker(s.cfg.Poll)
+	ticker := s.cfg.Clock.NewTicker(s.poll)
 	defer ticker.Stop()
-	if err := s.write(": stream of job state changes\n\n"); err != nil {
+	if err := s.write(s.greeting()); err != nil {
 		return err
 	}
 	silent := s.cfg.Clock.Now()
@@ -172,6 +183,15 @@ func (s *subscriber) run(ctx context.Context) error {
 		case <-ticker.C():
 		}
 	}
+}
+
+// greeting is what a stream begins with. In brief it says where it begins, so that a browser which is cut off before anything
+// changes goes on from there, soon.
+func (s *subscriber) greeting() string {
+	if s.brief {
+		return "retry: 1000\nid: " + encodeCursors(s.cursors) + "\n\n"
+	}
+	return ": stream of job state changes\n\n"
 }
 
 // catchUp writes all there is.
@@ -201,6 +221,10 @@ func (s *subscriber) catchUp(ctx context.Context) (wrote bool, err error) {
 // tell writes one page of a queue's changes.
 func (s *subscriber) tell(ctx context.Context, q batch.JobQueue, changes []batch.StatusChange) error {
 	mine := slices.DeleteFunc(slices.Clone(changes), func(c batch.StatusChange) bool { return !isTold(c) || !s.wants(c) })
+	if s.brief {
+		s.cursors[q.Number] = changes[len(changes)-1].Cursor
+		return s.tellBriefly(q, mine)
+	}
 	events, err := s.composer.Compose(ctx, q, mine)
 	if err != nil {
 		return err
@@ -217,6 +241,30 @@ func (s *subscriber) tell(ctx context.Context, q batch.JobQueue, changes []batch
 	}
 	s.cursors[q.Number] = changes[len(changes)-1].Cursor
 	return nil
+}
+
+// Change is one change of a job, as a stream in brief tells it.
+type Change struct {
+	JobID    string          `json:"jobId"`
+	JobQueue string          `json:"jobQueue"` // its name
+	Status   batch.JobStatus `json:"status"`
+	At       int64           `json:"at"` // Unix milliseconds
+}
+
+// tellBriefly writes one page of a queue's changes at once, as an event of the type "changes".
+func (s *subscriber) tellBriefly(q batch.JobQueue, changes []batch.StatusChange) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	list := make([]Change, len(changes))
+	for i, c := range changes {
+		list[i] = Change{JobID: c.JobID, JobQueue: q.Name, Status: c.To, At: c.At.UnixMilli()}
+	}
+	data, err := json.Marshal(list)
+	if err != nil {
+		return fmt.Errorf("encode changes: %w", err)
+	}
+	return s.write(fmt.Sprintf("id: %s\nevent: changes\ndata: %s\n\n", encodeCursors(s.cursors), data))
 }
 
 func (s *subscriber) wants(c batch.StatusChange) bool {

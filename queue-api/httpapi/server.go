@@ -52,6 +52,8 @@ type Config struct {
 	// Logs answers operations of the CloudWatch Logs API, by name: each gives what a request is decoded into, and what answers
 	// it then. Default: there is no such API.
 	Logs map[string]func() (in any, do func(ctx context.Context, call batch.Call) (any, error))
+	// Console makes the web console. Default: there is none.
+	Console Console
 }
 
 // Server answers the Batch API. It is an http.Handler; Run serves it.
@@ -108,8 +110,12 @@ func New(plane ControlPlane, registry prometheus.Registerer, cfg Config) (*Serve
 		return nil, err
 	}
 	s.refused = s.metrics.operation("Refused")
-	s.handler = s.authenticate(s.routes(plane, cfg))
-	return s, nil
+	plain := s.routes(plane, cfg)
+	s.handler = s.authenticate(plain)
+	if cfg.Console != nil {
+		s.handler, err = s.withConsole(cfg.Console, plain, s.handler)
+	}
+	return s, err
 }
 
 func isAccount(s string) bool {

@@ -83,6 +83,7 @@ type access struct {
 	authenticator httpapi.Authenticator
 	credentials   func(*http.Request) (any, error)
 	authorizer    *authz.Authorizer
+	tokens        *authn.Tokens // nil unless tokens are taken
 }
 
 // apply puts it in front of the API.
@@ -106,7 +107,8 @@ func (o *authOptions) access(kube cluster, store authz.Store, pod podspec.Option
 	}
 	var err error
 	if o.has(authToken) {
-		who.Tokens = authn.NewTokens(kube.authentication.TokenReviews(), o.audiences, clk)
+		a.tokens = authn.NewTokens(kube.authentication.TokenReviews(), o.audiences, clk)
+		who.Tokens = a.tokens
 	}
 	if o.accessKeys != "" {
 		if who.Keys, err = authn.OpenAccessKeys(o.accessKeys, clk); err != nil {

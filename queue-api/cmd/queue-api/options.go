@@ -32,6 +32,7 @@ type options struct {
 	dispatchOptions
 	eventOptions
 	logOptions
+	consoleOptions
 }
 
 // addFlags declares every flag with its default.
@@ -46,12 +47,13 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	o.dispatchOptions.addFlags(fs)
 	o.eventOptions.addFlags(fs)
 	o.logOptions.addFlags(fs)
+	o.consoleOptions.addFlags(fs)
 }
 
 // validate checks what flags alone can tell.
 func (o *options) validate() error {
 	return errors.Join(o.apiOptions.validate(), o.authOptions.validate(o.listen), o.tlsOptions.validate(), o.storeOptions.validate(), o.clusterOptions.validate(), o.podOptions.validate(),
-		o.limitOptions.validate(), o.dispatchOptions.validate(), o.eventOptions.validate(), o.logOptions.validate())
+		o.limitOptions.validate(), o.dispatchOptions.validate(), o.eventOptions.validate(), o.logOptions.validate(), o.consoleOptions.validate())
 }
 
 // service configures the Batch operations.

@@ -169,6 +169,9 @@ func newAPI(
 	}
 	access.apply(&apiConfig)
 	logs.apply(&apiConfig, access.authorizer)
+	if apiConfig.Console, err = o.newConsole(&access, store.SealKey); err != nil {
+		return nil, composer, err
+	}
 	api, err := httpapi.New(service, registry, apiConfig)
 	return api, composer, err
 }
