@@ -188,7 +188,9 @@ func (b *browser) csrf(path string) string {
 	return html.UnescapeString(found[1])
 }
 
-func noQueues() map[string]any { return map[string]any{"/v1/describejobqueues": map[string]any{"jobQueues": []any{}}} }
+func noQueues() map[string]any {
+	return map[string]any{"/v1/describejobqueues": map[string]any{"jobQueues": []any{}}}
+}
 
 func TestLogin(t *testing.T) {
 	t.Parallel()
