@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
+
+	"github.com/muster-batch/muster/queue-api/authn"
+	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/client"
+	"github.com/muster-batch/muster/queue-api/controlplane"
+	"github.com/muster-batch/muster/queue-api/events"
+	"github.com/muster-batch/muster/queue-api/httpapi"
+	"github.com/muster-batch/muster/queue-api/lifecycle"
+	"github.com/muster-batch/muster/queue-api/logs"
+	"github.com/muster-batch/muster/queue-api/logs/cloudwatch"
+	"github.com/muster-batch/muster/queue-api/storetest"
+)
+
+// world is queue-api's API over the reference store, in which jobs move on as the test says.
+type world struct {
+	*storetest.Memory
+
+	url string
+	pods
+	mu       sync.Mutex        // guards what follows
+	answers  map[string][]byte // given for a path instead of the API's
+	requests []string          // methods and paths of all that was asked
+}
+
+// newWorld starts the API and gives what ends it. Keys that the file of access keys has are wanted, if there is one.
+func newWorld(keysFile string) (*world, func(), error) {
+	w := &world{Memory: storetest.NewMemory(), pods: pods{texts: map[string][]string{}, jobs: map[string]string{}}, answers: map[string][]byte{}}
+	plane, err := controlplane.New(w.Memory, clock.RealClock{}, controlplane.Config{})
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := os.MkdirTemp("", "muster-logs-")
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := logs.OpenDir(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	archive, err := logs.NewArchive(store)
+	if err != nil {
+		return nil, nil, err
+	}
+	done := make(chan struct{})
+	cfg := httpapi.Config{
+		Logs: cloudwatch.New(logs.NewView(archive, &w.pods), nil, clock.RealClock{}).Operations(),
+		Events: events.NewStream(w.Memory, events.Composer{Jobs: plane, Scope: batch.Scope{Region: "us-east-1", Account: "123456789012"}},
+			events.StreamConfig{Poll: 20 * time.Millisecond, Done: done}),
+	}
+	if keysFile != "" {
+		keys, err := authn.OpenAccessKeys(keysFile, clock.RealClock{})
+		if err != nil {
+			return nil, nil, err
+		}
+		cfg.Authenticator = &authn.Authenticator{Keys: keys, Clock: clock.RealClock{}}
+	}
+	api, err := httpapi.New(plane, prometheus.NewRegistry(), cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	server := httptest.NewServer(w.before(api))
+	w.url = server.URL
+	return w, func() {
+		close(done)
+		server.CloseClientConnections()
+		server.Close()
+		_ = os.RemoveAll(dir)
+	}, nil
+}
+
+// before gives the answers that the test gave, and notes what was asked.
+func (w *world) before(api http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
+		w.requests = append(w.requests, r.Method+" "+r.URL.Path)
+		answer, ok := w.answers[r.URL.Path]
+		w.mu.Unlock()
+		if !ok {
+			api.ServeHTTP(rw, r)
+			return
+		}
+		rw.Header().Set("Content-Type", "application/json")
+		_, _ = rw.Write(answer)
+	})
+}
+
+// answer has a path answered so from now on.
+func (w *world) answer(path string, body []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answers[path] = body
+}
+
+// client asks the world as the program does.
+func (w *world) client() (*client.Client, error) { return client.New(client.Config{Endpoint: w.url}) }
+
+// outcome is how an attempt ends.
+type outcome struct {
+	exitCode int
+	reason   string
+}
+
+// advance moves a job on to a status, through those before it.
+func (w *world) advance(ctx context.Context, id string, to batch.JobStatus, end outcome) error {
+	for {
+		var reached batch.JobStatus
+		job, err := w.Transition(ctx, id, func(j batch.Job) (batch.Job, error) {
+			if reached = j.Status; j.Status == to || j.Status.IsTerminal() {
+				return j, nil
+			}
+			next, _, err := lifecycle.Step(j, w.next(j, to, end), time.Now())
+			reached = next.Status
+			return next, err
+		})
+		if err != nil {
+			return fmt.Errorf("job %s: %w", id, err)
+		}
+		w.note(job)
+		if reached == to || reached.IsTerminal() {
+			return nil
+		}
+	}
+}
+
+// next is what happens to a job on its way.
+func (w *world) next(j batch.Job, to batch.JobStatus, end outcome) lifecycle.Event {
+	attempt := len(j.Attempts) + 1
+	switch {
+	case j.Current == nil:
+		ev := lifecycle.Admitted{ComputeEnvironment: "ce", PodName: newPodName(), PodNamespace: "jobs"}
+		for range j.NumNodes {
+			ev.Nodes = append(ev.Nodes, newPodName())
+		}
+		return ev
+	case j.Status == batch.StatusRunnable:
+		return lifecycle.Bound{Attempt: attempt, Node: j.MainNode, NodeName: "node-1", InstanceID: "i-0123456789abcdef0"}
+	case j.Status == batch.StatusStarting && to != batch.StatusStarting:
+		return lifecycle.Started{Attempt: attempt, Node: j.MainNode, At: time.Now()}
+	}
+	return lifecycle.Ended{
+		Attempt: attempt, Node: j.MainNode, Succeeded: to == batch.StatusSucceeded, StatusReason: lifecycle.ReasonExited,
+		Containers: []batch.ContainerOutcome{{Name: "default", ExitCode: &end.exitCode, Reason: end.reason}},
+	}
+}
+
+func newPodName() string { return "aws-batch." + uuid.NewString() }
+
+// pods are containers' logs as their kubelets have them, by task.
+type pods struct {
+	mu    sync.Mutex // guards what follows
+	texts map[string][]string
+	jobs  map[string]string
+}
+
+// note has the pods of a job's attempt be there.
+func (p *pods) note(job batch.Job) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if job.Current == nil {
+		return
+	}
+	for _, pod := range podsOf(job) {
+		p.jobs[batch.TaskID(pod)] = job.ID
+	}
+}
+
+func podsOf(job batch.Job) []string {
+	if !job.IsMultiNode() {
+		return []string{job.Current.PodName}
+	}
+	var names []string
+	for _, n := range job.Current.Nodes {
+		names = append(names, n.PodName)
+	}
+	return names
+}
+
+// write has the pod of a job's attempt under way write lines; of a multi-node job, that of a node.
+func (p *pods) write(job batch.Job, node int, lines ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	task := batch.TaskID(podsOf(job)[node])
+	p.texts[task] = append(p.texts[task], lines...)
+}
+
+// Find implements logs.Live.
+func (p *pods) Find(_ context.Context, stream string) (logs.Origin, string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	task := stream[strings.LastIndexByte(stream, '/')+1:]
+	job, ok := p.jobs[task]
+	if !ok {
+		return logs.Origin{}, "", logs.ErrNotFound
+	}
+	return logs.Origin{Pod: batch.PodOfTask(task)}, job, nil
+}
+
+// writtenFrom is when the first line of each log was written; a line a second follows.
+var writtenFrom = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// Open implements logs.Live.
+func (p *pods) Open(_ context.Context, origin logs.Origin, since time.Time) (io.ReadCloser, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var b strings.Builder
+	for i, line := range p.texts[batch.TaskID(origin.Pod)] {
+		if at := writtenFrom.Add(time.Duration(i) * time.Second); !at.Before(since) {
+			b.WriteString(at.Format(time.RFC3339Nano) + " " + line + "\n")
+		}
+	}
+	return io.NopCloser(strings.NewReader(b.String())), nil
+}
+
+// furnish makes what jobs need: environment ce, queues q and empty, definitions d of a container and e of a pod.
+func (w *world) furnish(ctx context.Context) error {
+	c, err := w.client()
+	if err != nil {
+		return err
+	}
+	for _, step := range []struct{ operation, body string }{
+		{"CreateComputeEnvironment", `{"computeEnvironmentName":"ce","type":"MANAGED","computeResources":{"type":"EC2","minvCpus":0,"maxvCpus":8,"instanceTypes":["c5.large"]},
+			"eksConfiguration":{"eksClusterArn":"arn:aws:eks:eu-west-1:123456789012:cluster/c","kubernetesNamespace":"jobs"}}`},
+		{"CreateJobQueue", `{"jobQueueName":"q","priority":1,"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"ce"}]}`},
+		{"CreateJobQueue", `{"jobQueueName":"empty","priority":5,"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"ce"}]}`},
+		{"RegisterJobDefinition", `{"jobDefinitionName":"d","type":"container","parameters":{"n":"1"},"containerProperties":{"image":"busybox","command":["echo","Ref::n"],
+			"resourceRequirements":[{"type":"VCPU","value":"1"},{"type":"MEMORY","value":"64"}]}}`},
+		{"RegisterJobDefinition", `{"jobDefinitionName":"e","type":"container","eksProperties":{"podProperties":{"containers":[{"image":"busybox","command":["sleep","1"],
+			"resources":{"limits":{"cpu":"1","memory":"64Mi"}}}]}}}`},
+		{"RegisterJobDefinition", `{"jobDefinitionName":"m","type":"multinode","nodeProperties":{"numNodes":2,"mainNode":0,"nodeRangeProperties":[{"targetNodes":"0:",
+			"container":{"image":"busybox","resourceRequirements":[{"type":"VCPU","value":"1"},{"type":"MEMORY","value":"64"}]}}]}}`},
+	} {
+		if err := c.Call(ctx, step.operation, rawJSON(step.body), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rawJSON is a request as it is.
+type rawJSON string
+
+// MarshalJSON implements json.Marshaler.
+func (r rawJSON) MarshalJSON() ([]byte, error) { return []byte(r), nil }
+
+// startWorld is a furnished world for a test in Go.
+func startWorld(t *testing.T) *world {
+	t.Helper()
+	w, end, err := newWorld("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(end)
+	if err := w.furnish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// keysIn writes a file of access keys: AKIDANN with the secret annannannannannann.
+func keysIn(dir string) (string, error) {
+	path := filepath.Join(dir, "keys.yaml")
+	return path, os.WriteFile(path, []byte("- {accessKeyId: AKIDANN, secretAccessKey: annannannannannann, user: ann}\n"), 0o600)
+}
