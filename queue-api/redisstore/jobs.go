@@ -68,6 +68,7 @@ func (s *Store) submit(ctx context.Context, queueNumber int, job batch.Job, view
 		if job.IsArray() {
 			job.Children = children(&job, "")
 		}
+		s.changed(&batch.Job{}, &job)
 		return job, nil
 	case "exists":
 		return s.repeated(ctx, at)

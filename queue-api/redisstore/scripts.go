@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -123,10 +124,12 @@ func newScripts() scripts {
 
 // run executes a script and makes its write as durable as configured before it returns.
 func (s *Store) run(ctx context.Context, script script, keys []string, args ...any) (reply any, err error) {
+	start := time.Now()
 	err = crashpoint.Around(script.point, func() error {
 		reply, err = s.runDurably(ctx, script, keys, args)
 		return err
 	})
+	s.metrics.wrote(script.point, start, err)
 	return reply, err
 }
 
@@ -145,13 +148,16 @@ func (s *Store) runDurably(ctx context.Context, script script, keys []string, ar
 
 // put carries out a write that needs no script, as durably as one.
 func (s *Store) put(ctx context.Context, point crashpoint.Point, key string, write func(redis.Pipeliner) redis.Cmder) error {
-	return crashpoint.Around(point, func() error {
+	start := time.Now()
+	err := crashpoint.Around(point, func() error {
 		var reply redis.Cmder
 		if err := s.writes.do(ctx, key, func(pipe redis.Pipeliner) { reply = write(pipe) }); err != nil {
 			return err
 		}
 		return wrap(reply.Err())
 	})
+	s.metrics.wrote(point, start, err)
+	return err
 }
 
 // increment counts, as durably.

@@ -28,6 +28,10 @@ type Config struct {
 	MaxActiveShares int
 	// Clock stamps events. Default the real one.
 	Clock clock.PassiveClock
+	// Observer is told of what is written. Default nobody is.
+	Observer Observer
+	// Metrics count. Default: none do.
+	Metrics *Metrics
 }
 
 // Store keeps Muster's records in Redis.
@@ -46,7 +50,9 @@ type Store struct {
 	suspects   *suspects // of the last audit
 	clock      clock.PassiveClock
 	lastPulse  *atomic.Int64
-	epoch      int64 // 0 for writers that need no leadership
+	observer   Observer // may be nil
+	metrics    *Metrics // may be nil
+	epoch      int64    // 0 for writers that need no leadership
 }
 
 // New makes a store over the client, which it does not close.
@@ -67,6 +73,11 @@ func New(client redis.UniversalClient, cfg Config) *Store {
 		suspects:   &suspects{},
 		lastPulse:  &atomic.Int64{},
 		clock:      cfg.Clock,
+		observer:   cfg.Observer,
+		metrics:    cfg.Metrics,
+	}
+	if s.metrics != nil {
+		client.AddHook(readTimer{s.metrics})
 	}
 	if s.clock == nil {
 		s.clock = clock.RealClock{}
@@ -108,6 +119,13 @@ func (s *Store) claim(ctx context.Context, queueNumber int) error {
 		return batch.ErrStaleEpoch
 	}
 	return nil
+}
+
+// changed tells the observer, if there is one.
+func (s *Store) changed(old, next *batch.Job) {
+	if s.observer != nil {
+		s.observer.Changed(old, next)
+	}
 }
 
 // Ping tells whether Redis answers.

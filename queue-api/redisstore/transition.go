@@ -49,12 +49,14 @@ func (s *Store) Transition(ctx context.Context, id string, step func(batch.Job) 
 				counts, _ := outcome[1].(string)
 				next.Children = children(&next, counts)
 			}
+			s.changed(&old, &next)
 			return next, nil
 		case "stale":
 			return old, batch.ErrStaleEpoch
 		case "missing":
 			return batch.Job{}, batch.ErrNotFound
 		}
+		s.metrics.retry()
 	}
 	return batch.Job{}, fmt.Errorf("job %s: %w", id, batch.ErrConflict)
 }
