@@ -82,6 +82,8 @@ type Config struct {
 	Clock clock.WithTicker
 	// Metrics count; the zero value does not.
 	Metrics Metrics
+	// Looked is told how each round went. Default nobody is.
+	Looked func(took time.Duration, err error)
 }
 
 // Dispatcher admits jobs.
@@ -113,6 +115,9 @@ func New(store Store, clusters Clusters, cfg Config) *Dispatcher {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.RealClock{}
 	}
+	if cfg.Looked == nil {
+		cfg.Looked = func(time.Duration, error) {}
+	}
 	return &Dispatcher{
 		store: store, clusters: clusters, cfg: cfg, wake: make(chan struct{}, 1), ranks: ranks{clock: cfg.Clock},
 		heads: map[int]fairshare.Head{}, accounts: map[int]*account{}, sweeps: map[shareKey]*sweep{},
@@ -133,8 +138,11 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	logger := klog.FromContext(ctx)
 	ticker := d.cfg.Clock.NewTicker(d.cfg.Tick)
 	defer ticker.Stop()
+	defer d.cfg.Metrics.noHeads()
 	for {
+		start := d.cfg.Clock.Now()
 		err := d.runOnce(ctx)
+		d.cfg.Looked(d.cfg.Clock.Since(start), err)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -177,10 +185,11 @@ func (d *Dispatcher) forgetQueues(r *round) {
 	if len(d.heads) <= len(r.order) {
 		return
 	}
-	numbers := map[int]bool{}
+	numbers, names := map[int]bool{}, map[string]bool{}
 	for _, q := range r.order {
-		numbers[q.Number] = true
+		numbers[q.Number], names[q.Name] = true, true
 	}
+	d.cfg.Metrics.forgetQueues(names)
 	maps.DeleteFunc(d.heads, func(n int, _ fairshare.Head) bool { return !numbers[n] })
 	maps.DeleteFunc(d.accounts, func(n int, _ *account) bool { return !numbers[n] })
 	maps.DeleteFunc(d.sweeps, func(k shareKey, _ *sweep) bool { return !numbers[k.queue] })

@@ -63,6 +63,7 @@ func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, r *rou
 	if cut := p.remember(); head.JobID != "" || !cut {
 		d.heads[q.Number] = head
 	}
+	d.cfg.Metrics.head(q.Name, d.heads[q.Number], d.cfg.Clock.Now())
 	if admitted == d.cfg.Batch {
 		d.Wake() // after the other queues' turn
 	}

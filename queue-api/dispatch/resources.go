@@ -48,6 +48,8 @@ type Resources struct {
 	namespace string // of environments that name none
 	clock     clock.WithTicker
 	wake      chan struct{}
+	// Looked is told how each round went. Default nobody is.
+	Looked func(took time.Duration, err error)
 }
 
 // resourceTick is the time between two rounds that nothing woke.
@@ -55,7 +57,7 @@ const resourceTick = 5 * time.Second
 
 // NewResources makes a Resources; namespace is where pods go when their environment names none.
 func NewResources(store ResourceStore, hosts Hosts, namespace string, clk clock.WithTicker) *Resources {
-	return &Resources{store: store, hosts: hosts, namespace: namespace, clock: clk, wake: make(chan struct{}, 1)}
+	return &Resources{store: store, hosts: hosts, namespace: namespace, clock: clk, wake: make(chan struct{}, 1), Looked: func(time.Duration, error) {}}
 }
 
 // Wake starts a round soon. It does not block.
@@ -71,7 +73,9 @@ func (r *Resources) Run(ctx context.Context) error {
 	ticker := r.clock.NewTicker(resourceTick)
 	defer ticker.Stop()
 	for {
+		start := r.clock.Now()
 		err := errors.Join(r.environments(ctx), r.queues(ctx))
+		r.Looked(r.clock.Since(start), err)
 		switch {
 		case ctx.Err() != nil:
 			return nil

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
@@ -327,7 +328,11 @@ func TestWebhookGetsEverythingInOrder(t *testing.T) {
 		want = append(want, id+" RUNNABLE", id+" FAILED")
 	}
 	for range 2 * len(want) {
-		if err := w.round(t.Context(), hook); err == nil {
+		err := w.round(t.Context(), hook)
+		if isBehind := testutil.ToFloat64(w.lag.WithLabelValues("hook")) > 0; isBehind != (err != nil) {
+			t.Errorf("the webhook is behind: %v, although the round ended with %v", isBehind, err)
+		}
+		if err == nil {
 			break
 		}
 	}

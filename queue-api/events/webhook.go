@@ -58,6 +58,7 @@ type Webhooks struct {
 	cfg      WebhooksConfig
 	wake     chan struct{}
 	sent     *prometheus.CounterVec
+	lag      *prometheus.GaugeVec
 }
 
 // NewWebhooks makes Webhooks and registers their metrics.
@@ -73,8 +74,16 @@ func NewWebhooks(hooks []Webhook, outbox Outbox, cursors Cursors, composer Compo
 		sent: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "muster_webhook_requests_total", Help: "Requests to webhooks by webhook and result: delivered or failed.",
 		}, []string{"webhook", "result"}),
+		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "muster_webhook_lag_seconds", Help: "Age of the oldest event that a webhook has not got, of the queue that is furthest behind; 0 if it has all.",
+		}, []string{"webhook"}),
 	}
-	return w, registry.Register(w.sent)
+	for _, c := range []prometheus.Collector{w.sent, w.lag} {
+		if err := registry.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return w, nil
 }
 
 // Wake has the outbox looked at soon. It does not block.
@@ -138,36 +147,54 @@ func (w *Webhooks) round(ctx context.Context, hook Webhook) error {
 		return err
 	}
 	var errs []error
+	var behind time.Duration
 	for _, q := range queues {
 		if hook.wantsQueue(q.Name) {
-			errs = append(errs, w.deliverQueue(ctx, hook, q))
+			oldest, err := w.deliverQueue(ctx, hook, q)
+			errs = append(errs, err)
+			if !oldest.IsZero() {
+				behind = max(behind, w.cfg.Clock.Since(oldest))
+			}
 		}
 	}
+	w.lag.WithLabelValues(hook.Name).Set(behind.Seconds())
 	return errors.Join(errs...)
 }
 
-func (w *Webhooks) deliverQueue(ctx context.Context, hook Webhook, q batch.JobQueue) error {
+// deliverQueue delivers what there is of a queue. It tells when the oldest change happened that could not be delivered; zero
+// if there is none.
+func (w *Webhooks) deliverQueue(ctx context.Context, hook Webhook, q batch.JobQueue) (oldest time.Time, err error) {
 	cursor, err := w.cursors.DeliveryCursor(ctx, hook.Name, q.Number)
 	if err != nil {
-		return err
+		return oldest, err
 	}
 	for ctx.Err() == nil {
 		changes, err := w.outbox.StatusChanges(ctx, q.Number, cursor, page)
 		if err != nil || len(changes) == 0 {
-			return err
+			return oldest, err
 		}
 		done, err := w.deliver(ctx, hook, q, changes)
 		if done != "" {
 			cursor = done
 			if stored := w.cursors.SetDeliveryCursor(ctx, hook.Name, q.Number, cursor); stored != nil {
-				return errors.Join(err, stored)
+				return oldest, errors.Join(err, stored)
 			}
 		}
 		if err != nil {
-			return err
+			return firstAfter(changes, done), err
 		}
 	}
-	return ctx.Err()
+	return oldest, ctx.Err()
+}
+
+// firstAfter is when the first of the changes happened that follow the one with the cursor done, or when the first of all did.
+func firstAfter(changes []batch.StatusChange, done string) time.Time {
+	for i, c := range changes[:len(changes)-1] {
+		if c.Cursor == done {
+			return changes[i+1].At
+		}
+	}
+	return changes[0].At
 }
 
 // deliver posts a page of changes and returns the cursor of the last one that needs no repeat.

@@ -70,6 +70,7 @@ func (s *Server) identify(r *http.Request) (*http.Request, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
 	user, err := s.authenticator.Authenticate(r.WithContext(ctx), func() ([]byte, error) { return bufferBody(r) })
+	s.metrics.authenticated(r.Header, err)
 	if err != nil {
 		return r, err
 	}
@@ -101,6 +102,7 @@ func (s *Server) authorized(ctx context.Context, call batch.Call, operation stri
 		return do()
 	}
 	if err := s.authorizer.Authorize(ctx, call, operation, in); err != nil {
+		s.metrics.authorized(operation, err)
 		return nil, err
 	}
 	if err := s.openToken(ctx, call, operation, in); err != nil {

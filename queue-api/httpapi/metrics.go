@@ -3,17 +3,23 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/muster-batch/muster/queue-api/batch"
 )
 
 type metrics struct {
-	requests *prometheus.CounterVec
-	duration *prometheus.HistogramVec
+	identified *prometheus.CounterVec
+	denied     *prometheus.CounterVec
+	requests   *prometheus.CounterVec
+	duration   *prometheus.HistogramVec
 }
 
 // newMetrics registers the metrics of the API; inFlight is read when they are.
@@ -29,16 +35,48 @@ func newMetrics(registry prometheus.Registerer, inFlight func() float64) (*metri
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15), // 0.5 ms to 8 s
 		}, []string{"op"}),
 	}
+	m.identified = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "muster_authn_total",
+		Help: "Requests by how the caller said who they are (signature, token, none) and what came of it: known, refused, or error if nobody could be asked.",
+	}, []string{"mode", "result"})
+	m.denied = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "muster_authz_denied_total",
+		Help: "Operations that the caller was not allowed to do.",
+	}, []string{"op"})
 	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "muster_api_requests_in_flight",
 		Help: "Requests to the Batch API that are being answered.",
 	}, inFlight)
-	for _, c := range []prometheus.Collector{m.requests, m.duration, gauge} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.identified, m.denied, gauge} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
 	}
 	return m, nil
+}
+
+// authenticated counts what came of a credential.
+func (m *metrics) authenticated(h http.Header, err error) {
+	mode, result := "token", "known"
+	switch authorization := h.Get("Authorization"); {
+	case authorization == "":
+		mode = "none"
+	case strings.HasPrefix(authorization, "AWS4-"):
+		mode = "signature"
+	}
+	if _, isRefused := errors.AsType[*batch.Error](err); isRefused {
+		result = "refused"
+	} else if err != nil {
+		result = "error"
+	}
+	m.identified.WithLabelValues(mode, result).Inc()
+}
+
+// authorized counts a refusal.
+func (m *metrics) authorized(operation string, err error) {
+	if refused, ok := errors.AsType[*batch.Error](err); ok && refused.Code == batch.CodeAccessDenied {
+		m.denied.WithLabelValues(operation).Inc()
+	}
 }
 
 // operationMetrics are the metrics of one operation, looked up once.

@@ -67,6 +67,8 @@ type Config struct {
 	Found func(batch.Finding)
 	// Logs keeps logs before pods go. Default: nobody does.
 	Logs Logs
+	// Looked is told how each full reconcile went. Default nobody is.
+	Looked func(took time.Duration, err error)
 	// Clock times attempts. Default the real one.
 	Clock clock.WithTicker
 }
@@ -96,6 +98,9 @@ func New(store Store, pods Pods, dispatcher Dispatcher, cfg Config) *Watcher {
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = clock.RealClock{}
+	}
+	if cfg.Looked == nil {
+		cfg.Looked = func(time.Duration, error) {}
 	}
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[string](50*time.Millisecond, 10*time.Second)
 	return &Watcher{
@@ -193,7 +198,10 @@ func (w *Watcher) resyncLoop(ctx context.Context) {
 	ticker := w.cfg.Clock.NewTicker(w.cfg.Resync)
 	defer ticker.Stop()
 	for {
-		if err := w.reconcile(ctx); err != nil && ctx.Err() == nil {
+		start := w.cfg.Clock.Now()
+		err := w.reconcile(ctx)
+		w.cfg.Looked(w.cfg.Clock.Since(start), err)
+		if err != nil && ctx.Err() == nil {
 			klog.FromContext(ctx).Error(err, "Reconcile is tried again")
 		}
 		select {

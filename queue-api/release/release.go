@@ -61,6 +61,8 @@ type Config struct {
 	Parallel int
 	// Clock dates transitions and starts rounds. Default the real one.
 	Clock clock.WithTicker
+	// Looked is told how each round went. Default nobody is.
+	Looked func(took time.Duration, err error)
 }
 
 // maxPages bounds the pages of one queue in a round, so that a busy queue does not hold up the others.
@@ -86,6 +88,9 @@ func New(store Store, dispatcher Dispatcher, cfg Config) *Releaser {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.RealClock{}
 	}
+	if cfg.Looked == nil {
+		cfg.Looked = func(time.Duration, error) {}
+	}
 	return &Releaser{
 		store: store, dispatcher: dispatcher, cfg: cfg, wake: make(chan struct{}, 1),
 		repairer: repairer{pages: map[int]string{}, idle: map[string]bool{}},
@@ -107,7 +112,9 @@ func (r *Releaser) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	defer slow.Stop()
 	for work := r.runOnce; ; {
+		start := r.cfg.Clock.Now()
 		err := work(ctx)
+		r.cfg.Looked(r.cfg.Clock.Since(start), err)
 		switch {
 		case ctx.Err() != nil:
 			return nil

@@ -97,6 +97,7 @@ type lasting struct {
 	reachable  reachable
 	checks     fsck.Metrics
 	logs       *logArchive // may be nil
+	count      *meters
 }
 
 // parts are what only the leader runs.
@@ -126,17 +127,18 @@ func newParts(kube cluster, o options, store *redisstore.Store, view clusterView
 	if err != nil {
 		return parts{}, err
 	}
-	cfg.Metrics = keep.metrics
+	cfg.Metrics, cfg.Looked = keep.metrics, keep.count.loops.Of(loopDispatch)
 	p := parts{clusters: &clusterSet{
 		home: view, homePods: dispatch.PodClient{Client: kube.core}, self: o.cluster, registry: keep.registered, clock: clock.RealClock{},
 	}}
 	p.dispatcher = dispatch.New(store, p.clusters, cfg)
-	p.releaser = release.New(store, p.dispatcher, release.Config{})
+	p.releaser = release.New(store, p.dispatcher, release.Config{Looked: keep.count.loops.Of(loopRelease)})
 	p.resources = dispatch.NewResources(store, p.clusters, o.namespace, clock.RealClock{})
+	p.resources.Looked = keep.count.loops.Of(loopResources)
 	settle := func(pods *podwatch.Cluster, cluster string, owns func(string) bool, collector *logs.Collector) *podwatch.Watcher {
 		cfg := podwatch.Config{
 			FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout, Owns: owns, Cluster: cluster,
-			Found: func(f batch.Finding) { keep.checks.Found(f.Check) },
+			Found: func(f batch.Finding) { keep.checks.Found(f.Check) }, Looked: keep.count.loops.Of(loopSettle),
 		}
 		keeps(&cfg, collector)
 		return podwatch.New(store, pods, afterEnds{p.dispatcher, p.releaser}, cfg)
@@ -157,6 +159,8 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 		return err
 	}
 	klog.FromContext(ctx).Info("Leading")
+	keep.count.leading.Set(1)
+	defer keep.count.leading.Set(0)
 	pods, err := podwatch.NewCluster(kube.core, kube.core.RESTClient())
 	if err != nil {
 		return err
@@ -175,6 +179,7 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 	group.Go(func() error { return said.Run(ctx, p.resources.Wake) })
 	group.Go(func() error { return p.clusters.Run(ctx) })
 	group.Go(func() error { return pulse(ctx, mine) })
+	group.Go(func() error { return keep.count.state.Run(ctx, mine) })
 	group.Go(func() error {
 		// Nothing is decided on half a view.
 		select {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 	authenticationv1client "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
@@ -56,12 +55,17 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer client.Close()
-	store := redisstore.New(client, redisstore.Config{Durability: durability, Retention: o.retention, MaxJobs: o.maxQueueJobs})
+	registry := prometheus.NewRegistry()
+	count, err := newMeters(registry)
+	if err != nil {
+		return err
+	}
+	store := redisstore.New(client, redisstore.Config{
+		Durability: durability, Retention: o.retention, MaxJobs: o.maxQueueJobs, Observer: count.jobs, Metrics: count.store,
+	})
 	var safe atomic.Bool
 	group.Go(func() error { return checkStore(ctx, store, &safe) })
 	// 3. The API.
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	kept, err := o.openLogs(ctx, registry)
 	if err != nil {
 		return err
@@ -82,7 +86,8 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	keep.registered, keep.logs = registered, kept
+	keep.registered, keep.logs, keep.count = registered, kept, count
+	group.Go(func() error { return count.jobs.Run(ctx, store) })
 	group.Go(func() error { return elect(ctx, kube, o, store, keep) })
 	klog.FromContext(ctx).Info("Serving the Batch API", "address", apiListener.Addr().String(), "durability", durability)
 	err = group.Wait()
