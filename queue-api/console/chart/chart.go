@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Part is an amount of something.
@@ -132,7 +133,7 @@ func isHidden(r rune) bool {
 // place is a link within the console, as markup; empty for everything else.
 func place(href string) string {
 	if !strings.HasPrefix(href, "/") || strings.HasPrefix(href, "//") || len(href) > maxHref || strings.ContainsFunc(href, isHidden) ||
-		strings.Contains(href, `\`) {
+		strings.Contains(href, `\`) || !utf8.ValidString(href) {
 		return ""
 	}
 	return html.EscapeString(href)
