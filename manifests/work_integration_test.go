@@ -174,13 +174,15 @@ func (s *site) readLog(id string) {
 	}
 }
 
-// asksStatus asks queue-api how it is, which looks at the other programs' Leases.
+// asksStatus asks queue-api how it is, which looks at the other programs' Leases, and what is in the cluster.
 func (s *site) asksStatus() {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.endpoint+"/x/v1/status", http.NoBody)
-	s.must(r, err)
-	if status := s.answers(r); status != http.StatusOK {
-		s.t.Errorf("status is answered with %d", status)
+	for _, path := range []string{"/x/v1/status", "/x/v1/nodes", "/x/v1/decisions"} {
+		r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.endpoint+path, http.NoBody)
+		s.must(r, err)
+		if status := s.answers(r); status != http.StatusOK {
+			s.t.Errorf("%s is answered with %d", path, status)
+		}
 	}
 }
 

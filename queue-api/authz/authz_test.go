@@ -221,6 +221,9 @@ func TestQuestions(t *testing.T) {
 		"WhoAmI":         {{nil, nil}},
 		"CanI":           {{nil, nil}},
 		"GetStatus":      {{nil, nil}},
+		"ListNodes":      {{"", nil}, {"e", []string{"get muster/computeenvironments/e"}}},
+		"ListDecisions":  {{nil, nil}},
+		"DescribeGang":   {{jobOfQ1 + "#2", []string{"get muster/jobs/q1"}}, {"nonsense", []string{"get muster/jobs/"}}},
 		"StreamEvents":   {{[]string{"q1", "q2"}, []string{"list muster/jobs/q1", "list muster/jobs/q2"}}, {[]string(nil), []string{"list muster/jobs/"}}},
 	}
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(rules)), slices.Sorted(maps.Keys(cases))); diff != "" {

@@ -169,6 +169,11 @@ var rules = map[string]rule{
 	"GetStatus":      {ask: nothing},
 	"StreamEvents":   {ask: askStream},
 
+	// What is in the clusters is seen with the environments and jobs that it is of.
+	"ListNodes":     seen(rule{ask: askNodes}, seenNodes),
+	"ListDecisions": seen(rule{ask: nothing}, seenDecisions),
+	"DescribeGang":  {ask: askGang},
+
 	// Logs are seen with their jobs: who answers these asks VisibleJobs.
 	"GetLogEvents":       {ask: nothing},
 	"FilterLogEvents":    {ask: nothing},

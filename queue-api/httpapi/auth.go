@@ -41,6 +41,12 @@ const (
 	OpWhoAmI    = "WhoAmI"
 	OpCanI      = "CanI"
 	OpGetStatus = "GetStatus"
+	// OpListNodes shows nodes; its request is the name or ARN of their compute environment, a string, empty for all.
+	// OpListDecisions shows what the autoscaler did and said; its request is nil. OpDescribeGang shows the members of a multi-node
+	// job; its request is the job's id, a string.
+	OpListNodes     = "ListNodes"
+	OpListDecisions = "ListDecisions"
+	OpDescribeGang  = "DescribeGang"
 )
 
 type userKey struct{}

@@ -61,6 +61,11 @@ func (s *Server) ours(mux *http.ServeMux, cfg Config) {
 	if cfg.Status != nil {
 		mux.Handle("GET /x/v1/status", s.status(cfg.Status))
 	}
+	if cfg.Clusters != nil {
+		mux.Handle("GET /x/v1/nodes", s.nodes(cfg.Clusters))
+		mux.Handle("GET /x/v1/decisions", s.decisions(cfg.Clusters))
+		mux.Handle("GET /x/v1/jobs/{id}/gang", s.gang(cfg.Clusters))
+	}
 	if cfg.Credentials != nil {
 		mux.Handle("GET /x/v1/credentials", s.credentials(cfg.Credentials))
 	}

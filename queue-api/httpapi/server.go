@@ -47,6 +47,8 @@ type Config struct {
 	Credentials func(*http.Request) (any, error)
 	// Events serves GET /x/v1/events. Default: there is no such path.
 	Events http.Handler
+	// Clusters answers GET /x/v1/nodes, /x/v1/decisions and /x/v1/jobs/{id}/gang. Default: there are no such paths.
+	Clusters Clusters
 	// Status answers GET /x/v1/status. Default: there is no such path.
 	Status func(context.Context) *viewapi.Status
 	// Logs answers operations of the CloudWatch Logs API, by name: each gives what a request is decoded into, and what answers

@@ -79,6 +79,7 @@ func TestTenantsAreIsolated(t *testing.T) {
 	estates := map[string]estate{}
 	for _, tenant := range tenants {
 		h.settle(tenant)
+		h.join(tenant)
 		estates[tenant] = estate{h.must(tenant, "SubmitJob", strings.ReplaceAll(
 			`{"jobName":"secret-of-MINE","jobQueue":"MINE-x","jobDefinition":"MINE-x","shareIdentifier":"s","arrayProperties":{"size":2},"tags":{"secret":"of-MINE"}}`, "MINE", tenant))["jobId"]}
 	}
@@ -156,7 +157,33 @@ func (h *house) reach(me, other, job string) (sent int) {
 			h.t.Errorf("%s streams %s: %d", me, query, got.status)
 		}
 	}
-	return sent + h.ask(me, other, job)
+	return sent + h.ask(me, other, job) + h.view(me, other, job)
+}
+
+// view looks into the clusters: there is what is one's own, and of others not even that it is there.
+func (h *house) view(me, other, job string) (sent int) {
+	h.t.Helper()
+	nobodys := job[:len(job)-1] + next(job[len(job)-1])
+	for path, mine := range map[string]string{
+		"/x/v1/nodes": "node-of-" + me, "/x/v1/nodes?computeEnvironment=" + me + "-x": "node-of-" + me, "/x/v1/decisions": "decisions",
+	} {
+		sent++
+		if got := h.send(me, http.MethodGet, path, ""); got.status != http.StatusOK || !strings.Contains(got.body, mine) || strings.Contains(got.body, other) {
+			h.t.Errorf("%s looks at %s: %d %s", me, path, got.status, got.body)
+		}
+	}
+	for path, nothing := range map[string]string{
+		"/x/v1/nodes?computeEnvironment=" + other + "-x": "/x/v1/nodes?computeEnvironment=" + other + "-none",
+		"/x/v1/jobs/" + job + "/gang":                    "/x/v1/jobs/" + nobodys + "/gang",
+	} {
+		sent++
+		hide := strings.NewReplacer(other+"-none", "IT", other+"-x", "IT", job, "IT", nobodys, "IT")
+		got, want := h.send(me, http.MethodGet, path, ""), h.send(me, http.MethodGet, nothing, "")
+		if got.status != http.StatusForbidden || got.status != want.status || hide.Replace(got.body) != hide.Replace(want.body) {
+			h.t.Errorf("%s looks at %s: %d %s; at nothing: %d %s", me, path, got.status, got.body, want.status, want.body)
+		}
+	}
+	return sent
 }
 
 // ask asks whether one tenant may do what it can't with what is another's. What is refused is named by the question alone.

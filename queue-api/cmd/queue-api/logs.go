@@ -6,17 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
-	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/authz"
-	"github.com/muster-batch/muster/queue-api/clusters"
 	"github.com/muster-batch/muster/queue-api/httpapi"
 	"github.com/muster-batch/muster/queue-api/logs"
 	"github.com/muster-batch/muster/queue-api/logs/bucket"
@@ -124,14 +121,11 @@ func runCollector(ctx context.Context, collector *logs.Collector) error {
 // logsAPI is the CloudWatch Logs API; nil if no logs are kept.
 type logsAPI struct{ view *logs.View }
 
-func newLogsAPI(o options, kube cluster, store *redisstore.Store, kept *logArchive, registered *clusters.Registry) *logsAPI {
+func newLogsAPI(store *redisstore.Store, kept *logArchive, all *peers) *logsAPI {
 	if kept == nil {
 		return nil
 	}
-	k := &kubelets{
-		options: o.clusterOptions, home: logs.Kubelets{Client: kube.logs}, registry: registered, known: map[string]joined{},
-	}
-	return &logsAPI{logs.NewView(kept.Archive, logs.NewPods(store, k.all))}
+	return &logsAPI{logs.NewView(kept.Archive, logs.NewPods(store, all.kubelets))}
 }
 
 // apply puts it beside the Batch API. Without an authorizer everybody sees everything.
@@ -144,43 +138,4 @@ func (l *logsAPI) apply(cfg *httpapi.Config, authorizer *authz.Authorizer) {
 		viewer = authorizer
 	}
 	cfg.Logs = cloudwatch.New(l.view, viewer, clock.RealClock{}).Operations()
-}
-
-// kubelets are those of all clusters, by the cluster's ARN.
-type kubelets struct {
-	options  clusterOptions
-	home     logs.Kubelets
-	registry *clusters.Registry // may be nil
-
-	mu    sync.Mutex // guards known
-	known map[string]joined
-}
-
-type joined struct {
-	registration clusters.Registration
-	kubelets     logs.Kubelets
-}
-
-// all are those that can be asked.
-func (k *kubelets) all() map[string]logs.Kubelets {
-	out := map[string]logs.Kubelets{"": k.home}
-	if k.registry == nil {
-		return out
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, r := range k.registry.All() {
-		known, ok := k.known[r.Cluster]
-		if !ok || !known.registration.Same(&r) {
-			client, err := corev1client.NewForConfig(k.options.tuned(r.Config))
-			if err != nil {
-				klog.Background().Error(err, "Registered cluster cannot be asked for logs", "cluster", r.Cluster)
-				continue
-			}
-			known = joined{r, logs.Kubelets{Client: client}}
-			k.known[r.Cluster] = known
-		}
-		out[r.Cluster] = known.kubelets
-	}
-	return out
 }

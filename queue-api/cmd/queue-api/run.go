@@ -22,6 +22,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/clusterview"
 	"github.com/muster-batch/muster/queue-api/controlplane"
 	"github.com/muster-batch/muster/queue-api/dispatch"
 	"github.com/muster-batch/muster/queue-api/events"
@@ -71,7 +72,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	answers := answering(store, &safe)
-	api, composer, err := newAPI(ctx, o, kube, store, registry, newLogsAPI(o, kube, store, kept, registered), newStatusView(o, kube, answers, kept))
+	api, composer, err := newAPI(ctx, o, kube, store, registry, kept, newPeers(o, kube, registered), newStatusView(o, kube, answers, kept))
 	if err != nil {
 		return err
 	}
@@ -148,7 +149,7 @@ func notEnding(ctx context.Context) httpapi.Check {
 
 // newAPI makes the server of the Batch API, and what makes events of the jobs that the API knows.
 func newAPI(
-	ctx context.Context, o options, kube cluster, store *redisstore.Store, registry prometheus.Registerer, logs *logsAPI, status *statusView,
+	ctx context.Context, o options, kube cluster, store *redisstore.Store, registry prometheus.Registerer, kept *logArchive, all *peers, status *statusView,
 ) (*httpapi.Server, events.Composer, error) {
 	composer := events.Composer{Scope: batch.Scope{Region: o.region, Account: o.account}}
 	cfg, err := o.service()
@@ -171,9 +172,10 @@ func newAPI(
 		Region: o.region, Account: o.account, Drain: o.drain, MaxInFlight: o.maxRequests, SubmitRate: o.submitRateTotal, SubmitRateEach: o.submitRate,
 		Events:  events.NewStream(store, composer, events.StreamConfig{Done: ctx.Done()}),
 		SealKey: store.SealKey, Status: status.tell,
+		Clusters: clusterview.New(store, all.views, clock.RealClock{}),
 	}
 	access.apply(&apiConfig)
-	logs.apply(&apiConfig, access.authorizer)
+	newLogsAPI(store, kept, all).apply(&apiConfig, access.authorizer)
 	if apiConfig.Console, err = o.newConsole(&access, store.SealKey); err != nil {
 		return nil, composer, err
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -21,6 +22,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // tenants share the program. Each may do everything over the Batch API with what begins with its name and a hyphen, and
@@ -33,11 +36,15 @@ type house struct {
 	t        *testing.T
 	endpoint string
 	health   string
+
+	mu    sync.Mutex // guards nodes
+	nodes []corev1.Node
 }
 
 func openHouse(t *testing.T) *house {
 	t.Helper()
-	kubernetes := httptest.NewServer(http.HandlerFunc(answerReview))
+	h := &house{t: t}
+	kubernetes := httptest.NewServer(http.HandlerFunc(h.answerReview))
 	t.Cleanup(kubernetes.Close)
 	dir := t.TempDir()
 	write := func(name, content string) string {
@@ -61,11 +68,12 @@ func openHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	runProgram(t, o)
-	return &house{t, "http://" + o.listen, "http://" + o.healthAddress}
+	h.endpoint, h.health = "http://"+o.listen, "http://"+o.healthAddress
+	return h
 }
 
 // answerReview is the API server.
-func answerReview(w http.ResponseWriter, r *http.Request) {
+func (h *house) answerReview(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	object, _, _ := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
 	var answer runtime.Object
@@ -84,6 +92,9 @@ func answerReview(w http.ResponseWriter, r *http.Request) {
 		review.TypeMeta = metav1.TypeMeta{APIVersion: "authorization.k8s.io/v1", Kind: "SubjectAccessReview"}
 		answer = review
 	default:
+		if answer = h.list(r.URL.Path); answer != nil {
+			break
+		}
 		name, ok := strings.CutPrefix(r.URL.Path, "/api/v1/namespaces/")
 		if !ok || strings.Contains(name, "/") {
 			http.Error(w, "there is no more", http.StatusServiceUnavailable)
@@ -96,6 +107,35 @@ func answerReview(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// list answers with a node for each tenant's environment; there are no pods and no Events.
+func (h *house) list(path string) runtime.Object {
+	switch path {
+	case "/api/v1/nodes":
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return &corev1.NodeList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "NodeList"}, Items: slices.Clone(h.nodes)}
+	case "/api/v1/pods":
+		return &corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}}
+	case "/api/v1/events":
+		return &corev1.EventList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "EventList"}}
+	}
+	return nil
+}
+
+// join makes a node of a tenant's environment.
+func (h *house) join(tenant string) {
+	h.t.Helper()
+	var described struct{ ComputeEnvironments []struct{ UUID string } }
+	if err := json.Unmarshal([]byte(h.post(tenant, "DescribeComputeEnvironments", "{}").body), &described); err != nil || len(described.ComputeEnvironments) != 1 {
+		h.t.Fatalf("environments of %s: %+v %v", tenant, described, err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.nodes = append(h.nodes, corev1.Node{ObjectMeta: metav1.ObjectMeta{
+		Name: "node-of-" + tenant, Labels: map[string]string{batchmeta.ComputeEnvironmentUUID: described.ComputeEnvironments[0].UUID},
+	}})
 }
 
 // reply is an answer of the Batch API.
