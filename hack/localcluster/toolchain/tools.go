@@ -59,6 +59,10 @@ var (
 		Name: "kwok", module: "sigs.k8s.io/kwok", stamp: "sigs.k8s.io/kwok/pkg/consts.Version",
 		programs: []program{{"kwok", "sigs.k8s.io/kwok/cmd/kwok"}},
 	}
+	Helm = Tool{
+		Name: "helm", module: "helm.sh/helm/v4", stamp: "helm.sh/helm/v4/internal/version.version",
+		programs: []program{{"helm", "helm.sh/helm/v4/cmd/helm"}},
+	}
 	Registry = Tool{
 		Name: "registry", static: true,
 		programs: []program{{"registry", "."}, {"pause", "./pause"}},
@@ -66,7 +70,7 @@ var (
 )
 
 // All are all tools.
-var All = []Tool{Etcd, Registry, Kubernetes, Kwok}
+var All = []Tool{Etcd, Registry, Kubernetes, Kwok, Helm}
 
 // Tools are the tools that a cluster with real nodes, or simulated ones, needs.
 func Tools(simulated bool) []Tool {
