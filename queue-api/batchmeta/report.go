@@ -37,3 +37,17 @@ const (
 	// ReportLastError is the last launch's error, for those who look; absent if one has succeeded since.
 	ReportLastError = "lastLaunchError"
 )
+
+// InstancesReport is the ConfigMap in which the autoscaler says how many instances it has (writer: the autoscaler; readers: the
+// admission policy muster-lock, muster admin uninstall). It is in the namespace of the programs' Leases.
+const InstancesReport = "batch-autoscaler-instances"
+
+// Keys of its data.
+const (
+	// InstancesCount is a decimal number: the instances that are there, on their way, leaving or being launched, of whichever
+	// environment.
+	InstancesCount = "instances"
+	// InstancesCountedAt is when they were counted (RFC 3339, with fractions of a second). It is said again when the number
+	// has changed, and now and then.
+	InstancesCountedAt = "countedAt"
+)

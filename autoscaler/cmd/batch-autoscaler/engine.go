@@ -67,6 +67,7 @@ type engine struct {
 	reopener     *scaledown.Reopener
 	health       *envhealth.Tracker
 	reports      *report.Writer
+	census       *report.Census
 	watcher      *interruption.Watcher // nil without notices
 	core         core.Autoscaler
 }
@@ -96,6 +97,7 @@ func newEngine(ctx context.Context, p parts, o *options, wake func()) (*engine, 
 			LaunchTimeout: o.FleetTimeout, TerminateTimeout: o.FleetTimeout, ReplayWithin: o.MaxNodeProvisionTime,
 			Changed: wake, LaunchFailed: reporter.LaunchFailed, Health: e.health, Metrics: p.metrics.provider, Clock: p.clock,
 		})
+	e.census = report.NewCensus(p.client.CoreV1().ConfigMaps(o.Namespace), e.provider.Count, report.CensusConfig{Clock: p.clock})
 	e.orchestrator = scaleup.New(ctx, scaleup.Config{
 		Provider: e.provider, Source: e.source, Reporter: reporter, Unknown: e.reader.Poke, Metrics: p.metrics.scaleup, Clock: p.clock,
 	})

@@ -100,6 +100,7 @@ func lead(ctx context.Context, p parts, o *options, h *health) error {
 		group.Go(func() error { return e.drainer.Run(ctx) })
 		group.Go(func() error { return e.reopener.Run(ctx) })
 		group.Go(func() error { return e.reports.Run(ctx) })
+		group.Go(func() error { return e.census.Run(ctx) })
 		if e.watcher != nil {
 			group.Go(func() error { return e.watcher.Run(ctx) })
 		}

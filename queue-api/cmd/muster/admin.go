@@ -28,7 +28,7 @@ func newAdmin() *cobra.Command {
 		"Redis, as queue-api's --redis-url; default from MUSTER_REDIS_URL, which keeps a password off the command line.")
 	admin.PersistentFlags().StringVar(&o.dataDir, "data-dir", filepath.Join(os.TempDir(), "muster-queue-api"),
 		"Without --redis-url: queue-api's --data-dir, in which its child redis-server listens.")
-	admin.AddCommand(newBackup(&o), newRestore(&o), newFsck(&o), newFailLost(&o))
+	admin.AddCommand(newBackup(&o), newRestore(&o), newFsck(&o), newFailLost(&o), newUninstall())
 	return admin
 }
 
