@@ -68,8 +68,8 @@ func newRoot(cfg Config) (*cobra.Command, *frame) {
 	f.complete(root)
 	root.AddGroup(groups...)
 	add(root, groupJobs)
-	add(root, groupPlaces)
-	add(root, groupSetUp, cfg.Commands...)
+	add(root, groupPlaces, placeCommands(f)...)
+	add(root, groupSetUp, append(setUpCommands(f), cfg.Commands...)...)
 	add(root, groupProgram, newVersion(f))
 	addCompletion(root)
 	return root, f

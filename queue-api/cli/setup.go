@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import "github.com/spf13/cobra"
+
+// setUpCommands are the commands that set things up and look after them.
+func setUpCommands(f *frame) []*cobra.Command {
+	return []*cobra.Command{newApply(f), newDelete(f)}
+}
+
+// placeCommands are the commands about queues, environments and nodes.
+func placeCommands(*frame) []*cobra.Command {
+	return nil
+}
