@@ -57,6 +57,9 @@ func (p *Provider) giveBack(victims []*instance) {
 	defer cancel()
 	logger := klog.FromContext(ctx)
 	joined, err := p.cluster.ProviderIDs(ctx)
+	if err == nil {
+		err = p.checkHomeless(ctx)
+	}
 	if err != nil {
 		logger.Error(err, "Cannot give back instances that nobody wants, keeping them")
 		p.keep(victims)

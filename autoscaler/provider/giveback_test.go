@@ -26,6 +26,7 @@ func TestGiveBack(t *testing.T) {
 		"those that minvCpus asks for stay": {env: env(floor(4)), ask: 9, want: 2},
 		"those that have joined stay":       {env: env(), before: func(w *world) { w.register() }, ask: 9, want: 3},
 		"those that cannot be ended stay":   {env: env(), before: func(w *world) { w.fleet.Fail(errors.New("no answer")) }, ask: 9, want: 3},
+		"one of them may have a pod":        {env: env(), before: func(w *world) { w.homeless = "jobs/a" }, ask: 9, want: 3},
 		"asked for none, none goes":         {env: env(), want: 3},
 		"those that joined unnoticed stay": {env: env(), before: func(w *world) {
 			listed, _ := w.fleet.List(w.t.Context())

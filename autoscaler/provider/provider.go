@@ -46,6 +46,9 @@ type Cluster interface {
 	IsClosed(ctx context.Context, node *corev1.Node) (bool, error)
 	// Occupant is an unfinished pod on the node; empty if there is none and the node, if it is closed, may go.
 	Occupant(ctx context.Context, node string) (string, error)
+	// Homeless is an unfinished pod on a node that is not there: somebody deleted the Node of a machine that may well run on.
+	// Empty if there is none.
+	Homeless(ctx context.Context) (string, error)
 	// DeleteNode deletes the Node object; one that is gone or was replaced is no error.
 	DeleteNode(ctx context.Context, node *corev1.Node) error
 }

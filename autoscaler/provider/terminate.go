@@ -171,6 +171,19 @@ func (p *Provider) checkAbsent(ctx context.Context, v *doomed) error {
 		err = fmt.Errorf("it has joined as node %s", node.Name)
 	}
 	v.node = node
+	if err == nil && node == nil {
+		err = p.checkHomeless(ctx)
+	}
+	return err
+}
+
+// checkHomeless makes sure that no machine without a node has pods: of one whose Node was deleted we do not know which it is,
+// as soon as we were started anew. It is not for long: Kubernetes' garbage collector ends such pods within a minute or two.
+func (p *Provider) checkHomeless(ctx context.Context) error {
+	pod, err := p.cluster.Homeless(ctx)
+	if err == nil && pod != "" {
+		err = fmt.Errorf("the node of pod %s is not there, and its machine may be", pod)
+	}
 	return err
 }
 

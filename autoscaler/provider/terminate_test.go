@@ -149,7 +149,13 @@ func TestDeleteNodes(t *testing.T) {
 		}
 		w.Wait()
 		w.wantSizes(map[string]int{large: 1})
-		w.occupant, w.nodes = "", nil
+		w.occupant, w.nodes, w.homeless = "", nil, "jobs/b" // it may run on this machine
+		if err := w.group(large).DeleteNodes([]*corev1.Node{standIn}); err != nil {
+			t.Fatal(err)
+		}
+		w.Wait()
+		w.wantSizes(map[string]int{large: 1})
+		w.homeless = ""
 		if err := w.group(large).DeleteNodes([]*corev1.Node{standIn}); err != nil {
 			t.Fatal(err)
 		}

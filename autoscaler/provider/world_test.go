@@ -31,6 +31,7 @@ type world struct {
 	environments []*computeenv.Environment
 	nodes        []*corev1.Node
 	occupant     string // pod that the API server sees on every node
+	homeless     string // pod whose node is not there
 	open         bool   // the API server sees no taint on any node
 	deleted      []string
 	broken       error // of every deletion of a node
@@ -42,6 +43,7 @@ func (w *world) Snapshot() *computeenv.Snapshot                       { return c
 func (w *world) List() ([]*corev1.Node, error)                        { return w.nodes, nil }
 func (w *world) Get(string) (*corev1.Node, error)                     { return nil, errors.New("not asked") }
 func (w *world) Occupant(context.Context, string) (string, error)     { return w.occupant, nil }
+func (w *world) Homeless(context.Context) (string, error)             { return w.homeless, nil }
 func (w *world) IsClosed(context.Context, *corev1.Node) (bool, error) { return !w.open, nil }
 func (w *world) LabelNode(_ context.Context, node, id string) error {
 	for _, n := range w.nodes {

@@ -126,6 +126,43 @@ func (c *Cluster) Occupant(ctx context.Context, node string) (string, error) {
 	return "", nil
 }
 
+// homelessPage is how many pods are asked for at once.
+const homelessPage = 500
+
+// Homeless implements provider.Cluster. Pods are listed before nodes, so that none is taken for homeless whose node has just come.
+func (c *Cluster) Homeless(ctx context.Context) (string, error) {
+	busy := map[string]string{} // by node
+	options := metav1.ListOptions{FieldSelector: "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed", Limit: homelessPage}
+	for {
+		pods, err := c.client.Pods(metav1.NamespaceAll).List(ctx, options)
+		if err != nil {
+			return "", fmt.Errorf("list pods on nodes: %w", err)
+		}
+		for i := range pods.Items {
+			if p := &pods.Items[i]; p.Spec.NodeName != "" && Busy(p) {
+				busy[p.Spec.NodeName] = p.Namespace + "/" + p.Name
+			}
+		}
+		if options.Continue = pods.Continue; options.Continue == "" {
+			break
+		}
+	}
+	if len(busy) == 0 {
+		return "", nil
+	}
+	nodes, err := c.client.Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return "", fmt.Errorf("list nodes: %w", err)
+	}
+	for i := range nodes.Items {
+		delete(busy, nodes.Items[i].Name)
+	}
+	for _, pod := range busy {
+		return pod, nil
+	}
+	return "", nil
+}
+
 // DeleteNode implements provider.Cluster.
 func (c *Cluster) DeleteNode(ctx context.Context, node *corev1.Node) error {
 	options := metav1.DeleteOptions{}

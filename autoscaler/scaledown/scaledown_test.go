@@ -100,6 +100,32 @@ func TestOccupant(t *testing.T) {
 	}
 }
 
+func TestHomeless(t *testing.T) {
+	t.Parallel()
+	on := func(node string, change ...func(*corev1.Pod)) *corev1.Pod {
+		return makePod(append(change, func(p *corev1.Pod) { p.Name, p.Spec.NodeName = "on-"+node, node })...)
+	}
+	cases := map[string]struct {
+		pod  *corev1.Pod
+		want string
+	}{
+		"a pod whose node is there":                {pod: on("here")},
+		"a pod that has no node yet":               {pod: on("")},
+		"a pod whose node was deleted":             {pod: on("gone"), want: "jobs/on-gone"},
+		"a finished pod whose node was deleted":    {pod: on("gone", phase(corev1.PodFailed))},
+		"a DaemonSet's pod whose node was deleted": {pod: on("gone", ownedBy("DaemonSet"))},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := NewCluster(fake.NewClientset(tc.pod, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "here"}}).CoreV1())
+			if pod, err := c.Homeless(t.Context()); pod != tc.want || err != nil {
+				t.Errorf("Homeless = %q, %v, want %q", pod, err, tc.want)
+			}
+		})
+	}
+}
+
 func TestIsClosed(t *testing.T) {
 	t.Parallel()
 	node := func(name, uid string, keys ...string) *corev1.Node {

@@ -42,6 +42,9 @@ func attack(ctx context.Context, o options) (err error) {
 	if o.seed == 0 {
 		o.seed = rand.Uint64() //nolint:gosec // it is printed
 	}
+	if o.programs, err = filepath.Abs(o.programs); err != nil { // they are started in folders of their own
+		return err
+	}
 	if o.dir == "" {
 		if o.dir, err = os.MkdirTemp("", "faults-"); err != nil {
 			return err
@@ -106,7 +109,13 @@ func (r *rig) up(ctx context.Context, running *sync.WaitGroup) (err error) {
 	running.Go(func() { r.outbox.run(ctx) })
 	prepare, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	return r.users.Prepare(prepare, stack.Namespace, r.fleet.Limit)
+	if err := r.users.Prepare(prepare, stack.Namespace, r.fleet.Limit); err != nil {
+		for _, p := range r.stack.Processes {
+			r.say(p.Trouble())
+		}
+		return err
+	}
+	return nil
 }
 
 // play attacks while the users work, waits until all is at rest, and checks.
