@@ -46,6 +46,7 @@
 //	muster:{N}:view                     string  counts changes of the queue and of definitions     for ever
 //	muster:{N}:closed                   string  the queue is being deleted: no submissions         for ever
 //	muster:{N}:confirmed                string  written to have a replica confirm what was read    for ever
+//	muster:{N}:history                  hash    step modulo a day → how the queue was then         for ever
 //
 // ID is 13 bytes of a UUID, and four more for the index of a child. What jobs have in common is kept once: the spec. A
 // plain waiting job costs its record, small enough for Redis to keep it in one piece, and an entry in two indexes. An array

@@ -60,13 +60,14 @@ func (s slot) epoch() string                        { return string(s) + "epoch"
 func (s slot) view() string                         { return string(s) + "view" }
 func (s slot) closed() string                       { return string(s) + "closed" }
 func (s slot) confirmed() string                    { return string(s) + "confirmed" }
+func (s slot) history() string                      { return string(s) + "history" }
 
 // withoutJobs are the keys that a queue may have when it has no jobs, but for closed.
 func (s slot) withoutJobs() []string {
 	return []string{
 		s.specs(), s.specReferences(), s.waitingShares(), s.activeShares(), s.ledger(), s.live(), s.usage(), s.shareLive(),
 		s.shareUsage(), s.order(), s.settled(), s.marks(), s.events(), s.cursors(), s.epoch(), s.view(),
-		s.confirmed(),
+		s.confirmed(), s.history(),
 	}
 }
 

@@ -28,7 +28,8 @@ type Memory struct {
 	recorded     map[string]int                   // by array: how many of its children are in jobs
 	closed       map[int]bool
 	changes      map[int][]batch.StatusChange
-	cursors      map[string]string // by sink and queue
+	cursors      map[string]string      // by sink and queue
+	steps        map[int]map[int][]byte // by queue and place
 	dependents   map[string]map[batch.Dependent]bool
 	settled      map[string]int64 // by id: its mark
 	lastMark     int64
@@ -55,6 +56,7 @@ func NewMemory() *Memory {
 		closed:       map[int]bool{},
 		changes:      map[int][]batch.StatusChange{},
 		cursors:      map[string]string{},
+		steps:        map[int]map[int][]byte{},
 		dependents:   map[string]map[batch.Dependent]bool{},
 		settled:      map[string]int64{},
 		shares:       map[int]map[string]bool{},

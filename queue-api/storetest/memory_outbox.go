@@ -4,6 +4,7 @@ package storetest
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -66,3 +67,25 @@ func (m *Memory) SetDeliveryCursor(_ context.Context, sink string, queueNumber i
 }
 
 func cursorKey(sink string, queueNumber int) string { return strconv.Itoa(queueNumber) + " " + sink }
+
+// SaveStep implements Store.
+func (m *Memory) SaveStep(_ context.Context, queueNumber, place int, record []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.steps[queueNumber] == nil {
+		m.steps[queueNumber] = map[int][]byte{}
+	}
+	m.steps[queueNumber][place] = slices.Clone(record)
+	return nil
+}
+
+// Steps implements Store.
+func (m *Memory) Steps(_ context.Context, queueNumbers []int) ([][][]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := make([][][]byte, len(queueNumbers))
+	for i, number := range queueNumbers {
+		out[i] = slices.Collect(maps.Values(m.steps[number]))
+	}
+	return out, nil
+}

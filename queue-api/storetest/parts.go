@@ -124,6 +124,14 @@ type OutboxStore interface {
 	SetDeliveryCursor(ctx context.Context, sink string, queueNumber int, cursor string) error
 }
 
+// HistoryStore keeps how queues were, an opaque record for each of some places, which are used again and again.
+type HistoryStore interface {
+	// SaveStep puts a record at a place, instead of the one that is there.
+	SaveStep(ctx context.Context, queueNumber, place int, record []byte) error
+	// Steps gives the records of each queue, in no order.
+	Steps(ctx context.Context, queueNumbers []int) ([][][]byte, error)
+}
+
 // TagStore changes tags. A job's tags change by Transition, which stores whatever Tags the step leaves.
 type TagStore interface {
 	// UpdateDefinition changes Tags of a revision, nothing else. It fails with batch.ErrNotFound.

@@ -17,6 +17,7 @@ type Store interface {
 	PolicyStore
 	ConsumableStore
 	OutboxStore
+	HistoryStore
 	TagStore
 	TargetStore
 	RetentionStore

@@ -3,6 +3,9 @@
 package storetest
 
 import (
+	"bytes"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,6 +26,7 @@ func RunOutbox(t *testing.T, open func(t *testing.T) Store) {
 		"children have entries, those without a record have none": testChildEntries,
 		"a sink's cursor is remembered, by sink and queue":        testDeliveryCursor,
 		"entries are dated":                                       testEntriesAreDated,
+		"a step of the history takes the place of an old one":     testHistory,
 	})
 }
 
@@ -171,4 +175,20 @@ func testEntriesAreDated(t *testing.T, s Store) {
 	if got[1].At.Before(got[0].At) || got[0].Cursor == got[1].Cursor {
 		t.Errorf("got %v", got)
 	}
+}
+
+func testHistory(t *testing.T, s Store) {
+	t.Helper()
+	q, other := newQueue(t, s), secondQueue(t, s)
+	for _, record := range []string{"old", "new"} {
+		wantErr(t, s.SaveStep(t.Context(), q.Number, 7, []byte(record)), nil)
+	}
+	wantErr(t, s.SaveStep(t.Context(), q.Number, 8, []byte("next")), nil)
+	got, err := s.Steps(t.Context(), []int{other.Number, q.Number})
+	wantErr(t, err, nil)
+	if len(got) != 2 || len(got[0]) != 0 {
+		t.Fatalf("got %q", got)
+	}
+	slices.SortFunc(got[1], bytes.Compare)
+	wantEqual(t, fmt.Sprintf("%s", got[1]), "[new next]")
 }
