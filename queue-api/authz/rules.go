@@ -168,6 +168,8 @@ var rules = map[string]rule{
 	"CanI":           {ask: nothing},
 	"GetStatus":      {ask: nothing},
 	"StreamEvents":   {ask: askStream},
+	"GetSummary":     seen(rule{ask: nothing}, seenSummary),
+	"DescribeArray":  {ask: askJob},
 
 	// What is in the clusters is seen with the environments and jobs that it is of.
 	"ListNodes":     seen(rule{ask: askNodes}, seenNodes),

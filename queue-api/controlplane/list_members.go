@@ -8,6 +8,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // listChildren gives a page of an array's children. A job that is no array has none.
@@ -81,3 +82,19 @@ func (s *Service) findJob(ctx context.Context, id string) (*batch.Job, error) {
 }
 
 func noJob(id string) error { return batch.Invalidf("Job %s does not exist", clip(id)) }
+
+// ArrayStatuses gives the statuses of all children of an array job.
+func (s *Service) ArrayStatuses(ctx context.Context, _ batch.Call, jobID string) (*viewapi.Array, error) {
+	array, err := s.findJob(ctx, jobID)
+	if err != nil {
+		return nil, err
+	}
+	statuses, err := s.arrays.ChildStatuses(ctx, array.ID)
+	if errors.Is(err, batch.ErrNotFound) {
+		return nil, batch.Invalidf("Job %.256s is not an array job.", jobID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &viewapi.Array{JobID: array.ID, Size: len(statuses), Statuses: statuses}, nil
+}

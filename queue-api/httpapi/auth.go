@@ -47,6 +47,10 @@ const (
 	OpListNodes     = "ListNodes"
 	OpListDecisions = "ListDecisions"
 	OpDescribeGang  = "DescribeGang"
+	// OpGetSummary shows how queues are; its request is nil. OpDescribeArray shows the statuses of an array's children; its
+	// request is the job's id, a string.
+	OpGetSummary    = "GetSummary"
+	OpDescribeArray = "DescribeArray"
 )
 
 type userKey struct{}

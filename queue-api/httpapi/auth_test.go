@@ -72,6 +72,7 @@ func guardedConfigOf(tb testing.TB, letter string) Config {
 		Authenticator: &authn.Authenticator{Keys: keys, Sessions: sessions, Tokens: knownTokens{goodToken: "ann", "token-of-bob": "bob"}, Clock: clk},
 		Credentials:   sessions.Issue,
 		Events:        http.NotFoundHandler(),
+		Views:         fakeViews{},
 		Status:        func(context.Context) *viewapi.Status { return &viewapi.Status{Version: "v1"} },
 	}
 }

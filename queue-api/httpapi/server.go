@@ -54,6 +54,8 @@ type Config struct {
 	// Logs answers operations of the CloudWatch Logs API, by name: each gives what a request is decoded into, and what answers
 	// it then. Default: there is no such API.
 	Logs map[string]func() (in any, do func(ctx context.Context, call batch.Call) (any, error))
+	// Views answers GET /x/v1/summary and /x/v1/jobs/{id}/array. Default: there are no such paths.
+	Views Views
 	// Console makes the web console. Default: there is none.
 	Console Console
 }

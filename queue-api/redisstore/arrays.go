@@ -55,3 +55,29 @@ func (s *Store) letters(ctx context.Context, at address, from, count int) (strin
 	}
 	return letters + strings.Repeat(string(unrecorded), count-len(letters)), nil
 }
+
+// ChildStatuses implements storetest.Store.
+func (s *Store) ChildStatuses(ctx context.Context, parentID string) (string, error) {
+	at, err := locate(parentID)
+	if err != nil {
+		return "", err
+	}
+	array, err := s.Job(ctx, parentID)
+	if err != nil {
+		return "", err
+	}
+	if !array.IsArray() {
+		return "", batch.ErrNotFound
+	}
+	letters, err := s.letters(ctx, at, 0, array.ArraySize)
+	if err != nil {
+		return "", err
+	}
+	return strings.Map(func(letter rune) rune {
+		told := letterOf(statusOfLetter(&array, byte(letter)))
+		if told == "" {
+			return unrecorded
+		}
+		return rune(told[0])
+	}, letters), nil
+}

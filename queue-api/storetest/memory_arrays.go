@@ -59,3 +59,25 @@ func moved(counts map[batch.JobStatus]int, from, to batch.JobStatus, n int) map[
 	maps.DeleteFunc(out, func(_ batch.JobStatus, n int) bool { return n == 0 })
 	return out
 }
+
+// ChildStatuses implements Store.
+func (m *Memory) ChildStatuses(_ context.Context, parentID string) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	parent, ok := m.jobs[parentID]
+	if !ok || !parent.IsArray() {
+		return "", batch.ErrNotFound
+	}
+	letters := make([]byte, parent.ArraySize)
+	for i := range letters {
+		child, _ := m.find(batch.ChildID(parentID, i))
+		letters[i] = letterOf[child.Status]
+	}
+	return string(letters), nil
+}
+
+// letterOf has the letters of ChildStatuses.
+var letterOf = map[batch.JobStatus]byte{
+	batch.StatusSubmitted: 'S', batch.StatusPending: 'P', batch.StatusRunnable: 'R', batch.StatusStarting: 'T',
+	batch.StatusRunning: 'U', batch.StatusSucceeded: 'D', batch.StatusFailed: 'F',
+}

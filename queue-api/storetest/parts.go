@@ -18,6 +18,9 @@ type ArrayStore interface {
 	// ListChildren gives an array's children in index order, of one status or, if that is empty, of any, from an index on,
 	// and the index to go on from, -1 at the end. It fails with batch.ErrNotFound.
 	ListChildren(ctx context.Context, parentID string, status batch.JobStatus, from, limit int) (jobs []batch.Job, next int, err error)
+	// ChildStatuses has a letter for each child of an array, in index order: S SUBMITTED, P PENDING, R RUNNABLE, T STARTING,
+	// U RUNNING, D SUCCEEDED, F FAILED. It fails with batch.ErrNotFound.
+	ChildStatuses(ctx context.Context, parentID string) (string, error)
 }
 
 // DependencyStore remembers who waits for whom, and whose end has consequences that were not drawn yet.

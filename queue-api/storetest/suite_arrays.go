@@ -19,6 +19,7 @@ func RunArrays(t *testing.T, open func(t *testing.T) Store) {
 		"a child that does not exist is not found":               testNoSuchChild,
 		"a child gets a record with its first transition":        testChildRecord,
 		"a child's transition moves its array's counts":          testChildCounts,
+		"the statuses of all children come at once":              testChildStatuses,
 		"a step cannot write an array's counts":                  testCountsAreTheStores,
 		"children run as jobs in index order at array's place":   testChildrenWait,
 		"children under way are live and charged":                testChildrenLive,
@@ -365,5 +366,32 @@ func testLargeArray(t *testing.T, s Store) {
 	wantEqual(t, len(got), 9_999)
 	if slices.Contains(got, 9_000) {
 		t.Error("a child with a record failed with the array")
+	}
+}
+
+func testChildStatuses(t *testing.T, s Store) {
+	t.Helper()
+	q := newQueue(t, s)
+	array := submitArray(t, s, q, 5)
+	for i, steps := range [][]func(*batch.Job){
+		{admit},
+		{admit, status(batch.StatusStarting)},
+		{admit, status(batch.StatusStarting), status(batch.StatusRunning), end(batch.StatusSucceeded)},
+		{status(batch.StatusFailed)},
+	} {
+		for _, step := range steps {
+			change(t, s, batch.ChildID(array.ID, i), step)
+		}
+	}
+	got, err := s.ChildStatuses(t.Context(), array.ID)
+	wantErr(t, err, nil)
+	wantEqual(t, got, "RTDFR")
+	change(t, s, array.ID, rest)
+	got, err = s.ChildStatuses(t.Context(), array.ID)
+	wantErr(t, err, nil)
+	wantEqual(t, got, "RTDFF")
+	for _, id := range []string{submit(t, s, q).ID, batch.ChildID(array.ID, 1), newJob(t, q).ID, "x"} {
+		_, err := s.ChildStatuses(t.Context(), id)
+		wantErr(t, err, batch.ErrNotFound)
 	}
 }

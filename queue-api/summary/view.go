@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
@@ -131,8 +132,8 @@ func limits(environments []batch.ComputeEnvironment) map[string]*float64 {
 	out := make(map[string]*float64, len(environments))
 	for i := range environments {
 		out[environments[i].Name] = nil
-		if milli, ok := environments[i].Limit(); ok {
-			out[environments[i].Name] = new(float64(milli) / 1000)
+		if n := environments[i].MaxvCPUs; n > 0 || environments[i].Type == batch.Managed {
+			out[environments[i].Name] = new(float64(n))
 		}
 	}
 	return out
@@ -141,7 +142,7 @@ func limits(environments []batch.ComputeEnvironment) map[string]*float64 {
 func queueSummary(q *batch.JobQueue, t *batch.Tally, most map[string]*float64, now time.Time) viewapi.QueueSummary {
 	s := viewapi.QueueSummary{
 		JobQueue: q.Name, State: string(q.State), Status: string(q.Status), StatusReason: q.StatusReason, Priority: q.Priority,
-		Paused: q.IsPaused(), Counts: make(map[string]int64, len(t.Jobs)), Attempts: int64(t.Attempts), MaxVCPUs: new(0.0),
+		Paused: batchmeta.IsPaused(q.Tags), Counts: make(map[string]int64, len(t.Jobs)), Attempts: int64(t.Attempts), MaxVCPUs: new(0.0),
 	}
 	for status, n := range t.Jobs {
 		s.Counts[string(status)] = int64(n)

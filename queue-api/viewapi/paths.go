@@ -22,5 +22,8 @@ func PathExplanation(jobID string) string {
 	return "/x/v1/jobs/" + url.PathEscape(jobID) + "/explanation"
 }
 
+// PathArray is where the statuses of an array's children are: GET answers Array.
+func PathArray(jobID string) string { return "/x/v1/jobs/" + url.PathEscape(jobID) + "/array" }
+
 // PathGang is where the members of a multi-node job are shown: GET answers Gang.
 func PathGang(jobID string) string { return "/x/v1/jobs/" + url.PathEscape(jobID) + "/gang" }

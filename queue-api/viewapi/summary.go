@@ -12,6 +12,7 @@ type Summary struct {
 // Totals are over the queues of a Summary.
 type Totals struct {
 	Counts    map[string]int64 `json:"counts"` // jobs by status
+	Attempts  int64            `json:"attempts"`
 	VCPUsUsed float64          `json:"vcpusUsed"`
 }
 
@@ -25,6 +26,8 @@ type QueueSummary struct {
 	Priority     int    `json:"priority"`
 	// Counts are jobs by status; a status without jobs may be left out. Ended jobs count as long as they are kept.
 	Counts map[string]int64 `json:"counts"`
+	// Attempts are those under way, of jobs and of the children of arrays, each.
+	Attempts int64 `json:"attempts"`
 	// OldestRunnableAgeSeconds is for how long the job has waited that waits longest; nil if none waits.
 	OldestRunnableAgeSeconds *int64  `json:"oldestRunnableAgeSeconds,omitempty"`
 	VCPUsUsed                float64 `json:"vcpusUsed"`
@@ -44,3 +47,15 @@ type History struct {
 	Failed    []int64   `json:"failed"`
 	VCPUs     []float64 `json:"vcpus"`
 }
+
+// Array is the statuses of all children of an array job.
+type Array struct {
+	JobID string `json:"jobId"`
+	Size  int    `json:"size"`
+	// Statuses has a letter for each child, in their order: one of StatusLetters.
+	Statuses string `json:"statuses"`
+}
+
+// StatusLetters are the letters of an Array, in the order of a job's life: SUBMITTED, PENDING, RUNNABLE, STARTING, RUNNING,
+// SUCCEEDED, FAILED.
+const StatusLetters = "SPRTUDF"

@@ -14,8 +14,16 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/console"
+	"github.com/muster-batch/muster/queue-api/controlplane"
 	"github.com/muster-batch/muster/queue-api/httpapi"
+	"github.com/muster-batch/muster/queue-api/summary"
 )
+
+// views shows what the store has beyond the Batch API.
+type views struct {
+	*summary.View
+	*controlplane.Service
+}
 
 // consoleOptions are the web console's.
 type consoleOptions struct {

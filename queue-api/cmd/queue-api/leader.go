@@ -27,6 +27,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/redisstore"
 	"github.com/muster-batch/muster/queue-api/release"
 	"github.com/muster-batch/muster/queue-api/reports"
+	"github.com/muster-batch/muster/queue-api/summary"
 )
 
 // retryDelay lies between two leaderships of one process.
@@ -199,6 +200,7 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 		group.Go(func() error { return p.releaser.Run(ctx) })
 		group.Go(func() error { return p.resources.Run(ctx) })
 		group.Go(func() error { return keep.webhooks.Run(ctx) })
+		group.Go(func() error { return summary.NewRecorder(mine, clock.RealClock{}).Run(ctx) })
 		group.Go(func() error { return fsck.New(mine, fsck.Config{Metrics: keep.checks}).Run(ctx) })
 		return p.listen(ctx, mine)
 	})

@@ -29,6 +29,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/fsck"
 	"github.com/muster-batch/muster/queue-api/httpapi"
 	"github.com/muster-batch/muster/queue-api/redisstore"
+	"github.com/muster-batch/muster/queue-api/summary"
 )
 
 // run joins the parts and runs them until ctx ends or one fails for good.
@@ -179,6 +180,7 @@ func newAPI(
 	if apiConfig.Console, err = o.newConsole(&access, store.SealKey); err != nil {
 		return nil, composer, err
 	}
+	apiConfig.Views = views{summary.NewView(store, clock.RealClock{}), service}
 	api, err := httpapi.New(service, registry, apiConfig)
 	return api, composer, err
 }
