@@ -24,6 +24,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/podspec"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // fakeReviews allows what its list names, as "verb group/resource/name namespace", and keeps what it was asked.
@@ -224,6 +225,8 @@ func TestQuestions(t *testing.T) {
 		"ListNodes":      {{"", nil}, {"e", []string{"get muster/computeenvironments/e"}}},
 		"ListDecisions":  {{nil, nil}},
 		"DescribeGang":   {{jobOfQ1 + "#2", []string{"get muster/jobs/q1"}}, {"nonsense", []string{"get muster/jobs/"}}},
+		"GetSummary":     {{nil, nil}},
+		"DescribeArray":  {{jobOfQ1, []string{"get muster/jobs/q1"}}, {"x", []string{"get muster/jobs/"}}},
 		"StreamEvents":   {{[]string{"q1", "q2"}, []string{"list muster/jobs/q1", "list muster/jobs/q2"}}, {[]string(nil), []string{"list muster/jobs/"}}},
 	}
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(rules)), slices.Sorted(maps.Keys(cases))); diff != "" {
@@ -423,6 +426,18 @@ func TestFilter(t *testing.T) {
 				return l
 			},
 			ids{"p"},
+		},
+		"how queues are whose jobs one may list": {
+			"GetSummary",
+			[]string{"list muster/jobs/b", "get muster/jobs/c"},
+			&viewapi.Summary{Queues: []viewapi.QueueSummary{{JobQueue: "a"}, {JobQueue: "b"}, {JobQueue: "c"}}},
+			func(out any) (l ids) {
+				for _, q := range out.(*viewapi.Summary).Queues {
+					l = append(l, q.JobQueue)
+				}
+				return l
+			},
+			ids{"b"},
 		},
 		"consumable resources": {
 			"ListConsumableResources",

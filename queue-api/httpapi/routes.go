@@ -65,6 +65,7 @@ func (s *Server) ours(mux *http.ServeMux, cfg Config) {
 		mux.Handle("GET /x/v1/nodes", s.nodes(cfg.Clusters))
 		mux.Handle("GET /x/v1/decisions", s.decisions(cfg.Clusters))
 		mux.Handle("GET /x/v1/jobs/{id}/gang", s.gang(cfg.Clusters))
+	}
 	if cfg.Views != nil {
 		mux.Handle("GET /x/v1/summary", s.summary(cfg.Views))
 		mux.Handle("GET /x/v1/jobs/{id}/array", s.array(cfg.Views))

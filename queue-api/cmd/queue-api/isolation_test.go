@@ -166,6 +166,7 @@ func (h *house) view(me, other, job string) (sent int) {
 	nobodys := job[:len(job)-1] + next(job[len(job)-1])
 	for path, mine := range map[string]string{
 		"/x/v1/nodes": "node-of-" + me, "/x/v1/nodes?computeEnvironment=" + me + "-x": "node-of-" + me, "/x/v1/decisions": "decisions",
+		"/x/v1/summary": `"jobQueue":"` + me + `-x"`,
 	} {
 		sent++
 		if got := h.send(me, http.MethodGet, path, ""); got.status != http.StatusOK || !strings.Contains(got.body, mine) || strings.Contains(got.body, other) {
@@ -175,6 +176,7 @@ func (h *house) view(me, other, job string) (sent int) {
 	for path, nothing := range map[string]string{
 		"/x/v1/nodes?computeEnvironment=" + other + "-x": "/x/v1/nodes?computeEnvironment=" + other + "-none",
 		"/x/v1/jobs/" + job + "/gang":                    "/x/v1/jobs/" + nobodys + "/gang",
+		"/x/v1/jobs/" + job + "/array":                   "/x/v1/jobs/" + nobodys + "/array",
 	} {
 		sent++
 		hide := strings.NewReplacer(other+"-none", "IT", other+"-x", "IT", job, "IT", nobodys, "IT")
