@@ -15,14 +15,21 @@ import (
 )
 
 // PodClient makes pods through the API server.
-type PodClient struct{ Client corev1client.PodsGetter }
+type PodClient struct {
+	Client corev1client.PodsGetter
+	// Created is told of each pod that was made. It may be nil, and must not block.
+	Created func(*corev1.Pod)
+}
 
 var _ Pods = PodClient{}
 
 // Create implements Pods.
 func (p PodClient) Create(ctx context.Context, pod *corev1.Pod) error {
 	err := crashpoint.Around("pods/create", func() error {
-		_, err := p.Client.Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
+		made, err := p.Client.Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
+		if err == nil && p.Created != nil {
+			p.Created(made)
+		}
 		return err
 	})
 	switch {

@@ -27,6 +27,7 @@ type Logs interface {
 // stop ends a pod.
 func (w *Watcher) stop(ctx context.Context, job batch.Job, pod *corev1.Pod) error {
 	w.follow(job, pod)
+	w.tellStop(&job, pod)
 	return w.pods.Stop(ctx, pod)
 }
 

@@ -167,22 +167,23 @@ func (w *Watcher) play(ctx context.Context, job batch.Job, events []lifecycle.Ev
 			return job, nil
 		}
 		var effects []lifecycle.Effect
-		applied, before := 0, job.Status
+		applied, before := 0, job
 		after, err := w.store.Transition(ctx, job.ID, func(j batch.Job) (batch.Job, error) {
 			if w.isElsewhere(j) { // since it was read
 				applied = len(events)
 				return j, nil
 			}
 			next, e, n, err := lifecycle.StepThrough(j, events, now)
-			before, effects, applied = j.Status, e, n
+			before, effects, applied = j, e, n
 			return next, err
 		})
 		if err != nil {
 			return job, fmt.Errorf("%T of job %s: %w", events[0], job.ID, err)
 		}
-		if after.Status != before {
-			klog.FromContext(ctx).V(2).Info("Job changed", "job", job.ID, "from", before, "to", after.Status, "reason", after.StatusReason)
+		if after.Status != before.Status {
+			klog.FromContext(ctx).V(2).Info("Job changed", "job", job.ID, "from", before.Status, "to", after.Status, "reason", after.StatusReason)
 		}
+		w.tell(before, after)
 		if slices.Contains(effects, lifecycle.Dispatch) {
 			w.dispatcher.Wake()
 		}
@@ -297,6 +298,7 @@ func (w *Watcher) retire(ctx context.Context, job batch.Job, m member) (time.Dur
 	finished := stoppedAt(pod)
 	if finished.IsZero() {
 		finished = pod.CreationTimestamp.Time
+		w.tellGivenUp(&job, pod)
 	}
 	if left := finished.Add(w.cfg.FinishedPodTTL).Sub(w.cfg.Clock.Now()); left > 0 && pod.Spec.NodeName != "" {
 		return left, nil

@@ -67,6 +67,8 @@ type Config struct {
 	Found func(batch.Finding)
 	// Logs keeps logs before pods go. Default: nobody does.
 	Logs Logs
+	// Events tells people what becomes of attempts. Default: nobody does.
+	Events Events
 	// Looked is told how each full reconcile went. Default nobody is.
 	Looked func(took time.Duration, err error)
 	// Clock times attempts. Default the real one.

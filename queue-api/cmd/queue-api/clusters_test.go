@@ -23,6 +23,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/clusters"
 	"github.com/muster-batch/muster/queue-api/dispatch"
 	"github.com/muster-batch/muster/queue-api/logs"
+	"github.com/muster-batch/muster/queue-api/podevents"
 	"github.com/muster-batch/muster/queue-api/podwatch"
 	"github.com/muster-batch/muster/queue-api/storetest"
 )
@@ -125,9 +126,9 @@ func startSet(t *testing.T, dir string) (*clusterSet, *clocktesting.FakePassiveC
 	}
 	clk := clocktesting.NewFakePassiveClock(time.Now())
 	s := &clusterSet{self: o.cluster, registry: registry, clock: clk}
-	s.join = joiner{o, nil, func(pods *podwatch.Cluster, _ string, owns func(string) bool, _ *logs.Collector) *podwatch.Watcher {
+	s.join = joiner{o, nil, func(pods *podwatch.Cluster, _ string, owns func(string) bool, _ *logs.Collector, _ *podevents.Recorder) *podwatch.Watcher {
 		return podwatch.New(storetest.NewMemory(), pods, nil, podwatch.Config{Owns: owns})
-	}, metric, func() {}}.join
+	}, metric, podevents.Metrics{}, func() {}}.join
 	ctx, cancel := context.WithCancel(t.Context())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.Run(ctx) })

@@ -15,12 +15,13 @@ import (
 	"github.com/muster-batch/muster/queue-api/clusters"
 	"github.com/muster-batch/muster/queue-api/dispatch"
 	"github.com/muster-batch/muster/queue-api/logs"
+	"github.com/muster-batch/muster/queue-api/podevents"
 	"github.com/muster-batch/muster/queue-api/podwatch"
 	"github.com/muster-batch/muster/queue-api/reports"
 )
 
 // settler makes the Watcher of a cluster; collector may be nil.
-type settler = func(pods *podwatch.Cluster, cluster string, owns func(string) bool, collector *logs.Collector) *podwatch.Watcher
+type settler = func(pods *podwatch.Cluster, cluster string, owns func(string) bool, collector *logs.Collector, events *podevents.Recorder) *podwatch.Watcher
 
 // joiner makes members.
 type joiner struct {
@@ -28,6 +29,7 @@ type joiner struct {
 	logs      *logArchive // may be nil
 	settle    settler
 	reachable reachable
+	events    podevents.Metrics
 	changed   func()
 }
 
@@ -47,7 +49,8 @@ func (j joiner) join(r clusters.Registration) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.client = dispatch.PodClient{Client: calls}
+	m.events = podevents.New(watches, j.events, podevents.Config{})
+	m.client = dispatch.PodClient{Client: calls, Created: m.events.Admitted}
 	if m.view.Cluster, err = podwatch.NewCluster(calls, watches.RESTClient()); err != nil {
 		return nil, err
 	}
@@ -55,7 +58,7 @@ func (j joiner) join(r clusters.Registration) (*member, error) {
 		return nil, err
 	}
 	m.collector = j.logs.collector(watches)
-	m.watcher = j.settle(m.view.Cluster, r.Cluster, r.Is, m.collector)
+	m.watcher = j.settle(m.view.Cluster, r.Cluster, r.Is, m.collector, m.events)
 	return m, nil
 }
 

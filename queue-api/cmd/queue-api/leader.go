@@ -23,6 +23,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/events"
 	"github.com/muster-batch/muster/queue-api/fsck"
 	"github.com/muster-batch/muster/queue-api/logs"
+	"github.com/muster-batch/muster/queue-api/podevents"
 	"github.com/muster-batch/muster/queue-api/podwatch"
 	"github.com/muster-batch/muster/queue-api/redisstore"
 	"github.com/muster-batch/muster/queue-api/release"
@@ -40,6 +41,7 @@ func elect(ctx context.Context, kube cluster, o options, store *redisstore.Store
 	if err != nil {
 		return fmt.Errorf("leader election: %w", err)
 	}
+	keep.host = host
 	lock := &resourcelock.LeaseLock{
 		LeaseMeta: metav1.ObjectMeta{Name: "queue-api", Namespace: o.leaseNamespace},
 		Client:    kube.coordination,
@@ -99,6 +101,8 @@ type lasting struct {
 	checks     fsck.Metrics
 	logs       *logArchive // may be nil
 	count      *meters
+	events     podevents.Metrics
+	host       string // name of this machine, or pod
 }
 
 // parts are what only the leader runs.
@@ -106,6 +110,7 @@ type parts struct {
 	dispatcher *dispatch.Dispatcher
 	watcher    *podwatch.Watcher // of the home cluster
 	collector  *logs.Collector   // of the home cluster; may be nil
+	events     *podevents.Recorder
 	clusters   *clusterSet
 	releaser   *release.Releaser
 	resources  *dispatch.Resources
@@ -129,24 +134,25 @@ func newParts(kube cluster, o options, store *redisstore.Store, view clusterView
 		return parts{}, err
 	}
 	cfg.Metrics, cfg.Looked = keep.metrics, keep.count.loops.Of(loopDispatch)
-	p := parts{clusters: &clusterSet{
-		home: view, homePods: dispatch.PodClient{Client: kube.core}, self: o.cluster, registry: keep.registered, clock: clock.RealClock{},
-	}}
+	p := parts{events: podevents.New(kube.logs, keep.events, podevents.Config{Host: keep.host})}
+	p.clusters = &clusterSet{
+		home: view, homePods: dispatch.PodClient{Client: kube.core, Created: p.events.Admitted}, self: o.cluster, registry: keep.registered, clock: clock.RealClock{},
+	}
 	p.dispatcher = dispatch.New(store, p.clusters, cfg)
 	p.releaser = release.New(store, p.dispatcher, release.Config{Looked: keep.count.loops.Of(loopRelease)})
 	p.resources = dispatch.NewResources(store, p.clusters, o.namespace, clock.RealClock{})
 	p.resources.Looked = keep.count.loops.Of(loopResources)
-	settle := func(pods *podwatch.Cluster, cluster string, owns func(string) bool, collector *logs.Collector) *podwatch.Watcher {
+	settle := func(pods *podwatch.Cluster, cluster string, owns func(string) bool, collector *logs.Collector, events *podevents.Recorder) *podwatch.Watcher {
 		cfg := podwatch.Config{
 			FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout, Owns: owns, Cluster: cluster,
-			Found: func(f batch.Finding) { keep.checks.Found(f.Check) }, Looked: keep.count.loops.Of(loopSettle),
+			Found: func(f batch.Finding) { keep.checks.Found(f.Check) }, Looked: keep.count.loops.Of(loopSettle), Events: events,
 		}
 		keeps(&cfg, collector)
 		return podwatch.New(store, pods, afterEnds{p.dispatcher, p.releaser}, cfg)
 	}
 	p.collector = keep.logs.collector(kube.logs)
-	p.watcher = settle(view.Cluster, "", nil, p.collector)
-	p.clusters.join = joiner{o, keep.logs, settle, keep.reachable, func() {
+	p.watcher = settle(view.Cluster, "", nil, p.collector, p.events)
+	p.clusters.join = joiner{o, keep.logs, settle, keep.reachable, keep.events, func() {
 		p.dispatcher.Wake()
 		p.resources.Wake()
 	}}.join
@@ -180,6 +186,7 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 	group.Go(func() error { return said.Run(ctx, p.resources.Wake) })
 	group.Go(func() error { return p.clusters.Run(ctx) })
 	group.Go(func() error { return pulse(ctx, mine) })
+	group.Go(func() error { return p.events.Run(ctx) })
 	group.Go(func() error { return keep.count.state.Run(ctx, mine) })
 	group.Go(func() error {
 		// Nothing is decided on half a view.

@@ -14,6 +14,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/clusters"
 	"github.com/muster-batch/muster/queue-api/dispatch"
 	"github.com/muster-batch/muster/queue-api/logs"
+	"github.com/muster-batch/muster/queue-api/podevents"
 	"github.com/muster-batch/muster/queue-api/podwatch"
 )
 
@@ -25,8 +26,9 @@ type member struct {
 	view         clusterView
 	watcher      *podwatch.Watcher
 	collector    *logs.Collector // may be nil
-	changed      func()          // told when the cluster may be worked with, or not any more
-	left         func()          // told when it is worked with no longer
+	events       *podevents.Recorder
+	changed      func() // told when the cluster may be worked with, or not any more
+	left         func() // told when it is worked with no longer
 	begun        time.Time
 
 	synced atomic.Bool // whether all its pods are known
@@ -54,6 +56,7 @@ func (m *member) stop() {
 func (m *member) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return m.link.Run(ctx) })
+	group.Go(func() error { return m.events.Run(ctx) })
 	group.Go(func() error { return m.view.Watcher.Run(ctx, m.changed) })
 	settling := klog.NewContext(ctx, klog.LoggerWithValues(klog.FromContext(ctx), "cluster", m.registration.Cluster))
 	group.Go(func() error {

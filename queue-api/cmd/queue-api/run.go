@@ -28,6 +28,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/events"
 	"github.com/muster-batch/muster/queue-api/fsck"
 	"github.com/muster-batch/muster/queue-api/httpapi"
+	"github.com/muster-batch/muster/queue-api/podevents"
 	"github.com/muster-batch/muster/queue-api/redisstore"
 	"github.com/muster-batch/muster/queue-api/summary"
 )
@@ -119,6 +120,9 @@ func newLasting(o options, store *redisstore.Store, composer events.Composer, re
 		return keep, err
 	}
 	if keep.metrics, err = dispatch.NewMetrics(registry); err != nil {
+		return keep, err
+	}
+	if keep.events, err = podevents.NewMetrics(registry); err != nil {
 		return keep, err
 	}
 	if keep.reachable, err = newReachable(registry); err != nil {
