@@ -8,4 +8,5 @@
 // docs/contributing.md.
 package docs
 
+//go:generate go run ./fields -model ../generate/aws-batch-model.json -dir fields -out ../../docs/reference/fields.md
 //go:generate go run ./reference -root ../.. -out ../../docs/reference/flags.md

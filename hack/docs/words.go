@@ -231,7 +231,7 @@ var foreignFlags = map[string]bool{
 	"stack-name": true, "parameter-overrides": true, "template-file": true, "capabilities": true, "name": true, "cli-input-json": true,
 	"role-name": true, "policy-name": true, "policy-document": true, "assume-role-policy-document": true, "policy-arn": true,
 	"cluster-name": true, "namespace": true, "service-account": true, "role-arn": true, "principal-arn": true, "type": true,
-	"aws-service-name": true,
+	"aws-service-name": true, "compute-environment-name": true, "unmanagedv-cpus": true, "eks-configuration": true,
 	// kubectl and helm
 	"from-file": true, "from-literal": true, "replicas": true, "audience": true, "server-side": true, "dry-run": true, "create-namespace": true,
 	"set": true, "values": true, "version": true, "for": true, "timeout": true, "selector": true,
