@@ -10,6 +10,6 @@ func setUpCommands(f *frame) []*cobra.Command {
 }
 
 // placeCommands are the commands about queues, environments and nodes.
-func placeCommands(*frame) []*cobra.Command {
-	return nil
+func placeCommands(f *frame) []*cobra.Command {
+	return []*cobra.Command{newQueue(f), newEnvironment(f), newDefinition(f), newPolicy(f), newConsumable(f), newNodes(f), newGang(f), newDecisions(f), newEvents(f)}
 }

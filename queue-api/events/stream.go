@@ -18,6 +18,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // StreamConfig tunes a Stream; zero values mean the defaults.
@@ -161,10 +162,15 @@ func (s *subscriber) run(ctx context.Context) error {
 		return err
 	}
 	silent := s.cfg.Clock.Now()
-	for {
+	for first := true; ; first = false {
 		wrote, err := s.catchUp(ctx)
 		if err != nil {
 			return err
+		}
+		if first { // whoever wants to know the past alone can go
+			if err := s.write(": " + viewapi.EventsCaughtUp + "\n\n"); err != nil {
+				return err
+			}
 		}
 		now := s.cfg.Clock.Now()
 		if wrote {

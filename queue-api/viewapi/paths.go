@@ -17,6 +17,12 @@ const (
 	PathStatus      = "/x/v1/status"      // GET; answers Status
 )
 
+// TagPaused is the tag of a job queue that is paused, with the value "true": no more of its jobs start.
+const TagPaused = "muster.sh/paused"
+
+// EventsCaughtUp is the comment on a stream of events between those of the past and those to come.
+const EventsCaughtUp = "caught up"
+
 // PathExplanation is where a job is explained: GET answers Explanation.
 func PathExplanation(jobID string) string {
 	return "/x/v1/jobs/" + url.PathEscape(jobID) + "/explanation"
