@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -39,6 +40,15 @@ func (a *API) Post(ctx context.Context, path string, in, out any) error {
 
 // Do calls the API. What it refuses is a *Problem.
 func (a *API) Do(ctx context.Context, method, path string, in, out any) error {
+	return a.call(ctx, method, path, nil, in, out)
+}
+
+// Logs calls an operation of the CloudWatch Logs API.
+func (a *API) Logs(ctx context.Context, operation string, in, out any) error {
+	return a.call(ctx, http.MethodPost, "/", http.Header{"X-Amz-Target": {"Logs_20140328." + operation}}, in, out)
+}
+
+func (a *API) call(ctx context.Context, method, path string, header http.Header, in, out any) error {
 	body := []byte{}
 	if in != nil {
 		var err error
@@ -54,6 +64,7 @@ func (a *API) Do(ctx context.Context, method, path string, in, out any) error {
 	if err != nil {
 		return fmt.Errorf("call %s: %w", path, err)
 	}
+	maps.Copy(r.Header, header)
 	target.Scheme, target.Host = r.URL.Scheme, r.URL.Host
 	r.URL, r.RequestURI = target, target.RequestURI()
 	answer := &answer{header: http.Header{}, status: http.StatusOK}

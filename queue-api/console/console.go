@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -49,6 +50,7 @@ type Console struct {
 	assets    assets
 	mux       *http.ServeMux
 	api       func(batch.User) http.Handler
+	tails     atomic.Int64 // logs that are being followed
 }
 
 // New makes a Console of what the API answers to each user.

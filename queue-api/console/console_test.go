@@ -55,6 +55,7 @@ func (f *fakeAPI) as(user batch.User) http.Handler {
 			return
 		}
 		if stream, isStream := answer.(http.HandlerFunc); isStream {
+			r.Body = io.NopCloser(strings.NewReader(string(body)))
 			stream(w, r)
 			return
 		}

@@ -29,8 +29,14 @@ func functions(a assets) template.FuncMap {
 		"queuePath": func(name string) string {
 			return Root + "queues/" + url.PathEscape(name)
 		},
-		"query": query,
-		"dict":  dict,
+		"query":     query,
+		"dollarsOf": func(n *float64) string { return dollars(*n) },
+		"number64":  func(n int) string { return number(int64(n)) },
+		"seconds":   func(d time.Duration) string { return duration(int64(d.Seconds())) },
+		"clockTime": func(millis int64) string { return time.UnixMilli(millis).UTC().Format("15:04:05.000") },
+		"slug":      func(text string) string { return strings.ReplaceAll(text, " ", "-") },
+		"marks":     func() []string { return []string{"draining", "idle", "not ready", "reserved", "spot"} },
+		"dict":      dict,
 	}
 }
 

@@ -11,7 +11,11 @@ import (
 
 // streams are the paths that answer by themselves.
 func streams() []Stream {
-	return []Stream{{Path: "live", Serve: serveLive}}
+	return []Stream{
+		{Path: "live", Serve: serveLive},
+		{Path: "logs/tail", Serve: serveTail},
+		{Path: "logs/download", Serve: serveDownload},
+	}
 }
 
 // serveLive tells a page what changes, for as long as its user is logged in and may see it. It is the API's own stream, in brief:
