@@ -31,7 +31,7 @@ var ExitCodes = []struct {
 	{ExitUsage, "The command line is wrong; nothing was asked of the server."},
 	{ExitUnreachable, "There was no answer, or the server failed. The same command may do later."},
 	{ExitDenied, "The server does not know the caller, or the caller may not do this."},
-	{ExitTimeout, "`--timeout` was over before what was waited for."},
+	{ExitTimeout, "`--wait-timeout` was over before what was waited for."},
 	{ExitInterrupted, "Interrupted while waiting. The job goes on."},
 }
 

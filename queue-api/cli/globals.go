@@ -43,7 +43,7 @@ func (g *globals) addFlags(fs *pflag.FlagSet) {
 }
 
 // complete completes the values of flags.
-func (*globals) complete(root *cobra.Command) {
+func (*globals) completeFormats(root *cobra.Command) {
 	_ = root.RegisterFlagCompletionFunc("output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) { // only fails for no such flag
 		return output.Kinds, cobra.ShellCompDirectiveNoSpace
 	})

@@ -65,12 +65,12 @@ func newRoot(cfg Config) (*cobra.Command, *frame) {
 	root.SetOut(cfg.Out)
 	root.SetErr(cfg.Err)
 	f.addFlags(root.PersistentFlags())
-	f.complete(root)
+	f.completeFormats(root)
 	root.AddGroup(groups...)
-	add(root, groupJobs)
+	add(root, groupJobs, newSubmit(f), newRun(f), newJobs(f), newGet(f), newExplain(f), newLogs(f), newCancel(f), newTerminate(f), newRetry(f), newSimulate(f))
 	add(root, groupPlaces, placeCommands(f)...)
 	add(root, groupSetUp, append(setUpCommands(f), cfg.Commands...)...)
-	add(root, groupProgram, newVersion(f))
+	add(root, groupProgram, newCall(f), newVersion(f))
 	addCompletion(root)
 	return root, f
 }

@@ -4,7 +4,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -45,6 +47,7 @@ type worldKey struct{}
 //	save NAME                               keeps what was printed last in an environment variable
 //	answer PATH FILE                        has a path of the API answered so
 //	asked REQUEST                           fails unless it was asked for, as "GET /x/v1/nodes"
+//	code CODE COMMAND...                    fails unless muster COMMAND ends with that exit code
 //	eventually COMMAND...                   repeats muster COMMAND until it prints what follows --, for a minute
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -52,7 +55,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"advance": advanceCmd, "write": writeCmd, "save": saveCmd, "answer": answerCmd, "asked": askedCmd, "eventually": eventuallyCmd,
+			"advance": advanceCmd, "write": writeCmd, "save": saveCmd, "answer": answerCmd, "asked": askedCmd, "eventually": eventuallyCmd, "code": codeCmd,
 		},
 	})
 }
@@ -144,5 +147,15 @@ func eventuallyCmd(ts *testscript.TestScript, _ bool, args []string) {
 		if time.Now().After(deadline) {
 			ts.Fatalf("muster %s never printed %q", strings.Join(args[:i], " "), want)
 		}
+	}
+}
+
+func codeCmd(ts *testscript.TestScript, _ bool, args []string) {
+	got := 0
+	if exit, ok := errors.AsType[*exec.ExitError](ts.Exec("muster", args[1:]...)); ok {
+		got = exit.ExitCode()
+	}
+	if want, err := strconv.Atoi(args[0]); err != nil || got != want {
+		ts.Fatalf("muster %s ended with %d, want %s", strings.Join(args[1:], " "), got, args[0])
 	}
 }
