@@ -66,6 +66,8 @@ func codeOf(err error) int {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return ExitInterrupted
+	case errors.Is(err, client.ErrEndpoint):
+		return ExitUsage
 	case client.IsDenied(err), errors.Is(err, client.ErrNobody):
 		return ExitDenied
 	case client.IsRefused(err):

@@ -66,12 +66,11 @@ func (f *frame) printExplanation(p *output.Printer, e *viewapi.Explanation) erro
 	_, _ = io.WriteString(p.Out, "\n")
 	t := p.NewTable(output.Column{Name: "WHERE"}, output.Column{Name: "NAME"}, output.Column{Name: "FREE", IsRight: true}, output.Column{Name: "OF", IsRight: true},
 		output.Column{Name: "UNIT"}, output.Column{Name: "STATE", Style: output.OfStatus})
-	for _, supply := range e.Supplies {
-		if err := t.Add([]string{supply.Kind, supply.Name, amount(supply.Free), amount(supply.Total), supply.Unit, supply.State}); err != nil {
-			return err
-		}
+	rows := make([][]string, len(e.Supplies))
+	for i, supply := range e.Supplies {
+		rows[i] = []string{supply.Kind, supply.Name, amount(supply.Free), amount(supply.Total), supply.Unit, supply.State}
 	}
-	return nil
+	return t.Add(rows...)
 }
 
 func autoscalerText(a *viewapi.Autoscaler, now time.Time) string {

@@ -135,10 +135,8 @@ func exitCode(job *awsapi.JobDetail) (code int, ok bool) {
 			}
 		}
 	}
-	if len(codes) == 0 && len(job.Attempts) > 0 {
-		if c := job.Attempts[len(job.Attempts)-1].Container; c != nil {
-			codes = append(codes, c.ExitCode)
-		}
+	if len(codes) == 0 { // a multi-node job, whose attempts are its main node's
+		codes = attemptCodes(job)
 	}
 	for _, c := range codes {
 		if c == nil {
@@ -149,6 +147,27 @@ func exitCode(job *awsapi.JobDetail) (code int, ok bool) {
 		}
 	}
 	return 0, ok
+}
+
+// attemptCodes are the exit codes of the containers of the last attempt.
+func attemptCodes(job *awsapi.JobDetail) (codes []*int) {
+	if n := len(job.Attempts); n > 0 {
+		a := job.Attempts[n-1]
+		if a.Container != nil {
+			codes = append(codes, a.Container.ExitCode)
+		}
+		for _, t := range a.TaskProperties {
+			for _, c := range t.Containers {
+				codes = append(codes, c.ExitCode)
+			}
+		}
+	}
+	if n := len(job.EksAttempts); n > 0 {
+		for _, c := range slices.Concat(job.EksAttempts[n-1].InitContainers, job.EksAttempts[n-1].Containers) {
+			codes = append(codes, c.ExitCode)
+		}
+	}
+	return codes
 }
 
 // exitOf is what the program ends with once a job has: with the job's own exit code, if it failed with one.

@@ -161,8 +161,9 @@ func (f *frame) awaitJob(ctx context.Context, id string, follow bool) (*awsapi.J
 			p.clear()
 			f.notef("%s %s\n", id, ending(job))
 			return job, nil
-		case err == nil:
+		case err == nil && !statusOf(job).IsTerminal():
 			p.showJob(job, f.now())
+		case err == nil: // its log goes on
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case !isPassing(err):

@@ -152,12 +152,12 @@ func printFits(p *output.Printer, environments []viewapi.SimulatedEnvironment) e
 	t := p.NewTable(output.Column{Name: "ENVIRONMENT"}, output.Column{Name: "FITS"}, output.Column{Name: "INSTANCE TYPE"},
 		output.Column{Name: "VCPUS", IsRight: true}, output.Column{Name: "MIB", IsRight: true}, output.Column{Name: "GPUS", IsRight: true},
 		output.Column{Name: "$/H", IsRight: true}, output.Column{Name: "WHY NOT", IsElastic: true})
+	var rows [][]string
 	for _, e := range environments {
-		rows := [][]string{{e.Name, yesNo(e.Fits), output.None, "", "", "", "", joined(e.State, e.Reason)}}
-		for i, it := range e.InstanceTypes {
-			if i == 0 {
-				rows = nil
-			}
+		if len(e.InstanceTypes) == 0 {
+			rows = append(rows, []string{e.Name, yesNo(e.Fits), output.None, "", "", "", "", joined(e.State, e.Reason)})
+		}
+		for _, it := range e.InstanceTypes {
 			name := it.Name
 			if it.CapacityType != "" {
 				name += " " + it.CapacityType
@@ -166,11 +166,8 @@ func printFits(p *output.Printer, environments []viewapi.SimulatedEnvironment) e
 				e.Name, yesNo(e.Fits), name, number(it.VCPUs), strconv.FormatInt(it.MemoryMiB, 10), strconv.Itoa(it.GPUs), price(it.PricePerHour), joined(e.State, e.Reason),
 			})
 		}
-		if err := t.Add(rows...); err != nil {
-			return err
-		}
 	}
-	return nil
+	return t.Add(rows...)
 }
 
 // price is in dollars an hour.

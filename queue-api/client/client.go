@@ -63,7 +63,7 @@ func New(cfg Config) (*Client, error) {
 		c.identity = Nobody{}
 	}
 	if c.identity.IsBearer() && endpoint.Scheme == "http" && !isLoopback(endpoint.Hostname()) && !cfg.AllowPlaintext {
-		return nil, fmt.Errorf("endpoint %s: a token is not sent over http to another machine, where it can be read on its way", endpoint.Redacted())
+		return nil, fmt.Errorf("%w %s: a token is not sent over http to another machine, where it can be read on its way", ErrEndpoint, endpoint.Redacted())
 	}
 	transport, err := newTransport(cfg)
 	if err != nil {
@@ -86,10 +86,10 @@ func (c *Client) Identity() Identity { return c.identity }
 func parseEndpoint(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("endpoint %q: must be a URL as http://127.0.0.1:8080", text)
+		return nil, fmt.Errorf("%w: must be a URL as http://127.0.0.1:8080", ErrEndpoint) // it may have a password
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return nil, fmt.Errorf("endpoint %q: must be http:// or https:// with a host, no user and no query", u.Redacted())
+		return nil, fmt.Errorf("%w %q: must be http:// or https:// with a host, no user and no query", ErrEndpoint, u.Redacted())
 	}
 	u.Path = strings.TrimSuffix(u.Path, "/")
 	return u, nil

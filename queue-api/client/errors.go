@@ -13,6 +13,9 @@ import (
 // ErrUnreachable means that no answer came, from a server that may be down or another one than was meant.
 var ErrUnreachable = errors.New("queue-api is not reached")
 
+// ErrEndpoint means that an endpoint cannot be one, or must not be used like this.
+var ErrEndpoint = errors.New("endpoint")
+
 // Error is a refusal, or a failure, that the server told of.
 type Error struct {
 	Operation string

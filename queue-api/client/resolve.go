@@ -51,6 +51,9 @@ func (s Sources) Resolve(ctx context.Context, cfg Config) (Config, error) {
 	}
 	cfg.Endpoint = cmp.Or(s.Endpoint, s.Getenv("MUSTER_ENDPOINT_URL"), s.Getenv("AWS_ENDPOINT_URL_BATCH"), s.Getenv("AWS_ENDPOINT_URL"),
 		aws.ToString(shared.BaseEndpoint), DefaultEndpoint)
+	if _, err := parseEndpoint(cfg.Endpoint); err != nil {
+		return cfg, err
+	}
 	cfg.AuthorityFile = cmp.Or(cfg.AuthorityFile, s.Getenv("MUSTER_CA_FILE"), s.Getenv("AWS_CA_BUNDLE"))
 	shared.Region = cmp.Or(s.Region, shared.Region, "us-east-1")
 	var err error

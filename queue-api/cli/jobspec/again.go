@@ -18,7 +18,13 @@ func Again(job *awsapi.JobDetail, d *awsapi.JobDefinition) (*awsapi.SubmitJobReq
 	in := &awsapi.SubmitJobRequest{
 		JobName: job.JobName, JobQueue: job.JobQueue, JobDefinition: job.JobDefinition, ShareIdentifier: job.ShareIdentifier,
 		Parameters: job.Parameters, Tags: job.Tags,
-		RetryStrategy: job.RetryStrategy, Timeout: job.Timeout, PropagateTags: job.PropagateTags,
+		RetryStrategy: job.RetryStrategy, Timeout: job.Timeout,
+	}
+	if value(job.PropagateTags) { // false is shown of those that do not say
+		in.PropagateTags = job.PropagateTags
+	}
+	if r := job.RetryStrategy; r != nil && len(r.EvaluateOnExit) == 0 {
+		in.RetryStrategy = &awsapi.RetryStrategy{Attempts: r.Attempts}
 	}
 	if job.ShareIdentifier != nil { // else what is shown is the definition's
 		in.SchedulingPriorityOverride = job.SchedulingPriority

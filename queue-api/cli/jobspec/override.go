@@ -192,6 +192,12 @@ func eksResources(d *awsapi.EksContainerResourceRequirements, over []awsapi.Reso
 			out.Requests[name] = amount
 		}
 	}
+	if len(out.Requests) == 0 {
+		out.Requests = nil
+	}
+	if len(out.Limits) == 0 {
+		out.Limits = nil
+	}
 	return out
 }
 

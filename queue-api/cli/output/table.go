@@ -106,7 +106,8 @@ func (t *Table) header(b *strings.Builder, widths []int) {
 	t.line(b, names, widths, func(Column, string) Style { return Bold })
 }
 
-func (t *Table) line(b *strings.Builder, cells []string, widths []int, style func(Column, string) Style) {
+func (t *Table) line(all *strings.Builder, cells []string, widths []int, style func(Column, string) Style) {
+	var b strings.Builder
 	for k, i := range t.shown {
 		text := cells[i]
 		if t.columns[i].IsElastic {
@@ -126,5 +127,5 @@ func (t *Table) line(b *strings.Builder, cells []string, widths []int, style fun
 			b.WriteString(gap)
 		}
 	}
-	b.WriteByte('\n')
+	all.WriteString(strings.TrimRight(b.String(), " ") + "\n")
 }
