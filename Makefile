@@ -34,8 +34,12 @@ hack-build:
 	@go build -tags $(GOTAGS) -o bin/ ./hack/localcluster ./hack/demo
 
 .PHONY: images
-images: ## Build the programs' container images into bin/images/.
+images: ## Build the programs' container images into bin/images/; PUSH=REGISTRY/PATH puts them into a registry, too.
 	hack/images $(GOTAGS)
+
+.PHONY: images-verify
+images-verify: ## Fail unless building the images twice, in two places, gives the same digests; FRESH=1 compiles everything twice.
+	hack/images-verify $(GOTAGS)
 
 .PHONY: manifests
 manifests: hack-build ## Render every overlay into bin/manifests/.

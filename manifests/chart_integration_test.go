@@ -47,16 +47,16 @@ func template(t *testing.T, args ...string) string {
 	return out
 }
 
-// charts are the chart's renderings by the kustomizations that they have to be equal to.
+// charts are what the chart installs, by the kustomizations that it has to be equal to.
 func charts(t *testing.T) map[string]string {
 	t.Helper()
-	all := map[string]string{"with node-notices": template(t, "--values="+chart+"/overlays/ha.yaml", "--set=nodeNotices.enabled=true")}
+	all := map[string]string{"with node-notices": template(t, "--no-hooks", "--values="+chart+"/overlays/ha.yaml", "--set=nodeNotices.enabled=true")}
 	files, err := filepath.Glob(chart + "/overlays/*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		all[strings.TrimSuffix(filepath.Base(file), ".yaml")] = template(t, "--values="+file)
+		all[strings.TrimSuffix(filepath.Base(file), ".yaml")] = template(t, "--no-hooks", "--values="+file)
 	}
 	return all
 }

@@ -3,6 +3,7 @@
 package buildinfo
 
 import (
+	"cmp"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -29,19 +30,39 @@ func (i Info) Values(program string) []string {
 	return []string{program, i.Version, i.Revision, i.GoVersion}
 }
 
+// version and revision are given by the linker (-X) when a release is built, whose checkout Go does not look at.
+var version, revision string
+
 // Get reads what the linker left in the program.
 var Get = sync.OnceValue(func() Info {
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
 		return Info{Version: "unknown", GoVersion: runtime.Version()}
 	}
-	return from(build)
+	info := from(build)
+	info.Version, info.Revision = cmp.Or(version, info.Version), cmp.Or(revision, info.Revision)
+	return info
 })
+
+// String is the version for people: of a build from a checkout the commit, if that is known.
+func (i Info) String() string {
+	switch {
+	case i.Version != devel:
+		return i.Version
+	case i.Revision != "":
+		return i.Revision[:min(len(i.Revision), 12)]
+	default:
+		return "devel"
+	}
+}
+
+// devel is what Go calls a build that is of no version.
+const devel = "(devel)"
 
 func from(build *debug.BuildInfo) Info {
 	info := Info{Version: build.Main.Version, GoVersion: build.GoVersion}
 	if info.Version == "" {
-		info.Version = "(devel)"
+		info.Version = devel
 	}
 	dirty := ""
 	for _, s := range build.Settings {

@@ -41,3 +41,17 @@ func TestLabels(t *testing.T) {
 		t.Errorf("values %q of labels %q", values, Labels())
 	}
 }
+
+func TestString(t *testing.T) {
+	t.Parallel()
+	cases := map[string]Info{
+		"1.2.3":        {Version: "1.2.3", Revision: "0123456789abcdef"},
+		"0123456789ab": {Version: "(devel)", Revision: "0123456789abcdef+dirty"},
+		"devel":        {Version: "(devel)"},
+	}
+	for want, info := range cases {
+		if got := info.String(); got != want {
+			t.Errorf("%+v is %s, want %s", info, got, want)
+		}
+	}
+}

@@ -6,31 +6,17 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-batch/muster/queue-api/buildinfo"
 	"github.com/muster-batch/muster/queue-api/cli/output"
 	"github.com/muster-batch/muster/queue-api/client"
 	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
-// Version is the program's: that of the module it was built from, or the commit.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value[:min(len(s.Value), 12)]
-		}
-	}
-	return "devel"
-}
+// Version is the program's: that of the release or module it was built from, or the commit.
+func Version() string { return buildinfo.Get().String() }
 
 // versions is what muster version prints.
 type versions struct {

@@ -80,7 +80,7 @@ func fill(ctx context.Context, addr, busybox, pause string) error {
 	if pause == "" {
 		return nil
 	}
-	if img, err = image.Program(pause, ""); err != nil {
+	if img, err = image.Program(pause, "", image.Origin{}); err != nil {
 		return fmt.Errorf("make pause image: %w", err)
 	}
 	return push(ctx, addr+"/pause:local", img)

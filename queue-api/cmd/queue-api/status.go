@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
+	"github.com/muster-batch/muster/queue-api/buildinfo"
 	"github.com/muster-batch/muster/queue-api/httpapi"
 	"github.com/muster-batch/muster/queue-api/viewapi"
 )
@@ -54,7 +54,7 @@ func (s *statusView) tell(ctx context.Context) *viewapi.Status {
 		s.at = s.clock.Now()
 	}
 	told := s.last
-	told.At, told.Version = s.clock.Now().UnixMilli(), version()
+	told.At, told.Version = s.clock.Now().UnixMilli(), buildinfo.Get().String()
 	return &told
 }
 
@@ -105,13 +105,4 @@ func (s *statusView) leader(ctx context.Context, name string) viewapi.StatusChec
 		check.Result = viewapi.ResultOK
 	}
 	return check
-}
-
-// version is that of the program's module, as it was built.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	return info.Main.Version
 }

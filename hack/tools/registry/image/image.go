@@ -9,24 +9,27 @@ import (
 	"debug/elf"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // Program is the image of the static program at file, its entrypoint, of the certificates at roots that it trusts others
 // by, unless that is empty, and of nothing else. It runs as nobody unless the pod says otherwise.
-func Program(file, roots string) (v1.Image, error) {
+func Program(file, roots string, origin Origin) (v1.Image, error) {
 	binary, err := readStatic(file)
 	if err != nil {
 		return nil, err
@@ -38,11 +41,51 @@ func Program(file, roots string) (v1.Image, error) {
 		if err != nil {
 			return nil, err
 		}
-		nodes = append(nodes, node{name: "/etc/ssl/certs/ca-certificates.crt", mode: 0o644, data: certificates})
+		nodes = append(nodes, node{name: rootsFile, mode: 0o644, data: certificates})
 	}
 	return build(nodes, v1.Config{
-		Entrypoint: []string{entry}, User: "65534:65534", Env: []string{searchPath},
-	})
+		Entrypoint: []string{entry}, User: "65534:65534", Env: []string{searchPath}, Labels: origin.labels(filepath.Base(file)),
+	}, architecture(binary), origin.Created)
+}
+
+// rootsFile is where Go looks for certificates.
+const rootsFile = "/etc/ssl/certs/ca-certificates.crt"
+
+// architecture is what a program runs on, as images name it.
+func architecture(binary []byte) string {
+	program, err := elf.NewFile(bytes.NewReader(binary))
+	if err != nil {
+		return runtime.GOARCH
+	}
+	switch program.Machine {
+	case elf.EM_X86_64:
+		return "amd64"
+	case elf.EM_AARCH64:
+		return "arm64"
+	default:
+		return runtime.GOARCH
+	}
+}
+
+// Origin says what a program was built from.
+type Origin struct {
+	Version  string
+	Revision string // of the source
+	Source   string // where that is
+	Licence  string // its SPDX identifier
+	Created  time.Time
+}
+
+func (o Origin) labels(title string) map[string]string {
+	labels := map[string]string{
+		"org.opencontainers.image.title": title, "org.opencontainers.image.version": o.Version, "org.opencontainers.image.revision": o.Revision,
+		"org.opencontainers.image.source": o.Source, "org.opencontainers.image.licenses": o.Licence,
+	}
+	if !o.Created.IsZero() {
+		labels["org.opencontainers.image.created"] = o.Created.UTC().Format(time.RFC3339)
+	}
+	maps.DeleteFunc(labels, func(_, v string) bool { return v == "" })
+	return labels
 }
 
 // Busybox is the image of the static busybox at file, as Docker Hub's: every applet a link, /bin/sh, users root and
@@ -75,7 +118,7 @@ func Busybox(file string) (v1.Image, error) {
 			}
 		}
 	}
-	return build(nodes, v1.Config{Cmd: []string{"sh"}, Env: []string{searchPath}})
+	return build(nodes, v1.Config{Cmd: []string{"sh"}, Env: []string{searchPath}}, runtime.GOARCH, time.Time{})
 }
 
 const (
@@ -120,18 +163,18 @@ func (n node) header() *tar.Header {
 	return header
 }
 
-// build makes an image of one layer. The same nodes give the same digest.
-func build(nodes []node, config v1.Config) (v1.Image, error) {
+// build makes an image of one layer, in the form that OCI has agreed on. The same nodes give the same digest.
+func build(nodes []node, config v1.Config, architecture string, created time.Time) (v1.Image, error) {
 	content, err := archive(nodes)
 	if err != nil {
 		return nil, fmt.Errorf("write layer: %w", err)
 	}
 	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }
-	layer, err := tarball.LayerFromOpener(open, tarball.WithCompressionLevel(gzip.BestSpeed))
+	layer, err := tarball.LayerFromOpener(open, tarball.WithCompressionLevel(gzip.BestSpeed), tarball.WithMediaType(types.OCILayer))
 	if err != nil {
 		return nil, fmt.Errorf("make layer: %w", err)
 	}
-	img, err := mutate.AppendLayers(empty.Image, layer)
+	img, err := mutate.AppendLayers(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), layer)
 	if err != nil {
 		return nil, fmt.Errorf("append layer: %w", err)
 	}
@@ -140,7 +183,7 @@ func build(nodes []node, config v1.Config) (v1.Image, error) {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
 	file = file.DeepCopy()
-	file.OS, file.Architecture, file.Config = "linux", runtime.GOARCH, config
+	file.OS, file.Architecture, file.Config, file.Created = "linux", architecture, config, v1.Time{Time: created.UTC()}
 	return mutate.ConfigFile(img, file)
 }
 

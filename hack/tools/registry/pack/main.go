@@ -1,43 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command pack writes the image of one static program as a file that docker load takes.
+// Command pack makes container images of static Go programs. For each program that is an argument it writes, into a folder,
+// NAME, an OCI image layout; NAME.tar, which docker load and ctr images import take; and NAME.cdx.json, what the image is made
+// of, which is also in the layout and refers to the image. With -push it puts both into a registry, too.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
-
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"os/signal"
+	"path"
+	"syscall"
+	"time"
 
 	"github.com/muster-batch/muster/hack/tools/registry/image"
 )
 
+// options are the flags.
+type options struct {
+	origin image.Origin
+	roots  string // file of certificates
+	prefix string // of the images' names
+	tag    string
+	output string
+	push   string // registry and path
+}
+
 func main() {
-	program := flag.String("program", "", "the static program")
-	reference := flag.String("name", "", "the image's name and tag")
-	roots := flag.String("certificates", "", "the certificates that the program trusts others by; empty for none")
-	output := flag.String("output", "", "file to write")
+	var o options
+	var created int64
+	flag.StringVar(&o.origin.Version, "version", "", "version of the programs")
+	flag.StringVar(&o.origin.Revision, "revision", "", "revision of their source")
+	flag.StringVar(&o.origin.Source, "source", "", "URL of their source")
+	flag.StringVar(&o.origin.Licence, "licence", "", "SPDX identifier of their licence")
+	flag.Int64Var(&created, "created", 0, "when, in seconds since 1970, so that the same source gives the same image")
+	flag.StringVar(&o.roots, "certificates", "", "file of the certificates that the programs trust others by; empty for none")
+	flag.StringVar(&o.prefix, "prefix", "muster", "what comes before the programs' names in those of the images")
+	flag.StringVar(&o.tag, "tag", "latest", "tag of the images")
+	flag.StringVar(&o.output, "output", ".", "folder to write into")
+	flag.StringVar(&o.push, "push", "", "registry and path to put the images into, as REGISTRY/PATH; empty for none")
 	flag.Parse()
-	if err := pack(*program, *roots, *reference, *output); err != nil {
+	o.origin.Created = time.Unix(created, 0)
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o, flag.Args())
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "pack:", err)
 		os.Exit(1)
 	}
 }
 
-func pack(program, roots, reference, output string) error {
-	tag, err := name.NewTag(reference)
-	if err != nil {
-		return fmt.Errorf("parse name: %w", err)
+func run(ctx context.Context, o options, programs []string) error {
+	for _, program := range programs {
+		p, err := o.pack(program)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path.Base(program), err)
+		}
+		digest, err := p.write(o)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		fmt.Fprintln(os.Stdout, digest, p.name)
+		if o.push == "" {
+			continue
+		}
+		if err := p.push(ctx, path.Join(o.push, p.name), o.tag); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
 	}
-	img, err := image.Program(program, roots)
-	if err != nil {
-		return fmt.Errorf("make image: %w", err)
-	}
-	if err := tarball.WriteToFile(output, tag, img); err != nil {
-		return fmt.Errorf("write image: %w", err)
-	}
-	fmt.Fprintln(os.Stdout, output)
 	return nil
 }
