@@ -21,6 +21,7 @@ import (
 	testingclock "k8s.io/utils/clock/testing"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // hostile is what a tenant may have written wherever a page shows it.
@@ -190,7 +191,10 @@ func (b *browser) csrf(path string) string {
 }
 
 func noQueues() map[string]any {
-	return map[string]any{"/v1/describejobqueues": map[string]any{"jobQueues": []any{}}}
+	return map[string]any{
+		viewapi.PathSummary: &viewapi.Summary{}, "/v1/describecomputeenvironments": map[string]any{"computeEnvironments": []any{}},
+		"/v1/describejobqueues": map[string]any{"jobQueues": []any{}},
+	}
 }
 
 func TestLogin(t *testing.T) {

@@ -29,7 +29,9 @@ func parseTemplates(a assets, pages []Page) (templates, error) {
 	}
 	names := alone
 	for _, p := range pages {
-		names = append(names, p.Template)
+		if p.Template != "" {
+			names = append(names, p.Template)
+		}
 	}
 	all := templates{}
 	for _, name := range names {

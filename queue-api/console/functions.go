@@ -16,19 +16,17 @@ import (
 // functions are what templates may call beside what html/template has.
 func functions(a assets) template.FuncMap {
 	return template.FuncMap{
-		"static":   a.link,
-		"at":       at,
-		"age":      age,
-		"duration": duration,
-		"number":   number,
-		"vcpus":    vcpus,
-		"dollars":  dollars,
-		"percent":  percent,
-		"lower":    strings.ToLower,
-		"jobPath":  jobPath,
-		"queuePath": func(name string) string {
-			return Root + "queues/" + url.PathEscape(name)
-		},
+		"static":    a.link,
+		"at":        at,
+		"age":       age,
+		"duration":  duration,
+		"number":    number,
+		"vcpus":     vcpus,
+		"dollars":   dollars,
+		"percent":   percent,
+		"lower":     strings.ToLower,
+		"jobPath":   jobPath,
+		"queuePath": queuePath,
 		"query":     query,
 		"dollarsOf": func(n *float64) string { return dollars(*n) },
 		"number64":  func(n int) string { return number(int64(n)) },
@@ -37,6 +35,8 @@ func functions(a assets) template.FuncMap {
 		"slug":      func(text string) string { return strings.ReplaceAll(text, " ", "-") },
 		"marks":     func() []string { return []string{"draining", "idle", "not ready", "reserved", "spot"} },
 		"dict":      dict,
+		"int":       toInt,
+		"deref":     pointedTo,
 	}
 }
 
@@ -100,6 +100,8 @@ func percent(part, whole float64) int {
 	return int(math.Round(100 * min(1, max(0, part/whole))))
 }
 
+func queuePath(name string) string { return Root + "queues/" + url.PathEscape(name) }
+
 func jobPath(id string) string { return Root + "jobs/" + url.PathEscape(id) }
 
 // query is a path with members of its query: name, value, name, value. Empty values are left out.
@@ -133,4 +135,28 @@ func dict(pairs ...any) (map[string]any, error) {
 		m[name] = pairs[i+1]
 	}
 	return m, nil
+}
+
+// toInt makes what counts one type.
+func toInt(n any) (int64, error) {
+	switch n := n.(type) {
+	case int:
+		return int64(n), nil
+	case int64:
+		return n, nil
+	}
+	return 0, fmt.Errorf("int: %T is no whole number", n)
+}
+
+// pointedTo is what a pointer to a number points to.
+func pointedTo(p any) (any, error) {
+	switch p := p.(type) {
+	case *int:
+		return *p, nil
+	case *int64:
+		return *p, nil
+	case *float64:
+		return *p, nil
+	}
+	return nil, fmt.Errorf("pointedTo: %T is no pointer to a number", p)
 }

@@ -22,7 +22,7 @@ type Page struct {
 	Nav string
 	// Key leads to the page after the key g.
 	Key string
-	// Template is a file of templates/, without .html. It defines "main".
+	// Template is a file of templates/, without .html. It defines "main". A page that only leads elsewhere has none.
 	Template string
 	// Script is a module of static/ that the page needs beside console.js; empty for none.
 	Script string
@@ -35,6 +35,8 @@ type View struct {
 	Title string
 	// Data is what the template gets.
 	Data any
+	// Elsewhere leads to another page instead; empty for this one.
+	Elsewhere string
 	// Live says when the page fetches itself again; nil for never.
 	Live *Live
 }
@@ -144,6 +146,10 @@ func (c *Console) page(p Page) http.Handler {
 		view, err := p.Load(in)
 		if err != nil {
 			c.showProblemTo(w, in, p, err)
+			return
+		}
+		if view.Elsewhere != "" {
+			http.Redirect(w, r, ownPath(view.Elsewhere), http.StatusSeeOther)
 			return
 		}
 		c.render(w, in, p, view, http.StatusOK)

@@ -6,6 +6,11 @@ package console
 func pages() []Page {
 	return []Page{
 		{Path: "{$}", Nav: "Overview", Key: "o", Template: "overview", Load: loadOverview},
+		{Path: "queues", Nav: "Queues", Key: "q", Template: "queues", Load: loadQueues},
+		{Path: "queues/{name}", Template: "queue", Load: loadQueue},
+		{Path: "jobs", Nav: "Jobs", Key: "j", Template: "jobs", Script: "jobs.js", Load: loadJobs},
+		{Path: "jobs/{id}", Template: "job", Script: "job.js", Load: loadJob},
+		{Path: "jobs/{id}/child", Load: toChild},
 		{Path: "logs", Nav: "Logs", Key: "l", Template: "logs", Script: "logs.js", Load: loadLogs},
 		{Path: "nodes", Nav: "Nodes", Key: "n", Template: "nodes", Load: loadNodes},
 		{Path: "shares", Nav: "Shares", Key: "s", Template: "shares", Load: loadShares},
@@ -16,5 +21,8 @@ func pages() []Page {
 
 // actions are what forms do.
 func actions() []Action {
-	return nil
+	return []Action{
+		{Path: "do/queue", Do: changeQueue},
+		{Path: "do/jobs", Do: changeJobs},
+	}
 }
