@@ -129,8 +129,9 @@ func (r *right) String() string {
 	return text
 }
 
+// Events are the same things in both of their groups.
 func (r *right) allows(q *request) bool {
-	return r.account == q.account && r.group == q.group && r.resource == q.resource && r.verb == q.verb &&
+	return r.account == q.account && (r.group == q.group || r.resource == "events") && r.resource == q.resource && r.verb == q.verb &&
 		(r.namespace == "" || r.namespace == q.namespace) && (len(r.names) == 0 || slices.Contains(r.names, q.name))
 }
 

@@ -43,6 +43,7 @@ type instance struct {
 	closed       bool                             // its node takes no more pods: it is outdated, or an interruption was announced
 	joined       bool                             // it has had a node
 	held         bool                             // its node is being opened again: it may not be ended meanwhile
+	spared       time.Time                        // when it could not be ended last; zero if that was never tried
 	launched     bool                             // it was launched by us, and not found
 	use          use
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
@@ -22,6 +23,9 @@ type OccupiedError struct {
 func (e *OccupiedError) Error() string {
 	return fmt.Sprintf("node %s has the unfinished pod %s", e.Node, e.Pod)
 }
+
+// spareFor is how long an instance that never became a node stays after it could not be ended: core asks for its end in each loop.
+const spareFor = 5 * time.Second
 
 // doomed is an instance that is to end, and its node if core named it.
 type doomed struct {
@@ -55,10 +59,13 @@ func (p *Provider) pick(nodes []*corev1.Node) ([]doomed, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var victims []doomed
+	now := p.cfg.Clock.Now()
 	for _, n := range nodes {
 		i := p.instances[n.Spec.ProviderID]
+		standIn := n.Annotations[cloudprovider.FakeNodeReasonAnnotation]
 		switch {
 		case i == nil || i.state == terminating:
+		case i.state != failed && standIn != "" && now.Sub(i.spared) < spareFor:
 		case i.state == failed:
 			p.drop(i)
 		case i.state == launching:
@@ -66,8 +73,7 @@ func (p *Provider) pick(nodes []*corev1.Node) ([]doomed, error) {
 		case i.held:
 			return nil, fmt.Errorf("end %s: its node is being opened again", i.providerID)
 		default:
-			late := n.Annotations[cloudprovider.FakeNodeReasonAnnotation] == cloudprovider.FakeNodeUnregistered
-			victims = append(victims, doomed{instance: i, node: n, late: late})
+			victims = append(victims, doomed{instance: i, node: n, late: standIn == cloudprovider.FakeNodeUnregistered})
 		}
 	}
 	for _, v := range victims {
@@ -196,7 +202,7 @@ func (p *Provider) conclude(victims []doomed, err error) {
 			continue
 		}
 		if err != nil {
-			v.state = running
+			v.state, v.spared = running, p.cfg.Clock.Now()
 			continue
 		}
 		p.drop(v.instance)

@@ -48,6 +48,7 @@ func (m *machine) live(ctx context.Context) {
 	m.insist(ctx, "join", m.register)
 	for pause(ctx, heartbeat) {
 		m.insist(ctx, "renew lease", m.renew)
+		m.insist(ctx, "say that it is ready", m.ready)
 	}
 	m.bury()
 }
@@ -73,15 +74,39 @@ func (m *machine) register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := metav1.Now()
-	node.Status.Conditions = []corev1.NodeCondition{{
-		Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady", LastHeartbeatTime: now, LastTransitionTime: now,
-	}}
+	node.Status.Conditions = []corev1.NodeCondition{isReady()}
 	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "127.0.0.1"}}
 	if _, err = m.kube.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
 	return m.renew(ctx)
+}
+
+func isReady() corev1.NodeCondition {
+	now := metav1.Now()
+	return corev1.NodeCondition{
+		Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady", LastHeartbeatTime: now, LastTransitionTime: now,
+	}
+}
+
+// ready mends what the node controller says of a node that could not be heard of for a while. As a kubelet, it makes no new Node
+// of one that was deleted.
+func (m *machine) ready(ctx context.Context) error {
+	nodes := m.kube.CoreV1().Nodes()
+	node, err := nodes.Get(ctx, m.instance.NodeName(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type == corev1.NodeReady })
+	if at < 0 || node.Status.Conditions[at].Status == corev1.ConditionTrue {
+		return nil
+	}
+	node.Status.Conditions[at] = isReady()
+	_, err = nodes.UpdateStatus(ctx, node, metav1.UpdateOptions{})
+	return err
 }
 
 func (m *machine) renew(ctx context.Context) error {

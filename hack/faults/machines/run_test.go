@@ -236,3 +236,23 @@ func TestGangWorksOnceAllHaveStarted(t *testing.T) {
 		})
 	}
 }
+
+func TestNodeIsReadyAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: r.box.instance.NodeName()}}
+	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown}}
+	if err := r.box.ready(t.Context()); err != nil {
+		t.Fatal("a node that was deleted:", err)
+	}
+	if _, err := r.fleet.kube.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.box.ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	node, err := r.fleet.kube.CoreV1().Nodes().Get(t.Context(), node.Name, metav1.GetOptions{})
+	if err != nil || node.Status.Conditions[0].Status != corev1.ConditionTrue {
+		t.Errorf("%+v, %v", node, err)
+	}
+}
