@@ -268,8 +268,8 @@ func TestRedisAway(t *testing.T) {
 		"submitjob":    fmt.Sprintf(`{"jobName": "j", "jobQueue": %q, "jobDefinition": %q}`, s.name, s.name),
 	} {
 		reply := post(t, path, body)
-		if reply.status != 500 || reply.errorType != "ServerException" {
-			t.Errorf("without Redis %s answers %d %s %s, want 500 ServerException", path, reply.status, reply.errorType, reply.body)
+		if reply.status != 503 || reply.errorType != "ServerException" {
+			t.Errorf("without Redis %s answers %d %s %s, want 503 ServerException", path, reply.status, reply.errorType, reply.body)
 		}
 		t.Logf("without Redis %s answers %d after %v", path, reply.status, reply.took)
 		if reply.took > maxRefusal {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
+	"github.com/muster-batch/muster/queue-api/explain"
 )
 
 // rule is what one operation needs, and what of its answer is seen. An operation without a rule is refused.
@@ -72,11 +73,10 @@ var rules = map[string]rule{
 		n.on(definitions, "delete", in.JobDefinition)
 	}),
 
-	"SubmitJob": try(func(ctx context.Context, n *needs, in *awsapi.SubmitJobRequest) error {
-		n.on(queues, "submit", in.JobQueue)
-		n.on(definitions, "submit", in.JobDefinition)
-		n.consumables(in.ConsumableResourcePropertiesOverride)
-		return n.onEachJob(ctx, dependencies(in.DependsOn), "get") // it learns how they end
+	"SubmitJob":   try(askSubmit),
+	"SimulateJob": try(askSubmit), // it learns what it would if it submitted
+	"ExplainJob": try(func(ctx context.Context, n *needs, in *explain.Request) error {
+		return n.onJob(ctx, &in.JobID, "get")
 	}),
 	"DescribeJobs": seen(on(func(*needs, *awsapi.DescribeJobsRequest) {
 	}), func(ctx context.Context, v *viewer, out *awsapi.DescribeJobsResponse) (err error) {
@@ -213,6 +213,13 @@ func seen[Out any](r rule, filter func(ctx context.Context, v *viewer, out *Out)
 		return filter(ctx, v, response)
 	}
 	return r
+}
+
+func askSubmit(ctx context.Context, n *needs, in *awsapi.SubmitJobRequest) error {
+	n.on(queues, "submit", in.JobQueue)
+	n.on(definitions, "submit", in.JobDefinition)
+	n.consumables(in.ConsumableResourcePropertiesOverride)
+	return n.onEachJob(ctx, dependencies(in.DependsOn), "get") // it learns how they end
 }
 
 func askStream(_ context.Context, n *needs, in any) error {

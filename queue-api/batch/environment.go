@@ -93,3 +93,12 @@ func (e *ComputeEnvironment) AcceptsWork() bool {
 func (e *ComputeEnvironment) IsFargate() bool {
 	return e.ResourceType == "FARGATE" || e.ResourceType == "FARGATE_SPOT"
 }
+
+// TakesGangs reports whether multi-node jobs may run there. AWS Batch: not in UNMANAGED and not in Spot environments.
+func (e *ComputeEnvironment) TakesGangs() bool {
+	var resources struct {
+		Type string `json:"type"`
+	}
+	_ = json.Unmarshal(e.ComputeResources, &resources) // the control plane read it before
+	return e.Type != Unmanaged && !strings.HasSuffix(resources.Type, "SPOT")
+}

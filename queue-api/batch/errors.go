@@ -21,6 +21,8 @@ var (
 	ErrQueueFull = errors.New("the most that it may have")
 	// ErrNotSent means that a request did not reach its Kubernetes cluster, and did nothing there.
 	ErrNotSent = errors.New("cluster is not reached")
+	// ErrUnavailable means that the store does not answer now. Nothing is known of what was asked of it.
+	ErrUnavailable = errors.New("store does not answer")
 	// ErrStaleEpoch means that a newer leader has taken over; the caller must stop writing.
 	ErrStaleEpoch = errors.New("epoch is over: another leader took over")
 )

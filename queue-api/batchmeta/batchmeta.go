@@ -53,6 +53,9 @@ const (
 	// of a PriorityClass (writer: the admin); reader: GangFit. PreemptionEnabled lets the pod, or its gang, take the room of
 	// lower-ranked work. On a pod without Rank it means nothing.
 	Preemption = "muster.sh/preemption"
+	// QueuePaused is a tag of a job queue (writer: a user; reader: dispatch): while it is QueuePausedTrue, nothing of the queue is
+	// admitted.
+	QueuePaused = "muster.sh/paused"
 	// AttemptDuration is a pod annotation (writer: podspec; reader: GangFit): after how many seconds at most the job's
 	// timeout ends the attempt.
 	AttemptDuration = "muster.sh/attempt-duration-seconds"
@@ -133,11 +136,12 @@ const (
 	CapacitySpot     = "spot"
 )
 
-// Values of GangOnMemberLoss and Preemption.
+// Values of GangOnMemberLoss, Preemption and QueuePaused.
 const (
 	MemberLossRestart = "restart"
 	MemberLossReplace = "replace"
 	PreemptionEnabled = "enabled"
+	QueuePausedTrue   = "true"
 )
 
 // ReasonMemberLost is the reason of the condition DisruptionTarget, and of an Event, of the pods that GangFit ends because

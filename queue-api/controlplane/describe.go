@@ -74,7 +74,7 @@ type describer struct {
 
 	scope       batch.Scope
 	jobs        map[string]*batch.Job                        // by id, of what was asked for
-	reasons     map[string]string                            // why jobs without a stored reason do not run, by id
+	reasons     map[string]string                            // why jobs do not run, where more is to be said than is stored, by id
 	definitions map[batch.DefinitionRef]*batch.JobDefinition // nil: no longer kept
 	clusters    map[string]*string                           // ARNs by compute environment; nil: none known
 }
@@ -102,8 +102,8 @@ func (d *describer) describe(ctx context.Context, job *batch.Job, node int) (aws
 		shown = nodeOf(job, node)
 	}
 	detail := jobDetail(d.scope, &shown, d.now())
-	if shown.StatusReason == "" && shown.Status == job.Status {
-		detail.StatusReason = given(d.reasons[job.ID])
+	if reason := d.reasons[job.ID]; reason != "" && shown.Status == job.Status && shown.StatusReason == job.StatusReason {
+		detail.StatusReason = &reason
 	}
 	def, err := d.definition(ctx, job.Definition)
 	if err != nil {

@@ -32,6 +32,8 @@ type Config struct {
 	Pod podspec.Options
 	// Gate says whether callers may have their pods made. Default: they may.
 	Gate PodGate
+	// Look looks at pods that wait for a node. Default: nobody does.
+	Look PodLook
 }
 
 // withDefaults fills in what is zero.

@@ -5,7 +5,6 @@ package controlplane
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -105,11 +104,25 @@ func (s *Service) orderOf(ctx context.Context, queue *batch.JobQueue, running ma
 	if queue.SchedulingPolicy == "" {
 		return fairshare.NewFIFO(fetch), nil
 	}
-	record, err := s.policies.Policy(ctx, queue.SchedulingPolicy)
-	if err != nil && !errors.Is(err, batch.ErrNotFound) { // one that is gone has the defaults
+	policy, err := s.policyOf(ctx, queue)
+	if err != nil {
 		return nil, err
 	}
-	policy := fairshare.NewPolicy(record.FairShare)
+	ledger, err := s.ledgerOf(ctx, queue, policy, running, now)
+	if err != nil {
+		return nil, err
+	}
+	shares, err := s.front.WaitingShares(ctx, queue.Number)
+	if err != nil {
+		return nil, err
+	}
+	return fairshare.NewFairShare(shares, ledger, running, policy, fetch), nil
+}
+
+// ledgerOf is the ledger of a fair-share queue, brought up to now.
+func (s *Service) ledgerOf(
+	ctx context.Context, queue *batch.JobQueue, policy fairshare.Policy, running map[string]int64, now time.Time,
+) (*fairshare.Ledger, error) {
 	text, err := s.front.LoadShareLedger(ctx, queue.Number)
 	if err != nil {
 		return nil, err
@@ -119,11 +132,7 @@ func (s *Service) orderOf(ctx context.Context, queue *batch.JobQueue, running ma
 		return nil, fmt.Errorf("job queue %s: %w", queue.Name, err)
 	}
 	ledger.Advance(now, running, policy.Tau())
-	shares, err := s.front.WaitingShares(ctx, queue.Number)
-	if err != nil {
-		return nil, err
-	}
-	return fairshare.NewFairShare(shares, ledger, running, policy, fetch), nil
+	return ledger, nil
 }
 
 // waitsSince is the earliest time at which a job can have been where it is: since it was admitted, or since its front was

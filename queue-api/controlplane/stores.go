@@ -128,6 +128,10 @@ type FrontStore interface {
 	Shares(ctx context.Context, queueNumber int) ([]string, error)
 	// LoadShareLedger gives the fair-share ledger of a queue as the dispatcher last saved it; empty if there is none.
 	LoadShareLedger(ctx context.Context, queueNumber int) ([]byte, error)
+	// LoadPace gives how fast the queue's jobs were admitted lately, as the dispatcher last saved it; empty if there is none.
+	LoadPace(ctx context.Context, queueNumber int) ([]byte, error)
+	// WaitingSizes is how many entries wait in each share in which some do, as Positions counts them.
+	WaitingSizes(ctx context.Context, queueNumber int) (map[string]int, error)
 }
 
 // ConsumerStore knows which jobs name which consumable resource.

@@ -55,17 +55,8 @@ func (s *Service) remembered(in *awsapi.SubmitJobRequest) (batch.Target, bool) {
 
 // submit checks a submission to a target as a whole and stores it.
 func (s *Service) submit(ctx context.Context, call batch.Call, in *awsapi.SubmitJobRequest, t batch.Target) (*awsapi.SubmitJobResponse, error) {
-	job, err := s.newJob(call, in, &t.Queue, &t.Definition)
+	job, err := s.checked(ctx, call, in, t)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.admit(ctx, call, "SubmitJob", environmentNames(&t.Queue), &t.Definition, job); err != nil {
-		return nil, err
-	}
-	if err := s.checkConsumables(ctx, job.Consumables); err != nil {
-		return nil, err
-	}
-	if err := s.checkDependencies(ctx, &job); err != nil {
 		return nil, err
 	}
 	if job, err = s.store(ctx, t, job); err != nil {
@@ -76,6 +67,21 @@ func (s *Service) submit(ctx context.Context, call batch.Call, in *awsapi.Submit
 		JobName: &job.Name,
 		JobId:   &job.ID,
 	}, nil
+}
+
+// checked is the record of a submission that may be stored.
+func (s *Service) checked(ctx context.Context, call batch.Call, in *awsapi.SubmitJobRequest, t batch.Target) (batch.Job, error) {
+	job, err := s.newJob(call, in, &t.Queue, &t.Definition)
+	if err != nil {
+		return job, err
+	}
+	if err := s.admit(ctx, call, "SubmitJob", environmentNames(&t.Queue), &t.Definition, job); err != nil {
+		return job, err
+	}
+	if err := s.checkConsumables(ctx, job.Consumables); err != nil {
+		return job, err
+	}
+	return job, s.checkDependencies(ctx, &job)
 }
 
 // store keeps a job that passed every check.

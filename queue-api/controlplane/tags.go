@@ -34,6 +34,11 @@ func (s *Service) TagResource(ctx context.Context, _ batch.Call, in *awsapi.TagR
 	if err := checkTags(in.Tags); err != nil {
 		return nil, err
 	}
+	if _, isQueue := batch.NameFromARN(batch.ARNJobQueue, value(in.ResourceArn)); isQueue {
+		if err := checkPause(in.Tags); err != nil {
+			return nil, err
+		}
+	}
 	err := s.changeTags(ctx, value(in.ResourceArn), func(tags map[string]string) error {
 		maps.Copy(tags, in.Tags)
 		if len(tags) > maxTags {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 const maxEnvironments = 3
@@ -16,6 +17,9 @@ func checkNewQueue(in *awsapi.CreateJobQueueRequest) error {
 		return err
 	}
 	if err := checkTags(in.Tags); err != nil {
+		return err
+	}
+	if err := checkPause(in.Tags); err != nil {
 		return err
 	}
 	switch t := value(in.JobQueueType); t {
@@ -33,6 +37,14 @@ func checkNewQueue(in *awsapi.CreateJobQueueRequest) error {
 		return errEnvironmentOrder
 	}
 	return checkActions(in.JobStateTimeLimitActions)
+}
+
+// checkPause refuses a value of the tag that pauses a queue which somebody may have meant as true.
+func checkPause(tags map[string]string) error {
+	if v, ok := tags[batchmeta.QueuePaused]; ok && v != batchmeta.QueuePausedTrue && v != "false" {
+		return batch.Invalidf("tags: %s of a job queue must be true or false", batchmeta.QueuePaused)
+	}
+	return nil
 }
 
 func checkQueueUpdate(in *awsapi.UpdateJobQueueRequest) error {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/fairshare"
 	"github.com/muster-batch/muster/queue-api/lifecycle"
 )
@@ -166,8 +167,8 @@ func (d *Dispatcher) relocateOne(ctx context.Context, job batch.Job, r *round) e
 		return nil
 	}
 	job.BlockedAt = since // not of this environment alone
-	if cancelled, err := d.limit(ctx, q, job); cancelled || err != nil || job.IsMultiNode() {
-		return err
+	if cancelled, err := d.limit(ctx, q, job); cancelled || err != nil || job.IsMultiNode() || batchmeta.IsPaused(q.Tags) {
+		return err // a job of a paused queue that is withdrawn would not be admitted elsewhere
 	}
 	for _, b := range d.failures.open(job, r.budgetsOf(q), d.retryAfter()) {
 		if b.Name != job.Current.ComputeEnvironment && b.Holds(job.Requests.MilliVCPU) {

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/explain"
 )
 
 // Clusters are the Kubernetes clusters that pods are made in. Their methods do not block.
@@ -32,9 +33,9 @@ type Pods interface {
 
 var (
 	// ErrRejected says that Kubernetes refuses a pod for what is in it.
-	ErrRejected = errors.New("pod is invalid")
+	ErrRejected = errors.New(explain.PodInvalid)
 	// ErrRefused says that Kubernetes refuses a pod for what is around it: a namespace, a quota, a right.
-	ErrRefused = errors.New("ACTION_REQUIRED - Kubernetes refuses the pod")
+	ErrRefused = errors.New(explain.Refused)
 )
 
 // isReady reports whether pods can be made in the environment's cluster now.

@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/explain"
 )
 
 // shortages are the consumable resources of which this round found too little for a job of the queue, with the largest
@@ -64,7 +65,7 @@ func (p *plan) shortOf(ctx context.Context, name string, job batch.Job) (string,
 	switch {
 	case errors.Is(err, batch.ErrNotFound): // AWS Batch: may be made again any time
 		p.short[name] = 0
-		return fmt.Sprintf("Waiting for consumable resource %s: %d needed, and it does not exist.", name, needs), nil
+		return fmt.Sprintf(explain.ConsumableWait+"%s: %d needed, and it does not exist.", name, needs), nil
 	case err != nil:
 		return "", err
 	case needs > resource.TotalQuantity:
@@ -72,7 +73,7 @@ func (p *plan) shortOf(ctx context.Context, name string, job batch.Job) (string,
 	default:
 		p.short[name] = 0
 	}
-	return fmt.Sprintf("Waiting for consumable resource %s: %d needed, %d of %d available.",
+	return fmt.Sprintf(explain.ConsumableWait+"%s: %d needed, %d of %d available.",
 		name, needs, resource.Available(), resource.TotalQuantity), nil
 }
 

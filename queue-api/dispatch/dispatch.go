@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/fairshare"
 	"github.com/muster-batch/muster/queue-api/podspec"
 )
@@ -46,6 +48,8 @@ type ShareStore interface {
 	ForgetShare(ctx context.Context, queueNumber int, share string) error
 	LoadShareLedger(ctx context.Context, queueNumber int) ([]byte, error)
 	SaveShareLedger(ctx context.Context, queueNumber int, ledger []byte) error
+	LoadPace(ctx context.Context, queueNumber int) ([]byte, error)
+	SavePace(ctx context.Context, queueNumber int, pace []byte) error
 }
 
 // ConsumableStore keeps consumable resources.
@@ -103,6 +107,7 @@ type Dispatcher struct {
 	heads    map[int]fairshare.Head // by queue number
 	accounts map[int]*account       // of fair-share queues, by queue number
 	sweeps   map[shareKey]*sweep
+	paces    map[int]*paceKeeper // by queue number
 }
 
 // New makes a Dispatcher.
@@ -120,7 +125,7 @@ func New(store Store, clusters Clusters, cfg Config) *Dispatcher {
 	}
 	return &Dispatcher{
 		store: store, clusters: clusters, cfg: cfg, wake: make(chan struct{}, 1), ranks: ranks{clock: cfg.Clock},
-		heads: map[int]fairshare.Head{}, accounts: map[int]*account{}, sweeps: map[shareKey]*sweep{},
+		heads: map[int]fairshare.Head{}, accounts: map[int]*account{}, sweeps: map[shareKey]*sweep{}, paces: map[int]*paceKeeper{},
 	}
 }
 
@@ -173,16 +178,37 @@ func (d *Dispatcher) runOnce(ctx context.Context) error {
 	d.failures.learn(r.environments)
 	errs := []error{unfinished, d.relocate(ctx, r)}
 	for _, q := range r.order {
-		if q.Status != batch.ResourceDeleting {
+		switch {
+		case q.Status == batch.ResourceDeleting:
+		case batchmeta.IsPaused(q.Tags):
+			errs = append(errs, d.rest(ctx, q, r))
+		default:
 			errs = append(errs, d.dispatchQueue(ctx, q, r))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, d.savePaces(ctx))...)
+}
+
+// rest is the round of a paused queue: nothing of it is admitted, nobody keeps room for its head, and time goes on in its
+// ledger. It is looked at each round: whoever takes the tag away needs to tell nobody.
+func (d *Dispatcher) rest(ctx context.Context, q batch.JobQueue, r *round) error {
+	delete(d.heads, q.Number)
+	if q.SchedulingPolicy == "" {
+		return nil
+	}
+	shares, err := d.shareState(ctx, q)
+	if err == nil {
+		_, _, err = d.balance(ctx, q, fairshare.NewPolicy(r.policies[q.SchedulingPolicy].FairShare), shares)
+	}
+	if err != nil {
+		return fmt.Errorf("share ledger of job queue %s: %w", q.Name, err)
+	}
+	return nil
 }
 
 // forgetQueues drops what is kept of queues that are no more; their numbers are not given out again.
 func (d *Dispatcher) forgetQueues(r *round) {
-	if len(d.heads) <= len(r.order) {
+	if max(len(d.heads), len(d.paces)) <= len(r.order) {
 		return
 	}
 	numbers, names := map[int]bool{}, map[string]bool{}
@@ -191,6 +217,7 @@ func (d *Dispatcher) forgetQueues(r *round) {
 	}
 	d.cfg.Metrics.forgetQueues(names)
 	maps.DeleteFunc(d.heads, func(n int, _ fairshare.Head) bool { return !numbers[n] })
+	maps.DeleteFunc(d.paces, func(n int, _ *paceKeeper) bool { return !numbers[n] })
 	maps.DeleteFunc(d.accounts, func(n int, _ *account) bool { return !numbers[n] })
 	maps.DeleteFunc(d.sweeps, func(k shareKey, _ *sweep) bool { return !numbers[k.queue] })
 }

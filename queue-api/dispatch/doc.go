@@ -19,6 +19,8 @@
 //   - A queue whose jobs may preempt is admitted, in managed environments, to what queues of lower priority hold there
 //     besides: the scheduler takes it from them, and until it has, more is admitted than maxvCpus. Nodes are not (round.go).
 //   - The use of shares is kept in a ledger, which the store keeps for the next leader (shares.go).
+//   - Of a paused queue (batchmeta.QueuePaused) nothing is admitted; what was admitted goes on. Estimates are made of how many
+//     jobs of a queue were admitted in each minute, which the store keeps (pace.go).
 //   - What a blocked job is told, and when a time limit of its queue cancels it (plan.go). A head that only waits for room
 //     is told nothing: why it waits is worked out when somebody asks.
 //

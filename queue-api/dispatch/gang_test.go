@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/explain"
 	"github.com/muster-batch/muster/queue-api/lifecycle"
 	"github.com/muster-batch/muster/queue-api/podspec"
 )
@@ -76,7 +77,7 @@ func TestGangAvoidsUnmanagedAndSpotEnvironments(t *testing.T) {
 	}{
 		"the first that takes gangs is used": {unmanaged, resources("EC2"), "ce-b", ""},
 		"Spot takes none":                    {resources("SPOT"), resources("EC2"), "ce-b", ""},
-		"with nowhere to go it says so":      {unmanaged, resources("SPOT"), "", reasonNoGangs},
+		"with nowhere to go it says so":      {unmanaged, resources("SPOT"), "", explain.ReasonNoGangs},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/explain"
 )
 
 // Hosts finds the cluster of a compute environment.
@@ -42,9 +43,9 @@ type Cluster interface {
 func reasonNoHost(e batch.ComputeEnvironment, err error) string {
 	switch {
 	case errors.Is(err, ErrNoCluster):
-		return "CLIENT_ERROR - No cluster found for name: " + e.ClusterName() + "."
+		return explain.NoCluster(e.ClusterName())
 	case errors.Is(err, ErrUnreachable):
-		return "CLIENT_ERROR - Unable to connect to the Kubernetes API server of cluster " + e.ClusterName()
+		return explain.Unreachable(e.ClusterName())
 	default:
 		return ""
 	}

@@ -9,12 +9,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/explain"
 	"github.com/muster-batch/muster/queue-api/fairshare"
 	"github.com/muster-batch/muster/queue-api/lifecycle"
 )
-
-// reasonNoGangs is what a multi-node job is told in a queue that has no place for it. AWS Batch has no text for it.
-const reasonNoGangs = "ACTION_REQUIRED - Multi-node parallel jobs run neither in UNMANAGED nor in Spot compute environments, and the job queue has no others."
 
 // plan is what a round decides for one queue. It is made as a whole before anything of it is carried out, because the pages
 // of waiting jobs hold only while none of them is admitted. Consumable resources alone are taken at once.
@@ -67,7 +65,7 @@ func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, r *rou
 	if admitted == d.cfg.Batch {
 		d.Wake() // after the other queues' turn
 	}
-	return errors.Join(err, p.taking, p.carryOut(ctx))
+	return errors.Join(err, p.taking, p.carryOut(ctx), d.notePace(ctx, q, admitted))
 }
 
 // places are the environments that the job may be admitted to: for a multi-node job those that take gangs, and for one that
@@ -76,7 +74,7 @@ func (p *plan) places(job batch.Job, all []*fairshare.Budget) ([]*fairshare.Budg
 	if job.IsMultiNode() {
 		gangs := p.round.takeGangs(all)
 		if len(gangs) == 0 && len(all) > 0 {
-			return nil, reasonNoGangs
+			return nil, explain.ReasonNoGangs
 		}
 		return gangs, ""
 	}

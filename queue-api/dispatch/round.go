@@ -5,9 +5,7 @@ package dispatch
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -42,7 +40,7 @@ func (d *Dispatcher) newRound(ctx context.Context) (*round, error) {
 		budgets:      make(map[string]*fairshare.Budget, len(environments)), noGangs: map[string]bool{},
 	}
 	for _, e := range environments {
-		r.environments[e.Name], r.budgets[e.Name], r.noGangs[e.Name] = e, d.budgetOf(e), !takesGangs(e)
+		r.environments[e.Name], r.budgets[e.Name], r.noGangs[e.Name] = e, d.budgetOf(e), !e.TakesGangs()
 	}
 	// AWS Batch: higher priority first.
 	slices.SortStableFunc(r.order, func(a, b batch.JobQueue) int {
@@ -81,15 +79,6 @@ func (d *Dispatcher) budgetOf(e batch.ComputeEnvironment) *fairshare.Budget {
 		Name: e.Name, Accepts: e.AcceptsWork() && d.isReady(e), Milli: milli, MaxMilli: milli,
 		Unlimited: e.Type == batch.Unmanaged && e.MaxvCPUs == 0,
 	}
-}
-
-// takesGangs reports whether multi-node jobs may run there. AWS Batch: not in UNMANAGED and not in Spot environments.
-func takesGangs(e batch.ComputeEnvironment) bool {
-	var resources struct {
-		Type string `json:"type"`
-	}
-	_ = json.Unmarshal(e.ComputeResources, &resources) // the control plane read it before
-	return e.Type != batch.Unmanaged && !strings.HasSuffix(resources.Type, "SPOT")
 }
 
 // subtractUsage takes what every queue's attempts under way hold off the budgets.

@@ -89,6 +89,11 @@ func (l *Ledger) account(share string) *Account {
 	return a
 }
 
+// Score orders shares that wait, the lowest first. running is what the share holds now. The ledger must have been advanced to now.
+func (l *Ledger) Score(share string, running int64, policy Policy) float64 {
+	return (l.average(share, policy.Tau()) + float64(running)) * policy.Weight(share)
+}
+
 // average is the share's use as what it would run to keep it, in thousandths of a vCPU.
 func (l *Ledger) average(share string, tau time.Duration) float64 {
 	if a := l.Shares[share]; a != nil {

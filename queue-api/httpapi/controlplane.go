@@ -7,6 +7,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/explain"
 )
 
 // ControlPlane carries out the operations of the Batch API.
@@ -23,6 +24,7 @@ type ControlPlane interface {
 	SchedulingPolicies
 	ConsumableResources
 	Tags
+	Explanations
 }
 
 // ComputeEnvironments are the operations on compute environments.
@@ -77,6 +79,12 @@ type ConsumableResources interface {
 	ListConsumableResources(context.Context, batch.Call, *awsapi.ListConsumableResourcesRequest) (*awsapi.ListConsumableResourcesResponse, error)
 	UpdateConsumableResource(context.Context, batch.Call, *awsapi.UpdateConsumableResourceRequest) (*awsapi.UpdateConsumableResourceResponse, error)
 	DeleteConsumableResource(context.Context, batch.Call, *awsapi.DeleteConsumableResourceRequest) (*awsapi.DeleteConsumableResourceResponse, error)
+}
+
+// Explanations are operations that AWS Batch does not have.
+type Explanations interface {
+	ExplainJob(context.Context, batch.Call, *explain.Request) (*explain.Explanation, error)
+	SimulateJob(context.Context, batch.Call, *awsapi.SubmitJobRequest) (*explain.Simulation, error)
 }
 
 // Tags are the operations on the tags of any resource.

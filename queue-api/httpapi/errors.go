@@ -52,15 +52,20 @@ func (s *Server) unknown() http.Handler {
 }
 
 // fail writes err to body and header in AWS's form and returns the status. Only a *batch.Error is shown to the caller;
-// the cause of any other is logged.
+// the cause of any other is logged, and nothing is told of it but that the store does not answer, if that is why.
 func (e *endpoint) fail(r *http.Request, h http.Header, body *bytes.Buffer, requestID string, err error) int {
 	var known *batch.Error
+	isAway := false
 	if !errors.As(err, &known) || statuses[known.Code] == 0 {
 		e.logFailure(r, requestID, err)
 		known = &batch.Error{Code: batch.CodeServer, Message: "The server could not carry out the request, please retry"}
+		if errors.Is(err, batch.ErrUnavailable) {
+			isAway = true
+			known.Message = "The server's store, Redis, does not answer. What runs goes on; please retry"
+		}
 	}
 	h["X-Amzn-Errortype"] = []string{known.Code}
-	if known.Code == batch.CodeTooManyRequests {
+	if known.Code == batch.CodeTooManyRequests || isAway {
 		h["Retry-After"] = []string{"1"}
 	}
 	body.Reset()
@@ -71,6 +76,9 @@ func (e *endpoint) fail(r *http.Request, h http.Header, body *bytes.Buffer, requ
 		_ = encoder.Encode(errorBody{Type: known.Code, Message: clip(known.Message)})
 	} else {
 		_ = encoder.Encode(errorBody{Message: messageOf(known, requestID)})
+	}
+	if isAway {
+		return http.StatusServiceUnavailable
 	}
 	return statuses[known.Code]
 }

@@ -28,13 +28,16 @@ const (
 
 // bodyLimit is that of an operation.
 func bodyLimit(operation string) int64 {
-	if operation == opSubmitJob {
+	if operation == opSubmitJob || operation == opSimulateJob {
 		return maxSubmission
 	}
 	return maxBody
 }
 
-const opSubmitJob = "SubmitJob"
+const (
+	opSubmitJob   = "SubmitJob"
+	opSimulateJob = "SimulateJob"
+)
 
 // depth is how deep JSON is nested. It does not look whether it is JSON.
 func depth(data []byte) int {

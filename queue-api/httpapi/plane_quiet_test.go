@@ -7,6 +7,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/explain"
 )
 
 // The operations of fakePlane that no test looks at more closely answer nothing.
@@ -111,4 +112,12 @@ func (fakePlane) GetJobQueueSnapshot(
 	context.Context, batch.Call, *awsapi.GetJobQueueSnapshotRequest,
 ) (*awsapi.GetJobQueueSnapshotResponse, error) {
 	return nil, nil
+}
+
+func (fakePlane) ExplainJob(_ context.Context, _ batch.Call, in *explain.Request) (*explain.Explanation, error) {
+	return &explain.Explanation{JobID: in.JobID}, nil
+}
+
+func (fakePlane) SimulateJob(_ context.Context, _ batch.Call, in *awsapi.SubmitJobRequest) (*explain.Simulation, error) {
+	return &explain.Simulation{Reason: *in.JobName}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
+	"github.com/muster-batch/muster/queue-api/explain"
 )
 
 // routes is the index of the API.
@@ -47,6 +48,11 @@ func (s *Server) routes(plane ControlPlane, cfg Config) http.Handler {
 	mux.Handle("POST /v1/listjobsbyconsumableresource", op(s, "ListJobsByConsumableResource", plane.ListJobsByConsumableResource))
 	mux.Handle("POST /v1/updateconsumableresource", op(s, "UpdateConsumableResource", plane.UpdateConsumableResource))
 	mux.Handle("POST /v1/deleteconsumableresource", op(s, "DeleteConsumableResource", plane.DeleteConsumableResource))
+
+	mux.Handle("GET /x/v1/jobs/{id}/explanation", located(s, "ExplainJob", func(r *http.Request, in *explain.Request) {
+		in.JobID = r.PathValue("id")
+	}, plane.ExplainJob))
+	mux.Handle("POST /x/v1/simulate", op(s, opSimulateJob, plane.SimulateJob))
 
 	s.outOfScope(mux)
 	s.ours(mux, cfg)

@@ -19,13 +19,17 @@ const (
 	ReasonChildFailed      = "Array Child Job failed"
 	// ReasonPreempted is an attempt's that was ended for work of higher rank. AWS Batch has no such text.
 	ReasonPreempted = "Job attempt preempted by work of higher priority"
+	// CanceledByTimeLimit begins the reason of a job that a time limit of its queue cancelled; the limit's code follows.
+	CanceledByTimeLimit = "Canceled by JobStateTimeLimit action due to reason: "
+	// HostEC2 begins the reason of an attempt whose node went away.
+	HostEC2 = "Host EC2"
 	// ReasonOutOfMemory is what a container job says where Kubernetes says OOMKilled.
 	ReasonOutOfMemory = "OutOfMemoryError: Container killed due to memory usage"
 )
 
 // HostTerminated is the reason of an attempt whose node went away; Spot-aware clients look for it.
 func HostTerminated(instanceID string) string {
-	return "Host EC2 (instance " + instanceID + ") terminated."
+	return HostEC2 + " (instance " + instanceID + ") terminated."
 }
 
 // Event is something that happened to a job. The events of this package are all there are.

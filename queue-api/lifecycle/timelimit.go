@@ -40,7 +40,7 @@ func TimeLimit(actions json.RawMessage, job batch.Job, now time.Time) (reason st
 		}
 		left := job.BlockedAt.Add(time.Duration(l.MaxTimeSeconds) * time.Second).Sub(now)
 		if reason == "" || left < after {
-			reason, after = "Canceled by JobStateTimeLimit action due to reason: "+code, left
+			reason, after = CanceledByTimeLimit+code, left
 		}
 	}
 	return reason, after

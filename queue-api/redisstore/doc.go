@@ -33,6 +33,7 @@
 //	muster:{N}:waiting-shares           set     shares in which something waits                    while it does
 //	muster:{N}:active-shares            set     shares that count as active                        until forgotten
 //	muster:{N}:share-ledger             string  the fair-share ledger                              for ever
+//	muster:{N}:pace                     string  how many jobs were admitted lately, by minute      for ever
 //	muster:{N}:live                     set     ids with an attempt under way                      while under way
 //	muster:{N}:usage                    hash    environment → thousandths of a vCPU under way      for ever
 //	muster:{N}:share-usage              hash    share → thousandths of a vCPU under way            for ever

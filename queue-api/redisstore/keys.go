@@ -46,6 +46,7 @@ func (s slot) specReferences() string               { return string(s) + "spec-r
 func (s slot) waitingShares() string                { return string(s) + "waiting-shares" }
 func (s slot) activeShares() string                 { return string(s) + "active-shares" }
 func (s slot) ledger() string                       { return string(s) + "share-ledger" }
+func (s slot) pace() string                         { return string(s) + "pace" }
 func (s slot) live() string                         { return string(s) + "live" }
 func (s slot) usage() string                        { return string(s) + "usage" }
 func (s slot) shareLive() string                    { return string(s) + "share-live" }
@@ -65,7 +66,7 @@ func (s slot) history() string                      { return string(s) + "histor
 // withoutJobs are the keys that a queue may have when it has no jobs, but for closed.
 func (s slot) withoutJobs() []string {
 	return []string{
-		s.specs(), s.specReferences(), s.waitingShares(), s.activeShares(), s.ledger(), s.live(), s.usage(), s.shareLive(),
+		s.specs(), s.specReferences(), s.waitingShares(), s.activeShares(), s.ledger(), s.pace(), s.live(), s.usage(), s.shareLive(),
 		s.shareUsage(), s.order(), s.settled(), s.marks(), s.events(), s.cursors(), s.epoch(), s.view(),
 		s.confirmed(), s.history(),
 	}

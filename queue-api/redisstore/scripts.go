@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -194,8 +195,22 @@ func wrap(err error) error {
 	if errors.Is(err, redis.ErrPoolTimeout) { // nothing was asked of Redis: others have all connections
 		return fmt.Errorf("%w: %w: %w", errRedis, err, &batch.Error{Code: batch.CodeTooManyRequests, Message: "Too many requests at once, please retry"})
 	}
+	if isAway(err) {
+		return fmt.Errorf("%w: %w: %w", errRedis, batch.ErrUnavailable, err)
+	}
 	return fmt.Errorf("%w: %w", errRedis, err)
 }
+
+// isAway reports whether Redis did not answer, or answered that it does not serve now.
+func isAway(err error) bool {
+	if _, isReply := errors.AsType[redis.Error](err); !isReply {
+		return !errors.Is(err, context.Canceled)
+	}
+	return slices.ContainsFunc(away, func(prefix string) bool { return redis.HasErrorPrefix(err, prefix) })
+}
+
+// away begin what Redis answers while it does not serve.
+var away = []string{"LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "MISCONF", "TRYAGAIN"}
 
 // errRedis is in every error that came with a call of Redis.
 var errRedis = errors.New("redis")

@@ -52,10 +52,25 @@ func (s *Store) LoadShareLedger(ctx context.Context, queueNumber int) ([]byte, e
 	return ledger, wrap(err)
 }
 
+// LoadPace implements storetest.Store.
+func (s *Store) LoadPace(ctx context.Context, queueNumber int) ([]byte, error) {
+	pace, err := s.client.Get(ctx, slotOf(queueNumber).pace()).Bytes()
+	return pace, wrap(err)
+}
+
+// SavePace implements storetest.Store.
+func (s *Store) SavePace(ctx context.Context, queueNumber int, pace []byte) error {
+	return s.saveText(ctx, slotOf(queueNumber).pace(), queueNumber, pace)
+}
+
 // SaveShareLedger implements storetest.Store.
 func (s *Store) SaveShareLedger(ctx context.Context, queueNumber int, ledger []byte) error {
-	q := slotOf(queueNumber)
-	v, err := s.run(ctx, s.scripts.saveLedger, []string{q.ledger(), q.epoch()}, ledger, s.epoch)
+	return s.saveText(ctx, slotOf(queueNumber).ledger(), queueNumber, ledger)
+}
+
+// saveText keeps a text of the leader's.
+func (s *Store) saveText(ctx context.Context, key string, queueNumber int, text []byte) error {
+	v, err := s.run(ctx, s.scripts.saveLedger, []string{key, slotOf(queueNumber).epoch()}, text, s.epoch)
 	if err == nil && v != int64(1) {
 		return batch.ErrStaleEpoch
 	}

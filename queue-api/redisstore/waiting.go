@@ -22,6 +22,27 @@ func (s *Store) WaitingShares(ctx context.Context, queueNumber int) ([]string, e
 	return s.sortedMembers(ctx, slotOf(queueNumber).waitingShares())
 }
 
+// WaitingSizes implements storetest.Store. It takes two round trips.
+func (s *Store) WaitingSizes(ctx context.Context, queueNumber int) (map[string]int, error) {
+	shares, err := s.WaitingShares(ctx, queueNumber)
+	if err != nil || len(shares) == 0 {
+		return nil, err
+	}
+	pipe := s.client.Pipeline()
+	counts := make([]*redis.IntCmd, len(shares))
+	for i, share := range shares {
+		counts[i] = pipe.ZCard(ctx, slotOf(queueNumber).waiting(share))
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, wrap(err)
+	}
+	sizes := make(map[string]int, len(shares))
+	for i, share := range shares {
+		sizes[share] = int(counts[i].Val())
+	}
+	return sizes, nil
+}
+
 func (s *Store) sortedMembers(ctx context.Context, key string) ([]string, error) {
 	members, err := s.client.SMembers(ctx, key).Result()
 	slices.Sort(members)

@@ -35,6 +35,7 @@ type Memory struct {
 	lastMark     int64
 	shares       map[int]map[string]bool // the active ones
 	ledgers      map[int][]byte
+	paces        map[int][]byte
 	policies     map[string]batch.SchedulingPolicy
 	consumables  map[string]batch.ConsumableResource
 	held         map[string]map[string]int64 // by holder and resource
@@ -61,6 +62,7 @@ func NewMemory() *Memory {
 		settled:      map[string]int64{},
 		shares:       map[int]map[string]bool{},
 		ledgers:      map[int][]byte{},
+		paces:        map[int][]byte{},
 		policies:     map[string]batch.SchedulingPolicy{},
 		consumables:  map[string]batch.ConsumableResource{},
 		held:         map[string]map[string]int64{},

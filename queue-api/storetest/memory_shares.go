@@ -160,3 +160,36 @@ func (m *Memory) SaveShareLedger(_ context.Context, queueNumber int, ledger []by
 	m.ledgers[queueNumber] = slices.Clone(ledger)
 	return nil
 }
+
+// LoadPace implements Store.
+func (m *Memory) LoadPace(_ context.Context, queueNumber int) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.paces[queueNumber]), nil
+}
+
+// SavePace implements Store.
+func (m *Memory) SavePace(_ context.Context, queueNumber int, pace []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.paces[queueNumber] = slices.Clone(pace)
+	return nil
+}
+
+// WaitingSizes implements Store.
+func (m *Memory) WaitingSizes(_ context.Context, queueNumber int) (map[string]int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	entries := map[string]map[string]bool{}
+	for _, job := range m.waiting(queueNumber) {
+		if entries[job.ShareIdentifier] == nil {
+			entries[job.ShareIdentifier] = map[string]bool{}
+		}
+		entries[job.ShareIdentifier][entryOf(job)] = true
+	}
+	sizes := make(map[string]int, len(entries))
+	for share, of := range entries {
+		sizes[share] = len(of)
+	}
+	return sizes, nil
+}

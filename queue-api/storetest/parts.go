@@ -78,6 +78,11 @@ type ShareStore interface {
 	// LoadShareLedger and SaveShareLedger keep the fair-share ledger of a queue, an opaque text; empty if there is none.
 	LoadShareLedger(ctx context.Context, queueNumber int) ([]byte, error)
 	SaveShareLedger(ctx context.Context, queueNumber int, ledger []byte) error
+	// LoadPace and SavePace keep how fast the queue's jobs were admitted lately, an opaque text; empty if there is none.
+	LoadPace(ctx context.Context, queueNumber int) ([]byte, error)
+	SavePace(ctx context.Context, queueNumber int, pace []byte) error
+	// WaitingSizes is how many entries wait in each share in which some do, as Position counts them.
+	WaitingSizes(ctx context.Context, queueNumber int) (map[string]int, error)
 }
 
 // MaxActiveShares is AWS Batch's bound on the active shares of a queue.

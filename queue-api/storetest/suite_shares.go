@@ -25,6 +25,8 @@ func RunShares(t *testing.T, open func(t *testing.T) Store) {
 		"a share whose jobs wait or run is not forgotten":    testForgetShare,
 		"a queue has no more than its number of shares":      testMaxActiveShares,
 		"a ledger is kept as it is, by queue":                testShareLedger,
+		"a pace is kept as it is, by queue":                  testPace,
+		"what waits is counted by share":                     testWaitingSizes,
 		"a job that begins to wait makes its share active":   testWaitingActivates,
 		"an array let go makes its share active, and waits":  testArrayActivates,
 		"a job that waits for another does not wait a share": testPendingWaitsNot,
@@ -287,6 +289,41 @@ func testShareLedger(t *testing.T, s Store) {
 	got, err := s.LoadShareLedger(t.Context(), other.Number)
 	wantErr(t, err, nil)
 	wantEqual(t, len(got), 0)
+}
+
+func testPace(t *testing.T, s Store) {
+	t.Helper()
+	q, other := newQueue(t, s), secondQueue(t, s)
+	for _, want := range []string{"", "one", "two"} {
+		if want != "" {
+			wantErr(t, s.SavePace(t.Context(), q.Number, []byte(want)), nil)
+		}
+		got, err := s.LoadPace(t.Context(), q.Number)
+		wantErr(t, err, nil)
+		wantEqual(t, string(got), want)
+	}
+	got, err := s.LoadPace(t.Context(), other.Number)
+	wantErr(t, err, nil)
+	wantEqual(t, len(got), 0)
+}
+
+func testWaitingSizes(t *testing.T, s Store) {
+	t.Helper()
+	q := newQueue(t, s)
+	sizes, err := s.WaitingSizes(t.Context(), q.Number)
+	wantErr(t, err, nil)
+	wantEqual(t, len(sizes), 0)
+	for _, share := range []string{"a", "b", "a"} {
+		submitTo(t, s, q, share, 0, 0)
+	}
+	array := newJob(t, q)
+	array.ShareIdentifier, array.ArraySize, array.Status = "b", 5, batch.StatusPending
+	submitJob(t, s, q, array)
+	sizes, err = s.WaitingSizes(t.Context(), q.Number)
+	wantErr(t, err, nil)
+	wantEqual(t, sizes["a"], 2)
+	wantEqual(t, sizes["b"], 2)
+	wantEqual(t, len(sizes), 2)
 }
 
 func testWaitingActivates(t *testing.T, s Store) {

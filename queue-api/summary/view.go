@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
@@ -166,4 +167,4 @@ func queueSummary(q *batch.JobQueue, t *batch.Tally, most map[string]*float64, n
 }
 
 // isPaused reports whether nothing of a queue is admitted until its tag is taken away.
-func isPaused(q *batch.JobQueue) bool { return q.Tags["muster.sh/paused"] == "true" }
+func isPaused(q *batch.JobQueue) bool { return batchmeta.IsPaused(q.Tags) }

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/buildinfo"
 	"github.com/muster-batch/muster/queue-api/meter"
 	"github.com/muster-batch/muster/queue-api/redisstore"
@@ -57,4 +58,4 @@ func newMeters(registry prometheus.Registerer) (*meters, error) {
 }
 
 // isPaused reports whether a queue admits nothing until somebody says so.
-func isPaused(q batch.JobQueue) bool { return q.Tags["muster.sh/paused"] == "true" }
+func isPaused(q batch.JobQueue) bool { return batchmeta.IsPaused(q.Tags) }

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package explain
+
+import "github.com/muster-batch/muster/queue-api/batch"
+
+// supplies are what there is of what a job waits for: vCPUs in each environment of its queue, what its queue may hold of them
+// all, and its consumables.
+func (f *Facts) supplies() []Supply {
+	var out []Supply
+	for _, e := range f.Environments {
+		out = append(out, environmentSupply(e))
+	}
+	if f.Shares != nil && f.Shares.Usable != nil {
+		u := f.Shares.Usable
+		out = append(out, Supply{
+			Kind: SupplyReservation, Name: "without what is kept for other shares", Free: vcpusOf(max(0, u.Milli)), Total: vcpusOf(u.MaxMilli),
+		})
+	}
+	for _, r := range f.Job.Consumables {
+		if c, known := f.Consumables[r.Name]; known {
+			out = append(out, consumableSupply(r.Name, c))
+		}
+	}
+	return out
+}
+
+func vcpusOf(milli int64) *float64 { return new(float64(milli) / 1000) }
+
+func environmentSupply(e Environment) Supply {
+	s := Supply{Kind: SupplyEnvironment, Name: e.Name}
+	if !e.isUnlimited() {
+		all := int64(e.MaxvCPUs) * 1000
+		s.Free, s.Total = vcpusOf(max(0, all-e.UsedMilli)), vcpusOf(all)
+	}
+	if !e.AcceptsWork() {
+		s.State = string(e.State)
+		if e.State == batch.Enabled {
+			s.State = string(e.Status)
+		}
+	}
+	return s
+}
+
+func consumableSupply(name string, c *batch.ConsumableResource) Supply {
+	if c == nil {
+		return Supply{Kind: SupplyConsumable, Name: name, Free: new(0.0), State: "does not exist"}
+	}
+	return Supply{Kind: SupplyConsumable, Name: name, Free: new(float64(c.Available())), Total: new(float64(c.TotalQuantity))}
+}
+
+// needsOf is what one attempt takes.
+func needsOf(job *batch.Job) *Needs {
+	n := &Needs{
+		Nodes: job.NumNodes, VCPUs: float64(job.Requests.MilliVCPU) / 1000, MemoryMiB: job.Requests.MemoryMiB, GPUs: job.Requests.GPU,
+	}
+	for _, c := range job.Consumables {
+		n.Consumables = append(n.Consumables, Consumable{Name: c.Name, Quantity: c.Quantity})
+	}
+	return n
+}
