@@ -23,6 +23,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/explain"
 	"github.com/muster-batch/muster/queue-api/podspec"
 	"github.com/muster-batch/muster/queue-api/viewapi"
 )
@@ -173,6 +174,17 @@ func TestQuestions(t *testing.T) {
 			},
 			[]string{"submit muster/jobqueues/q1", "submit muster/jobdefinitions/d", "use muster/consumableresources/c", "get muster/jobs/q2"},
 		}},
+		"SimulateJob": {{
+			&awsapi.SubmitJobRequest{
+				JobQueue: new("q1"), JobDefinition: new("d"), ConsumableResourcePropertiesOverride: resources,
+				DependsOn: []awsapi.JobDependency{{JobId: new(jobOfQ2)}},
+			},
+			[]string{"submit muster/jobqueues/q1", "submit muster/jobdefinitions/d", "use muster/consumableresources/c", "get muster/jobs/q2"},
+		}},
+		"ExplainJob": {
+			{&explain.Request{JobID: jobOfQ1 + ":7"}, []string{"get muster/jobs/q1"}},
+			{&explain.Request{JobID: jobOfNone}, []string{"get muster/jobs/"}},
+		},
 		"DescribeJobs": {{&awsapi.DescribeJobsRequest{Jobs: []string{jobOfQ1}}, nil}},
 		"ListJobs": {
 			{&awsapi.ListJobsRequest{JobQueue: new("q1")}, []string{"list muster/jobs/q1"}},

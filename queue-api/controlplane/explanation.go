@@ -13,6 +13,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/explain"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // PodLook looks at pods of attempts, in whichever cluster they are.
@@ -27,7 +28,7 @@ const lookWithin = 2 * time.Second
 
 // ExplainJob says why a job, or a child of an array, is where it is. It costs some look-ups for each job queue that there is, and
 // none for each job.
-func (s *Service) ExplainJob(ctx context.Context, _ batch.Call, in *explain.Request) (*explain.Explanation, error) {
+func (s *Service) ExplainJob(ctx context.Context, _ batch.Call, in *explain.Request) (*viewapi.Explanation, error) {
 	ref, ok := jobRef(in.JobID)
 	if !ok {
 		return nil, noJob(in.JobID)
@@ -91,7 +92,7 @@ func (s *Service) waitingFacts(ctx context.Context, job *batch.Job) (explain.Fac
 }
 
 // standings are the shares of a fair-share queue in which something waits, the next to be served first.
-func (s *Service) standings(ctx context.Context, queue *batch.JobQueue, now time.Time) ([]explain.ShareStanding, error) {
+func (s *Service) standings(ctx context.Context, queue *batch.JobQueue, now time.Time) ([]explain.Standing, error) {
 	sizes, err := s.front.WaitingSizes(ctx, queue.Number)
 	if err != nil {
 		return nil, err
@@ -108,14 +109,12 @@ func (s *Service) standings(ctx context.Context, queue *batch.JobQueue, now time
 	if err != nil {
 		return nil, err
 	}
-	out := make([]explain.ShareStanding, 0, len(sizes))
+	out := make([]explain.Standing, 0, len(sizes))
 	for share, n := range sizes {
-		out = append(out, explain.ShareStanding{
-			Share: share, Waiting: n, VCPUs: float64(running[share]) / 1000, Weight: policy.Weight(share),
-		})
+		out = append(out, explain.Standing{Share: share, Waiting: n})
 	}
-	score := func(s explain.ShareStanding) float64 { return ledger.Score(s.Share, running[s.Share], policy) }
-	slices.SortFunc(out, func(a, b explain.ShareStanding) int {
+	score := func(s explain.Standing) float64 { return ledger.Score(s.Share, running[s.Share], policy) }
+	slices.SortFunc(out, func(a, b explain.Standing) int {
 		return cmp.Or(cmp.Compare(score(a), score(b)), cmp.Compare(a.Share, b.Share))
 	})
 	return out, nil

@@ -10,10 +10,11 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/explain"
 	"github.com/muster-batch/muster/queue-api/podspec"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // SimulateJob says what would become of a submission, which it checks as SubmitJob does. Nothing is stored.
-func (s *Service) SimulateJob(ctx context.Context, call batch.Call, in *awsapi.SubmitJobRequest) (*explain.Simulation, error) {
+func (s *Service) SimulateJob(ctx context.Context, call batch.Call, in *awsapi.SubmitJobRequest) (*viewapi.Simulation, error) {
 	if err := s.checkSubmission(in); err != nil {
 		return nil, err
 	}

@@ -3,15 +3,18 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // estimate is when the job will probably start; nil once it has, or if it never will.
-func (f *Facts) estimate(code Code) *Estimate {
+func (f *Facts) estimate(code Code) *viewapi.Estimate {
 	job := f.Job
 	switch {
 	case job.Status == batch.StatusRunning || job.Status.IsTerminal() || job.Stop != nil:
@@ -28,13 +31,13 @@ func (f *Facts) estimate(code Code) *Estimate {
 	return f.estimateTurn(code)
 }
 
-func unknown(because string) *Estimate { return &Estimate{UnknownBecause: because} }
+func unknown(because string) *viewapi.Estimate { return &viewapi.Estimate{UnknownBecause: because} }
 
 // estimateTurn goes by how fast the queue's jobs were admitted lately.
-func (f *Facts) estimateTurn(code Code) *Estimate {
+func (f *Facts) estimateTurn(code Code) *viewapi.Estimate {
 	switch code {
 	case QueueNext:
-		return &Estimate{StartsAt: f.Now, Basis: "there is room for it; a node that must be launched first takes longer"}
+		return &viewapi.Estimate{StartsAt: millis(f.Now), Because: "there is room for it; a node that must be launched first takes longer"}
 	case WaitingTurn, QuotaMaxVCPUs, ShareReserved:
 	default:
 		return unknown("it waits for something of its own, and nobody knows how long that takes")
@@ -51,9 +54,9 @@ func (f *Facts) estimateTurn(code Code) *Estimate {
 	if wait > longest {
 		return unknown(fmt.Sprintf("at %s a minute, as in the last %s, the jobs ahead take more than 30 days", pretty(rate), over.Round(time.Minute)))
 	}
-	return &Estimate{
-		StartsAt: f.Now.Add(wait).Truncate(time.Second),
-		Basis: fmt.Sprintf("%d ahead, and %s a minute of the queue were admitted in the last %s; not before that, if arrays are ahead",
+	return &viewapi.Estimate{
+		StartsAt: millis(f.Now.Add(wait).Truncate(time.Second)),
+		Because: fmt.Sprintf("%d ahead, and %s a minute of the queue were admitted in the last %s; not before that, if arrays are ahead",
 			ahead, pretty(rate), over.Round(time.Minute)),
 	}
 }
@@ -63,24 +66,43 @@ const longest = 30 * 24 * time.Hour
 // pretty is a rate with few digits.
 func pretty(rate float64) string { return fmt.Sprintf("%.2g", rate) }
 
-// ahead is how many entries go first: those before it in its share, and as many of each other share, as they take turns.
+// ahead is how many entries go first.
 func (f *Facts) ahead() (n int, isKnown bool) {
 	if f.Place.Of == 0 {
 		return 0, false
 	}
-	n = f.Place.Ahead
-	if f.Shares != nil {
-		for _, s := range f.Shares.Standings {
-			if s.Share != f.Job.ShareIdentifier {
-				n += min(s.Waiting, f.Place.Ahead)
-			}
-		}
+	if f.Shares == nil {
+		return f.Place.Ahead, true
+	}
+	for _, s := range f.aheadByShare() {
+		n += s.Jobs
 	}
 	return n, true
 }
 
+// aheadByShare is how many entries of each share go first: those before the job in its own, and of each other share as many, or
+// one more where that is to be served next, as shares take turns.
+func (f *Facts) aheadByShare() []viewapi.ShareCount {
+	var out []viewapi.ShareCount
+	turns := f.Place.Ahead + 1
+	for _, s := range f.Shares.Standings {
+		n := min(s.Waiting, turns)
+		if s.Share == f.Job.ShareIdentifier {
+			turns--
+			n = f.Place.Ahead
+		}
+		if n > 0 {
+			out = append(out, viewapi.ShareCount{Share: s.Share, Jobs: n})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b viewapi.ShareCount) int { return cmp.Compare(b.Jobs, a.Jobs) })
+	return out
+}
+
+func millis(t time.Time) *int64 { return new(t.UnixMilli()) }
+
 // estimateNode goes by how long the environment's last instance took to be a node.
-func (f *Facts) estimateNode(code Code) *Estimate {
+func (f *Facts) estimateNode(code Code) *viewapi.Estimate {
 	switch code {
 	case NodeLaunching, GangShort:
 	case InsufficientCapacity, LaunchThrottled:
@@ -96,5 +118,5 @@ func (f *Facts) estimateNode(code Code) *Estimate {
 	if f.Job.Current.AdmittedAt.IsZero() || at.Before(f.Now) {
 		return unknown(fmt.Sprintf("the last node of compute environment %s took %s to join, and the job has waited longer", f.Home.Name, took))
 	}
-	return &Estimate{StartsAt: at.Truncate(time.Second), Basis: fmt.Sprintf("the last node of compute environment %s took %s to join", f.Home.Name, took)}
+	return &viewapi.Estimate{StartsAt: millis(at.Truncate(time.Second)), Because: fmt.Sprintf("the last node of compute environment %s took %s to join", f.Home.Name, took)}
 }

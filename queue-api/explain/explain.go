@@ -8,23 +8,26 @@ import (
 	"time"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/lifecycle"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // MaxShares bounds the shares that a position shows.
 const MaxShares = 20
 
 // Explain says all that can be said of the job.
-func (f *Facts) Explain() Explanation {
+func (f *Facts) Explain() viewapi.Explanation {
 	job := f.Job
 	code, reason, _ := f.judge()
-	e := Explanation{
+	e := viewapi.Explanation{
 		JobID: job.ID, JobName: job.Name, JobQueue: job.Queue, Status: string(job.Status),
-		Code: code, Kind: EntryOf(code).Kind, Reason: reason, Details: f.details(), Since: f.since(),
-		Needs: needsOf(job), Estimate: f.estimate(code), Next: f.next(code),
+		Code: string(code), Kind: string(EntryOf(code).Kind), Reason: reason, Details: f.details(), Since: f.since().UnixMilli(),
+		Supplies: []viewapi.Supply{},
+		Needs:    needsOf(job), Estimate: f.estimate(code), Next: f.next(code),
 	}
 	if job.Status.IsTerminal() {
-		e.Kind = KindEnded
+		e.Kind = string(KindEnded)
 	}
 	if job.IsArray() {
 		e.Needs = nil // its children take something
@@ -40,7 +43,7 @@ func (f *Facts) Explain() Explanation {
 	}
 	if f.Queue != nil {
 		if why, after := lifecycle.TimeLimit(f.Queue.JobStateTimeLimitActions, *job, f.Now); why != "" {
-			e.Limit = &Limit{At: f.Now.Add(max(0, after)), Reason: why}
+			e.Limit = &viewapi.Limit{At: f.Now.Add(max(0, after)).UnixMilli(), Reason: why}
 		}
 	}
 	return e
@@ -64,15 +67,15 @@ func (f *Facts) since() (at time.Time) {
 	return job.CreatedAt
 }
 
-func podsOf(a *batch.Attempt) *Pods {
+func podsOf(a *batch.Attempt) *viewapi.PodCount {
 	if len(a.Nodes) == 0 {
-		p := &Pods{Total: 1}
+		p := &viewapi.PodCount{Total: 1}
 		if a.NodeName == "" {
 			p.WithoutNode = 1
 		}
 		return p
 	}
-	p := &Pods{Total: len(a.Nodes)}
+	p := &viewapi.PodCount{Total: len(a.Nodes)}
 	for i := range a.Nodes {
 		if a.Nodes[i].NodeName == "" {
 			p.WithoutNode++
@@ -81,35 +84,39 @@ func podsOf(a *batch.Attempt) *Pods {
 	return p
 }
 
-func (f *Facts) position() *Position {
+func (f *Facts) position() *viewapi.Position {
 	if f.Place.Of == 0 {
 		return nil
 	}
-	p := &Position{Ahead: f.Place.Ahead, Of: f.Place.Of, Share: f.Job.ShareIdentifier}
-	if f.Shares == nil {
-		return p
-	}
-	all := f.Shares.Standings
-	p.Shares = slices.Clone(all[:min(len(all), MaxShares)])
-	isOwn := func(s ShareStanding) bool { return s.Share == p.Share }
-	if i := slices.IndexFunc(all, isOwn); i >= MaxShares {
-		p.Shares[MaxShares-1] = all[i]
+	p := &viewapi.Position{Ahead: f.Place.Ahead, Of: f.Place.Of, Share: f.Job.ShareIdentifier}
+	if f.Shares != nil {
+		p.AheadByShare = f.aheadByShare()
+		p.AheadByShare = p.AheadByShare[:min(len(p.AheadByShare), MaxShares)]
 	}
 	return p
 }
 
 // lastWords are those of scheduler and autoscaler on an attempt that has no node.
-func (f *Facts) lastWords() (scheduler, autoscaler string) {
+func (f *Facts) lastWords() (scheduler string, autoscaler *viewapi.Autoscaler) {
 	if f.Look != nil {
 		scheduler = clip(f.Look.Scheduler)
 	}
+	said := &viewapi.Autoscaler{ComputeEnvironment: f.Job.Current.ComputeEnvironment}
 	switch {
 	case f.Job.StatusReason != "" && !strings.HasPrefix(f.Job.StatusReason, Refused):
-		autoscaler = f.Job.StatusReason
-	case f.Home != nil && f.Home.Report != nil:
-		autoscaler = f.Home.StatusReason
+		said.Message, said.Reason = f.Job.StatusReason, batchmeta.ReasonScaleUpFailed
+		if !f.Job.BlockedAt.IsZero() {
+			said.At = f.Job.BlockedAt.UnixMilli()
+		}
+	case f.Home != nil && f.Home.Report != nil && f.Home.StatusReason != "":
+		said.Message = clip(f.Home.StatusReason)
+		if !f.Home.Report.JudgedAt.IsZero() {
+			said.At = f.Home.Report.JudgedAt.UnixMilli()
+		}
+	default:
+		return scheduler, nil
 	}
-	return scheduler, autoscaler
+	return scheduler, said
 }
 
 // details name what the reason does not.

@@ -46,9 +46,15 @@ type Environment struct {
 // Shares are those of a fair-share queue.
 type Shares struct {
 	// Standings are those in which something waits, the next to be served first.
-	Standings []ShareStanding
+	Standings []Standing
 	// Usable is what the queue may hold of all its environments together; nil for no bound.
 	Usable *fairshare.Budget
+}
+
+// Standing is how much waits in a share, as entries: the children of an array are one.
+type Standing struct {
+	Share   string
+	Waiting int
 }
 
 // Look is what a cluster says of the pods of an attempt.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // The sentences. Each says what is so at the moment, with numbers, and names no more than a few things.
@@ -16,8 +17,8 @@ import (
 // MaxUnmetShown bounds the dependencies that a sentence names.
 const MaxUnmetShown = 3
 
-// text is the supply in a sentence.
-func (s Supply) text() string {
+// textOf is a supply in a sentence.
+func textOf(s viewapi.Supply) string {
 	out := s.Name + " any number of"
 	if s.Free != nil {
 		out = s.Name + " " + amount(*s.Free)
@@ -25,8 +26,8 @@ func (s Supply) text() string {
 	if s.Total != nil {
 		out += " of " + amount(*s.Total)
 	}
-	if s.Kind != SupplyConsumable {
-		out += " vCPU"
+	if s.Unit != "" {
+		out += " " + s.Unit
 	}
 	if s.State != "" {
 		out += " (" + s.State + ")"
@@ -37,7 +38,7 @@ func (s Supply) text() string {
 func amount(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // whyWaiting is for a job that may be admitted.
-func whyWaiting(job *batch.Job, at batch.Place, supplies []Supply) string {
+func whyWaiting(job *batch.Job, at batch.Place, supplies []viewapi.Supply) string {
 	var b strings.Builder
 	if at.Of > 0 {
 		fmt.Fprintf(&b, "Number %d of %d waiting in ", at.Ahead+1, at.Of)
@@ -49,7 +50,7 @@ func whyWaiting(job *batch.Job, at batch.Place, supplies []Supply) string {
 	}
 	fmt.Fprintf(&b, "job queue %s; needs %s", job.Queue, needs(job))
 	for i, s := range supplies {
-		b.WriteString([]string{"; free: ", ", "}[min(i, 1)] + s.text())
+		b.WriteString([]string{"; free: ", ", "}[min(i, 1)] + textOf(s))
 	}
 	return b.String() + "."
 }

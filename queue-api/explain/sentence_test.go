@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // ceSupply is vCPUs of an environment.
-func ceSupply(name string, free, all float64, state string) Supply {
-	return Supply{Kind: SupplyEnvironment, Name: name, Free: &free, Total: &all, State: state}
+func ceSupply(name string, free, all float64, state string) viewapi.Supply {
+	return viewapi.Supply{Kind: supplyEnvironment, Name: name, Unit: unitVCPU, Free: &free, Total: &all, State: state}
 }
 
 func TestWhyWaiting(t *testing.T) {
@@ -22,13 +23,13 @@ func TestWhyWaiting(t *testing.T) {
 	cases := map[string]struct {
 		job      batch.Job
 		at       batch.Place
-		supplies []Supply
+		supplies []viewapi.Supply
 		want     string
 	}{
 		"in a FIFO queue": {
 			batch.Job{Queue: "q", Requests: batch.Requests{MilliVCPU: 2000, MemoryMiB: 4096}},
 			batch.Place{Ahead: 2, Of: 17},
-			[]Supply{ce},
+			[]viewapi.Supply{ce},
 			"Number 3 of 17 waiting in job queue q; needs 2 vCPU, 4096 MiB; free: ce 6 of 8 vCPU.",
 		},
 		"in a share, with parts of a vCPU and a GPU": {
@@ -40,19 +41,19 @@ func TestWhyWaiting(t *testing.T) {
 		"several supplies, some of no use": {
 			batch.Job{Queue: "q", Requests: batch.Requests{MilliVCPU: 1000, MemoryMiB: 4}, Consumables: []batch.ConsumableRequirement{{Name: "lic", Quantity: 2}}},
 			batch.Place{Ahead: 0, Of: 2},
-			[]Supply{ce, ceSupply("spot", 0, 4, "DISABLED"), {Kind: SupplyConsumable, Name: "lic", Free: new(1.0), Total: new(5.0)}},
+			[]viewapi.Supply{ce, ceSupply("spot", 0, 4, "DISABLED"), {Kind: supplyConsumable, Name: "lic", Free: new(1.0), Total: new(5.0)}},
 			"Number 1 of 2 waiting in job queue q; needs 1 vCPU, 4 MiB, 2 of lic; free: ce 6 of 8 vCPU, spot 0 of 4 vCPU (DISABLED), lic 1 of 5.",
 		},
 		"many nodes": {
 			batch.Job{Queue: "q", NumNodes: 4, Requests: batch.Requests{MilliVCPU: 8000, MemoryMiB: 4096}},
 			batch.Place{Ahead: 0, Of: 1},
-			[]Supply{ce},
+			[]viewapi.Supply{ce},
 			"Number 1 of 1 waiting in job queue q; needs 4 nodes with together 8 vCPU, 4096 MiB; free: ce 6 of 8 vCPU.",
 		},
 		"place unknown": {
 			batch.Job{Queue: "q", Requests: batch.Requests{MilliVCPU: 1000, MemoryMiB: 4}},
 			batch.Place{},
-			[]Supply{ce},
+			[]viewapi.Supply{ce},
 			"Waiting in job queue q; needs 1 vCPU, 4 MiB; free: ce 6 of 8 vCPU.",
 		},
 	}
@@ -90,15 +91,15 @@ func TestSupplyOfAnEnvironment(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := environmentSupply(Environment{ComputeEnvironment: tc.environment, UsedMilli: tc.used}).text(); got != tc.want {
+			if got := textOf(environmentSupply(Environment{ComputeEnvironment: tc.environment, UsedMilli: tc.used})); got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})
 	}
-	if got := consumableSupply("lic", nil).text(); got != "lic 0 (does not exist)" {
+	if got := textOf(consumableSupply("lic", nil)); got != "lic 0 (does not exist)" {
 		t.Errorf("got %s", got)
 	}
-	if got := consumableSupply("lic", &batch.ConsumableResource{TotalQuantity: 3, InUseQuantity: 5}).text(); got != "lic 0 of 3" {
+	if got := textOf(consumableSupply("lic", &batch.ConsumableResource{TotalQuantity: 3, InUseQuantity: 5})); got != "lic 0 of 3" {
 		t.Errorf("got %s", got)
 	}
 }

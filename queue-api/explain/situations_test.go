@@ -283,16 +283,16 @@ func TestFirstReason(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := tc.facts.Explain()
-			if e.Code != tc.code || !strings.Contains(e.Reason, tc.words) || !strings.Contains(e.Next, tc.next) {
+			if e.Code != string(tc.code) || !strings.Contains(e.Reason, tc.words) || !strings.Contains(e.Next, tc.next) {
 				t.Errorf("got  %s: %s Next: %s\nwant %s: …%s… Next: …%s…", e.Code, e.Reason, e.Next, tc.code, tc.words, tc.next)
 			}
 			if shown := tc.facts.StatusReason(); shown != "" && shown != e.Reason {
 				t.Errorf("statusReason is %q, and the explanation %q", shown, e.Reason)
 			}
-			if EntryOf(e.Code).Meaning == "" || strings.ContainsAny(e.Next, "{}") || strings.Contains(e.Next, "  ") {
+			if EntryOf(Code(e.Code)).Meaning == "" || strings.ContainsAny(e.Next, "{}") || strings.Contains(e.Next, "  ") {
 				t.Errorf("%s is to be followed by %q", e.Code, e.Next)
 			}
-			if e.Kind == KindBlocked && (e.Estimate == nil || e.Estimate.UnknownBecause == "") {
+			if e.Kind == string(KindBlocked) && (e.Estimate == nil || e.Estimate.UnknownBecause == "") {
 				t.Errorf("blocked, and to start %+v", e.Estimate)
 			}
 		})

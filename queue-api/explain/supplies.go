@@ -2,19 +2,25 @@
 
 package explain
 
-import "github.com/muster-batch/muster/queue-api/batch"
+import (
+	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/viewapi"
+)
+
+// unitVCPU is what environments are counted in.
+const unitVCPU = "vCPU"
 
 // supplies are what there is of what a job waits for: vCPUs in each environment of its queue, what its queue may hold of them
 // all, and its consumables.
-func (f *Facts) supplies() []Supply {
-	var out []Supply
+func (f *Facts) supplies() []viewapi.Supply {
+	out := []viewapi.Supply{}
 	for _, e := range f.Environments {
 		out = append(out, environmentSupply(e))
 	}
 	if f.Shares != nil && f.Shares.Usable != nil {
 		u := f.Shares.Usable
-		out = append(out, Supply{
-			Kind: SupplyReservation, Name: "without what is kept for other shares", Free: vcpusOf(max(0, u.Milli)), Total: vcpusOf(u.MaxMilli),
+		out = append(out, viewapi.Supply{
+			Kind: supplyReservation, Name: "without what is kept for other shares", Unit: unitVCPU, Free: vcpusOf(max(0, u.Milli)), Total: vcpusOf(u.MaxMilli),
 		})
 	}
 	for _, r := range f.Job.Consumables {
@@ -27,8 +33,8 @@ func (f *Facts) supplies() []Supply {
 
 func vcpusOf(milli int64) *float64 { return new(float64(milli) / 1000) }
 
-func environmentSupply(e Environment) Supply {
-	s := Supply{Kind: SupplyEnvironment, Name: e.Name}
+func environmentSupply(e Environment) viewapi.Supply {
+	s := viewapi.Supply{Kind: supplyEnvironment, Name: e.Name, Unit: unitVCPU}
 	if !e.isUnlimited() {
 		all := int64(e.MaxvCPUs) * 1000
 		s.Free, s.Total = vcpusOf(max(0, all-e.UsedMilli)), vcpusOf(all)
@@ -42,20 +48,20 @@ func environmentSupply(e Environment) Supply {
 	return s
 }
 
-func consumableSupply(name string, c *batch.ConsumableResource) Supply {
+func consumableSupply(name string, c *batch.ConsumableResource) viewapi.Supply {
 	if c == nil {
-		return Supply{Kind: SupplyConsumable, Name: name, Free: new(0.0), State: "does not exist"}
+		return viewapi.Supply{Kind: supplyConsumable, Name: name, Free: new(0.0), State: "does not exist"}
 	}
-	return Supply{Kind: SupplyConsumable, Name: name, Free: new(float64(c.Available())), Total: new(float64(c.TotalQuantity))}
+	return viewapi.Supply{Kind: supplyConsumable, Name: name, Free: new(float64(c.Available())), Total: new(float64(c.TotalQuantity))}
 }
 
 // needsOf is what one attempt takes.
-func needsOf(job *batch.Job) *Needs {
-	n := &Needs{
-		Nodes: job.NumNodes, VCPUs: float64(job.Requests.MilliVCPU) / 1000, MemoryMiB: job.Requests.MemoryMiB, GPUs: job.Requests.GPU,
+func needsOf(job *batch.Job) *viewapi.Needs {
+	n := &viewapi.Needs{
+		Nodes: job.NumNodes, VCPUs: float64(job.Requests.MilliVCPU) / 1000, MemoryMiB: job.Requests.MemoryMiB, GPUs: int(job.Requests.GPU),
 	}
 	for _, c := range job.Consumables {
-		n.Consumables = append(n.Consumables, Consumable{Name: c.Name, Quantity: c.Quantity})
+		n.Consumables = append(n.Consumables, viewapi.Consumable{Name: c.Name, Quantity: c.Quantity})
 	}
 	return n
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/explain"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // ControlPlane carries out the operations of the Batch API.
@@ -83,8 +84,8 @@ type ConsumableResources interface {
 
 // Explanations are operations that AWS Batch does not have.
 type Explanations interface {
-	ExplainJob(context.Context, batch.Call, *explain.Request) (*explain.Explanation, error)
-	SimulateJob(context.Context, batch.Call, *awsapi.SubmitJobRequest) (*explain.Simulation, error)
+	ExplainJob(context.Context, batch.Call, *explain.Request) (*viewapi.Explanation, error)
+	SimulateJob(context.Context, batch.Call, *awsapi.SubmitJobRequest) (*viewapi.Simulation, error)
 }
 
 // Tags are the operations on the tags of any resource.

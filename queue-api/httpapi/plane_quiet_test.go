@@ -8,6 +8,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/explain"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // The operations of fakePlane that no test looks at more closely answer nothing.
@@ -114,10 +115,10 @@ func (fakePlane) GetJobQueueSnapshot(
 	return nil, nil
 }
 
-func (fakePlane) ExplainJob(_ context.Context, _ batch.Call, in *explain.Request) (*explain.Explanation, error) {
-	return &explain.Explanation{JobID: in.JobID}, nil
+func (fakePlane) ExplainJob(_ context.Context, _ batch.Call, in *explain.Request) (*viewapi.Explanation, error) {
+	return &viewapi.Explanation{JobID: in.JobID}, nil
 }
 
-func (fakePlane) SimulateJob(_ context.Context, _ batch.Call, in *awsapi.SubmitJobRequest) (*explain.Simulation, error) {
-	return &explain.Simulation{Reason: *in.JobName}, nil
+func (fakePlane) SimulateJob(_ context.Context, _ batch.Call, in *awsapi.SubmitJobRequest) (*viewapi.Simulation, error) {
+	return &viewapi.Simulation{Reason: *in.JobName}, nil
 }

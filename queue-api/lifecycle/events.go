@@ -3,6 +3,7 @@
 package lifecycle
 
 import (
+	"strings"
 	"time"
 
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -46,6 +47,7 @@ var (
 	_ Event = Bound{}
 	_ Event = Started{}
 	_ Event = Rejected{}
+	_ Event = Stuck{}
 	_ Event = StartFailed{}
 	_ Event = TimedOut{}
 	_ Event = Ended{}
@@ -217,7 +219,7 @@ func (ev Started) apply(job batch.Job, _ time.Time) (batch.Job, []Effect, error)
 	if job.Status != batch.StatusStarting || !decides(job, ev.Attempt, ev.Node) {
 		return job, nil, nil
 	}
-	job.Status, job.StartedAt, job.Current.StartedAt = batch.StatusRunning, ev.At, ev.At
+	job.Status, job.StatusReason, job.StartedAt, job.Current.StartedAt = batch.StatusRunning, "", ev.At, ev.At
 	noteMain(job.Current, job.MainNode, job.Status)
 	return job, nil, nil
 }
@@ -238,6 +240,29 @@ func (ev Rejected) apply(job batch.Job, now time.Time) (batch.Job, []Effect, err
 		effects = []Effect{StopPod, Dispatch} // other nodes' pods may have been made
 	}
 	return fail(job, ev.Reason, now), effects, nil
+}
+
+// Stuck says that a container of an attempt that starts cannot be made for now, in AWS Batch's form ("CannotPullContainerError:
+// …"), or with no Reason that all can. A STARTING job says so; of one kind of trouble the first words stay.
+type Stuck struct {
+	Attempt int
+	Reason  string
+}
+
+func (ev Stuck) apply(job batch.Job, _ time.Time) (batch.Job, []Effect, error) {
+	if job.Status != batch.StatusStarting || !isCurrent(job, ev.Attempt) || job.Current.StatusReason != "" {
+		return job, nil, nil
+	}
+	if trouble(ev.Reason) != trouble(job.StatusReason) {
+		job.StatusReason = ev.Reason
+	}
+	return job, nil, nil
+}
+
+// trouble is the kind of what keeps a container from being made.
+func trouble(reason string) string {
+	kind, _, _ := strings.Cut(reason, ":")
+	return kind
 }
 
 // StartFailed says that the containers of a pod cannot start, as when an image cannot be pulled. The attempt, or the node

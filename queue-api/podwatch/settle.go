@@ -3,6 +3,7 @@
 package podwatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -202,6 +203,7 @@ func isSame(a, b batch.Job) bool {
 func (w *Watcher) overdue(job batch.Job, members []member) (events []lifecycle.Event, again time.Duration) {
 	now := w.cfg.Clock.Now()
 	isOver := false // but for what else still runs
+	trouble := ""   // of the first container that cannot start for now
 	for _, m := range members {
 		isOver = isOver || m.node == job.MainNode && isFinished(m.pod)
 		n := nodeOf(job, m.node)
@@ -209,11 +211,15 @@ func (w *Watcher) overdue(job batch.Job, members []member) (events []lifecycle.E
 		if container == "" || n.Status != batch.StatusStarting || n.StatusReason != "" || job.Stop != nil || isExpectingAddress(job, m, reason) {
 			continue
 		}
+		trouble = cmp.Or(trouble, reason)
 		if left := startDeadline(m.pod, w.cfg.StartTimeout).Sub(now); left > 0 && !hopeless {
 			again = sooner(again, left)
 			continue
 		}
 		events = append(events, lifecycle.StartFailed{Attempt: m.attempt, Node: m.node, Container: container, Reason: reason})
+	}
+	if job.Status == batch.StatusStarting && job.Current != nil {
+		events = append([]lifecycle.Event{lifecycle.Stuck{Attempt: job.Current.Number, Reason: trouble}}, events...)
 	}
 	if job.Status == batch.StatusRunning && job.Timeout > 0 && job.Stop == nil && !isOver {
 		if left := job.StartedAt.Add(job.Timeout).Sub(now); left > 0 {

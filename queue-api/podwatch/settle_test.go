@@ -263,7 +263,7 @@ func TestImageThatCannotBePulledFailsTheAttempt(t *testing.T) {
 	}
 	s.clock.Step(time.Minute)
 	s.show(t, pulling())
-	s.want(t, batch.StatusStarting, "", 1, 0)
+	s.want(t, batch.StatusStarting, "CannotPullContainerError: no such image", 1, 0)
 	s.show(t, deleted(podIn(corev1.PodFailed, "n", waiting("ImagePullBackOff", "no such image"))))
 	s.want(t, batch.StatusFailed, lifecycle.ReasonStartFailed, 1, 1)
 	if got := s.job(t).Attempts[0].Containers[0]; got.Reason != "CannotPullContainerError: no such image" || got.ExitCode != nil {

@@ -157,7 +157,21 @@ func (h *house) reach(me, other, job string) (sent int) {
 			h.t.Errorf("%s streams %s: %d", me, query, got.status)
 		}
 	}
-	return sent + h.ask(me, other, job) + h.view(me, other, job)
+	return sent + h.ask(me, other, job) + h.view(me, other, job) + h.simulate(me, others, nobodys, hide)
+}
+
+// simulate sends what SubmitJob is sent, to be tried only: it is refused alike.
+func (h *house) simulate(me string, others, nobodys, hide *strings.Replacer) (sent int) {
+	h.t.Helper()
+	for _, body := range reaching["SubmitJob"] {
+		sent++
+		got := h.send(me, http.MethodPost, "/x/v1/simulate", others.Replace(body))
+		want := h.send(me, http.MethodPost, "/x/v1/simulate", nobodys.Replace(body))
+		if got.status == http.StatusOK || got.status != want.status || hide.Replace(got.body) != hide.Replace(want.body) {
+			h.t.Errorf("%s simulates %s: %d %s; of nothing: %d %s", me, others.Replace(body), got.status, got.body, want.status, want.body)
+		}
+	}
+	return sent
 }
 
 // view looks into the clusters: there is what is one's own, and of others not even that it is there.
@@ -177,6 +191,8 @@ func (h *house) view(me, other, job string) (sent int) {
 		"/x/v1/nodes?computeEnvironment=" + other + "-x": "/x/v1/nodes?computeEnvironment=" + other + "-none",
 		"/x/v1/jobs/" + job + "/gang":                    "/x/v1/jobs/" + nobodys + "/gang",
 		"/x/v1/jobs/" + job + "/array":                   "/x/v1/jobs/" + nobodys + "/array",
+		"/x/v1/jobs/" + job + "/explanation":             "/x/v1/jobs/" + nobodys + "/explanation",
+		"/x/v1/jobs/" + job + ":0/explanation":           "/x/v1/jobs/" + nobodys + ":0/explanation",
 	} {
 		sent++
 		hide := strings.NewReplacer(other+"-none", "IT", other+"-x", "IT", job, "IT", nobodys, "IT")

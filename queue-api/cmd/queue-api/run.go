@@ -168,6 +168,7 @@ func newAPI(
 	if access.authorizer != nil {
 		cfg.Gate = access.authorizer
 	}
+	cfg.Look = podLook{all.pods}
 	service, err := controlplane.New(store, clock.RealClock{}, cfg)
 	if err != nil {
 		return nil, composer, err
