@@ -70,7 +70,7 @@ func TestExplainJob(t *testing.T) {
 	}
 	for _, id := range []string{"nonsense", first[:len(first)-1] + "x", first + ":3", first + "#2"} {
 		_, err := f.ExplainJob(t.Context(), caller, &explain.Request{JobID: id})
-		wantRefusal(t, err, "does not exist")
+		wantRefusal(t, err, "Job "+id+" does not exist")
 	}
 }
 
@@ -129,7 +129,7 @@ func TestPausedQueueIsTold(t *testing.T) {
 		t.Errorf("no more: %+v, %v", e, err)
 	}
 	_, err = do(t, f.CreateJobQueue, `{"jobQueueName":"p","priority":1,"tags":{"muster.sh/paused":"TRUE"},"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"ce"}]}`)
-	wantRefusal(t, err, "muster.sh/paused")
+	wantRefusal(t, err, "tags: muster.sh/paused of a job queue must be true or false")
 }
 
 func TestExplanationTellsWhoIsAheadByShare(t *testing.T) {
@@ -151,8 +151,8 @@ func TestExplanationTellsWhoIsAheadByShare(t *testing.T) {
 	if diff := cmp.Diff(want, e.Position); diff != "" || e.Code != "QUEUE:WAITING_TURN" {
 		t.Errorf("%s; position mismatch (-want +got):\n%s", e.Code, diff)
 	}
-	e = f.explained(t, submit("green", "6"))
-	if e.Code != "SHARE:RESERVED" || !strings.Contains(e.Reason, "without what is kept for other shares 6 of 7 vCPU") && !strings.Contains(e.Reason, "without what is kept for other shares 5 of 6 vCPU") {
+	e = f.explained(t, submit("green", "7")) // of three active shares, an eighth is kept
+	if e.Code != "SHARE:RESERVED" || !strings.Contains(e.Reason, "free: ce 7 of 8 vCPU, without what is kept for other shares 6 of 7 vCPU.") {
 		t.Errorf("reserved: %s %s", e.Code, e.Reason)
 	}
 }

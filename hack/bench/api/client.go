@@ -43,6 +43,11 @@ func (c *client) request(operation string, in any) ([]byte, error) {
 		operation, c.host, len(body), body), nil
 }
 
+// get is the request for what is at a path.
+func (c *client) get(path string) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, c.host)
+}
+
 // do sends a request and reads its reply, which is good until the next.
 func (c *client) do(request []byte) ([]byte, error) {
 	if _, err := c.conn.Write(request); err != nil {

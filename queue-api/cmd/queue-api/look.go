@@ -15,7 +15,9 @@ import (
 )
 
 // podLook asks clusters about pods that wait for a node, one at a time.
-type podLook struct{ clients func(cluster string) corev1client.PodsGetter }
+type podLook struct {
+	clients func(cluster string) corev1client.PodsGetter
+}
 
 var _ controlplane.PodLook = podLook{}
 
