@@ -36,6 +36,8 @@ func changeJobs(r *Request) (Done, error) {
 		return r.stop(ids, reason, "/v1/canceljobs", "cancelled")
 	case "terminate":
 		return r.stop(ids, reason, "/v1/terminatejobs", "terminated")
+	case "retry":
+		return r.again(ids)
 	}
 	return Done{}, &Problem{Status: http.StatusBadRequest, Message: "There is no such action on jobs."}
 }
