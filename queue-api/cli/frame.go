@@ -41,15 +41,19 @@ func (f *frame) connect(ctx context.Context) (*client.Client, error) {
 	if f.asked != nil {
 		return f.asked, nil
 	}
-	cfg, err := f.sources().Resolve(ctx, client.Config{
-		UserAgent: "muster/" + Version(), AuthorityFile: f.authorityFile,
-		InsecureSkipVerify: f.insecure, AllowPlaintext: f.plaintext,
-	})
+	cfg, err := f.sources().Resolve(ctx, f.clientConfig())
 	if err != nil {
 		return nil, err
 	}
 	f.asked, err = client.New(cfg)
 	return f.asked, err
+}
+
+// clientConfig is what flags say of the client.
+func (f *frame) clientConfig() client.Config {
+	return client.Config{
+		UserAgent: "muster/" + Version(), AuthorityFile: f.authorityFile, InsecureSkipVerify: f.insecure, AllowPlaintext: f.plaintext,
+	}
 }
 
 // printer prints in the format that -o asks for.

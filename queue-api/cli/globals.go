@@ -3,8 +3,6 @@
 package cli
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -60,10 +58,4 @@ func (f *frame) sources() client.Sources {
 		s.Kube = &client.Kube{File: f.kubeconfig, Context: f.context, ServiceAccount: f.serviceName, Namespace: f.namespace}
 	}
 	return s
-}
-
-// savedToken is the token that a login left for an endpoint.
-func (*frame) savedToken(_ context.Context, endpoint string) (string, error) {
-	login, _, err := client.Logins{}.Load(endpoint)
-	return login.Token, err
 }

@@ -6,7 +6,7 @@ import "github.com/spf13/cobra"
 
 // setUpCommands are the commands that set things up and look after them.
 func setUpCommands(f *frame) []*cobra.Command {
-	return []*cobra.Command{newApply(f), newDelete(f)}
+	return []*cobra.Command{newApply(f), newDelete(f), newAuth(f)}
 }
 
 // placeCommands are the commands about queues, environments and nodes.

@@ -72,7 +72,12 @@ func newWorld(keysFile string) (*world, func(), error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		cfg.Authenticator = &authn.Authenticator{Keys: keys, Clock: clock.RealClock{}}
+		sessions, err := authn.OpenSessionKeys(filepath.Join(filepath.Dir(keysFile), "sessions"), clock.RealClock{})
+		if err != nil {
+			return nil, nil, err
+		}
+		cfg.Authenticator = &authn.Authenticator{Keys: keys, Sessions: sessions, Tokens: tokens{}, Clock: clock.RealClock{}}
+		cfg.Credentials, cfg.Authorizer = sessions.Issue, keepers{}
 	}
 	api, err := httpapi.New(plane, prometheus.NewRegistry(), cfg)
 	if err != nil {
@@ -87,6 +92,32 @@ func newWorld(keysFile string) (*world, func(), error) {
 		_ = os.RemoveAll(dir)
 	}, nil
 }
+
+// tokens are users' names, after "token-of-".
+type tokens struct{}
+
+// Review implements authn.TokenReviewer.
+func (tokens) Review(_ context.Context, token string) (batch.User, error) {
+	name, ok := strings.CutPrefix(token, "token-of-")
+	if !ok {
+		return batch.User{}, &batch.Error{Code: batch.CodeUnrecognizedClient, Message: "The security token included in the request is invalid."}
+	}
+	return batch.User{Name: name, Groups: []string{"people"}}, nil
+}
+
+// keepers let everybody do everything but delete.
+type keepers struct{}
+
+// Authorize implements httpapi.Authorizer.
+func (keepers) Authorize(_ context.Context, call batch.Call, operation string, _ any) error {
+	if strings.HasPrefix(operation, "Delete") {
+		return &batch.Error{Code: batch.CodeAccessDenied, Message: "User: " + call.User.Name + " is not authorized to perform: batch:" + operation}
+	}
+	return nil
+}
+
+// Filter implements httpapi.Authorizer.
+func (keepers) Filter(context.Context, batch.Call, string, any) error { return nil }
 
 // before gives the answers that the test gave, and notes what was asked.
 func (w *world) before(api http.Handler) http.Handler {
@@ -279,5 +310,8 @@ func startWorld(t *testing.T) *world {
 // keysIn writes a file of access keys: AKIDANN with the secret annannannannannann.
 func keysIn(dir string) (string, error) {
 	path := filepath.Join(dir, "keys.yaml")
+	if err := os.WriteFile(filepath.Join(dir, "sessions"), []byte(strings.Repeat("k", 40)), 0o600); err != nil {
+		return "", err
+	}
 	return path, os.WriteFile(path, []byte("- {accessKeyId: AKIDANN, secretAccessKey: annannannannannann, user: ann}\n"), 0o600)
 }
