@@ -17,6 +17,7 @@ help: ## List the targets.
 
 .PHONY: demo
 demo: hack-build ## Run everything on this machine, and a job, an array and a gang; FLEET=ec2 on a fake EC2, NODES=kwok on simulated nodes.
+	@go build -tags $(GOTAGS) -o bin/ ./queue-api/cmd/muster
 	bin/demo -localcluster=$(LOCALCLUSTER) -- --nodes=$(NODES) --fleet=$(FLEET) $(if $(filter ec2,$(FLEET)),--set batch-autoscaler=--scale-down-delay=10s)
 
 .PHONY: demo-down

@@ -218,27 +218,26 @@ func (c *Checkout) CheckFlags(page Page) []string {
 			continue // what is played is checked by its program
 		}
 		for i, line := range strings.Split(block.Text, "\n") {
-			check(block.Line+i, line)
+			if ours.MatchString(line) {
+				check(block.Line+i, line)
+			}
 		}
 	}
 	return wrong
 }
 
-// foreignFlags are flags that pages name of programs that are not ours.
+// ours are programs of ours, as a line of commands has them.
+var ours = regexp.MustCompile(`(^|^\$ |-- |\| )(bin/)?(muster|queue-api|batch-scheduler|batch-autoscaler|batch-node-notices|localcluster) `)
+
+// foreignFlags are flags that pages name in their text of programs that are not ours.
 var foreignFlags = map[string]bool{
-	// aws
-	"endpoint-url": true, "region": true, "profile": true, "no-sign-request": true, "jobs": true, "query": true, "output": true,
-	"stack-name": true, "parameter-overrides": true, "template-file": true, "capabilities": true, "name": true, "cli-input-json": true,
-	"role-name": true, "policy-name": true, "policy-document": true, "assume-role-policy-document": true, "policy-arn": true,
-	"cluster-name": true, "namespace": true, "service-account": true, "role-arn": true, "principal-arn": true, "type": true,
-	"aws-service-name": true, "compute-environment-name": true, "unmanagedv-cpus": true, "eks-configuration": true,
-	// kubectl and helm
-	"from-file": true, "from-literal": true, "replicas": true, "audience": true, "server-side": true, "dry-run": true, "create-namespace": true,
-	"set": true, "values": true, "version": true, "for": true, "timeout": true, "selector": true,
-	// muster, until it has a reference
-	"host": true, "replace": true,
-	// redis-cli, git, go, npm
-	"rdb": true, "depth": true, "help": true,
+	"endpoint-url": true,                                                                        // aws
+	"server-side":  true, "dry-run": true, "replicas": true, "timeout": true, "from-file": true, // kubectl, helm
+	"provider-id": true, "node-labels": true, "register-with-taints": true, // kubelet
+	"rdb":     true,                         // redis-cli
+	"cluster": true, "cluster-status": true, // snakemake
+	"help": true,
+	"host": true, "replace": true, // of muster, until it has a reference
 }
 
 func anyKey(m map[string]bool, is func(string) bool) bool {
