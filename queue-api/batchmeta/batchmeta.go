@@ -74,6 +74,9 @@ const (
 	Shape = "muster.sh/shape"
 	// Job is a pod annotation (writer: podspec): everything needed to rebuild the job's record if Redis lost it, as JSON.
 	Job = "muster.sh/job"
+	// Traceparent is a pod annotation (writer: podspec, while traces are sent; readers: batch-scheduler, the autoscaler): the
+	// trace of the job and the span of the attempt, as W3C's header of that name has them.
+	Traceparent = "muster.sh/traceparent"
 	// Tracking is a pod finalizer (writer: podspec; remover: podwatch): the outcome is not yet durable.
 	Tracking = "muster.sh/tracking"
 )

@@ -163,6 +163,7 @@ func (d *Dispatcher) makePods(
 	}
 	return podspec.Pods(podspec.Input{
 		Job: job, Definition: definition, Environment: e, Attempt: attempt, Rank: rank, Preempts: preempts(q),
+		Traceparent: d.cfg.Traceparent(job.ID, attempt),
 	}, d.cfg.Pod)
 }
 

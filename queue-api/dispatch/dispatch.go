@@ -86,6 +86,8 @@ type Config struct {
 	Clock clock.WithTicker
 	// Metrics count; the zero value does not.
 	Metrics Metrics
+	// Traceparent is the span of a job's attempt; empty while no traces are sent. Default: none are.
+	Traceparent func(jobID string, attempt int) string
 	// Looked is told how each round went. Default nobody is.
 	Looked func(took time.Duration, err error)
 }
@@ -119,6 +121,9 @@ func New(store Store, clusters Clusters, cfg Config) *Dispatcher {
 	cfg.CapacityBackoff = cmp.Or(cfg.CapacityBackoff, 5*time.Minute)
 	if cfg.Clock == nil {
 		cfg.Clock = clock.RealClock{}
+	}
+	if cfg.Traceparent == nil {
+		cfg.Traceparent = func(string, int) string { return "" }
 	}
 	if cfg.Looked == nil {
 		cfg.Looked = func(time.Duration, error) {}

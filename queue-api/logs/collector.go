@@ -41,6 +41,8 @@ type CollectorConfig struct {
 	Workers int
 	// Followers follow at once the logs of containers that are about to be ended. Default 256.
 	Followers int
+	// Kept is told of each pod whose logs are kept, or given up, and since when they were to be. Default nobody is.
+	Kept func(job batch.Job, pod *corev1.Pod, since, until time.Time)
 	// Clock times what fails. Default the real one.
 	Clock clock.WithTicker
 }
@@ -166,6 +168,9 @@ func (c *Collector) collectNext(ctx context.Context) bool {
 		return true
 	}
 	c.metrics.seconds.Observe(c.cfg.Clock.Since(one.since).Seconds())
+	if c.cfg.Kept != nil {
+		c.cfg.Kept(one.job, one.pod, one.since, c.cfg.Clock.Now())
+	}
 	c.mu.Lock()
 	if known := c.pods[uid]; known != nil {
 		known.isDone = true

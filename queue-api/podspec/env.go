@@ -31,6 +31,9 @@ func batchEnv(in Input, m member) []corev1.EnvVar {
 	if m.gang != nil {
 		env = append(env, m.gang.env()...)
 	}
+	if in.Traceparent != "" { // by which the job's own spans become part of its trace, unless the definition has another one
+		env = append(env, corev1.EnvVar{Name: "TRACEPARENT", Value: in.Traceparent})
+	}
 	return env
 }
 

@@ -46,6 +46,7 @@ type Input struct {
 	Attempt     int    // from 1
 	Rank        string // see batchmeta.Rank; the same for every node of a gang
 	Preempts    bool   // whether the pods may take the room of lower-ranked work
+	Traceparent string // see batchmeta.Traceparent; empty while no traces are sent
 }
 
 // PodName names the pod of a job's attempt: always the same for the same attempt, never the same for two. A child's job id
@@ -233,6 +234,9 @@ func finishMeta(meta *metav1.ObjectMeta, spec *corev1.PodSpec, in Input, m membe
 	}
 	metav1.SetMetaDataAnnotation(meta, batchmeta.Rank, in.Rank)
 	metav1.SetMetaDataAnnotation(meta, batchmeta.Job, record)
+	if in.Traceparent != "" {
+		metav1.SetMetaDataAnnotation(meta, batchmeta.Traceparent, in.Traceparent)
+	}
 	if in.Preempts {
 		metav1.SetMetaDataAnnotation(meta, batchmeta.Preemption, batchmeta.PreemptionEnabled)
 	}

@@ -22,7 +22,15 @@ type Events interface {
 
 // tell records what a change of a job means for the attempt that was under way, on its main pod.
 func (w *Watcher) tell(old, next batch.Job) {
-	if w.cfg.Events == nil || old.Current == nil {
+	if old.Current == nil {
+		return
+	}
+	if w.cfg.Started != nil && old.Status != batch.StatusRunning && next.Status == batch.StatusRunning {
+		if pod := w.pods.Get(old.Current.PodNamespace, old.Current.PodName); pod != nil {
+			w.cfg.Started(next, pod)
+		}
+	}
+	if w.cfg.Events == nil {
 		return
 	}
 	reason, message := changeOf(&old, &next)

@@ -69,6 +69,8 @@ type Config struct {
 	Logs Logs
 	// Events tells people what becomes of attempts. Default: nobody does.
 	Events Events
+	// Started is told of each attempt whose containers run, with its main pod. Default nobody is.
+	Started func(job batch.Job, pod *corev1.Pod)
 	// Looked is told how each full reconcile went. Default nobody is.
 	Looked func(took time.Duration, err error)
 	// Clock times attempts. Default the real one.

@@ -29,6 +29,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/release"
 	"github.com/muster-batch/muster/queue-api/reports"
 	"github.com/muster-batch/muster/queue-api/summary"
+	"github.com/muster-batch/muster/queue-api/tracing"
 )
 
 // retryDelay lies between two leaderships of one process.
@@ -101,6 +102,7 @@ type lasting struct {
 	checks     fsck.Metrics
 	logs       *logArchive // may be nil
 	count      *meters
+	traces     *tracing.Jobs // may be nil
 	events     podevents.Metrics
 	host       string // name of this machine, or pod
 }
@@ -133,7 +135,7 @@ func newParts(kube cluster, o options, store *redisstore.Store, view clusterView
 	if err != nil {
 		return parts{}, err
 	}
-	cfg.Metrics, cfg.Looked = keep.metrics, keep.count.loops.Of(loopDispatch)
+	cfg.Metrics, cfg.Looked, cfg.Traceparent = keep.metrics, keep.count.loops.Of(loopDispatch), keep.traces.Traceparent
 	p := parts{events: podevents.New(kube.logs, keep.events, podevents.Config{Host: keep.host})}
 	p.clusters = &clusterSet{
 		home: view, homePods: dispatch.PodClient{Client: kube.core, Created: p.events.Admitted}, self: o.cluster, registry: keep.registered, clock: clock.RealClock{},
@@ -145,7 +147,7 @@ func newParts(kube cluster, o options, store *redisstore.Store, view clusterView
 	settle := func(pods *podwatch.Cluster, cluster string, owns func(string) bool, collector *logs.Collector, events *podevents.Recorder) *podwatch.Watcher {
 		cfg := podwatch.Config{
 			FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout, Owns: owns, Cluster: cluster,
-			Found: func(f batch.Finding) { keep.checks.Found(f.Check) }, Looked: keep.count.loops.Of(loopSettle), Events: events,
+			Found: func(f batch.Finding) { keep.checks.Found(f.Check) }, Looked: keep.count.loops.Of(loopSettle), Events: events, Started: keep.traces.Started,
 		}
 		keeps(&cfg, collector)
 		return podwatch.New(store, pods, afterEnds{p.dispatcher, p.releaser}, cfg)

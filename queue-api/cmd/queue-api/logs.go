@@ -20,6 +20,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/logs/cloudwatch"
 	"github.com/muster-batch/muster/queue-api/podwatch"
 	"github.com/muster-batch/muster/queue-api/redisstore"
+	"github.com/muster-batch/muster/queue-api/tracing"
 )
 
 // logOptions say where logs are kept, how much of them and for how long.
@@ -59,6 +60,7 @@ type logArchive struct {
 
 	options logOptions
 	metrics logs.Metrics
+	traces  *tracing.Jobs // may be nil
 }
 
 // openLogs opens the archive; nil if there is to be none.
@@ -91,7 +93,7 @@ func (a *logArchive) collector(client corev1client.PodsGetter) *logs.Collector {
 		return nil
 	}
 	return logs.NewCollector(a.Archive, logs.Kubelets{Client: client}, a.metrics, logs.CollectorConfig{
-		MaxBytes: a.options.logMaxBytes, Timeout: a.options.logTimeout,
+		MaxBytes: a.options.logMaxBytes, Timeout: a.options.logTimeout, Kept: a.traces.Kept,
 	})
 }
 

@@ -63,8 +63,13 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	traces, flush, err := newTraces(ctx)
+	if err != nil {
+		return err
+	}
+	defer flush()
 	store := redisstore.New(client, redisstore.Config{
-		Durability: durability, Retention: o.retention, MaxJobs: o.maxQueueJobs, Observer: count.jobs, Metrics: count.store,
+		Durability: durability, Retention: o.retention, MaxJobs: o.maxQueueJobs, Observer: observed(count.jobs, traces), Metrics: count.store,
 	})
 	var safe atomic.Bool
 	group.Go(func() error { return checkStore(ctx, store, &safe) })
@@ -89,7 +94,10 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	keep.registered, keep.logs, keep.count = registered, kept, count
+	keep.registered, keep.logs, keep.count, keep.traces = registered, kept, count, traces
+	if kept != nil {
+		kept.traces = traces
+	}
 	group.Go(func() error { return count.jobs.Run(ctx, store) })
 	group.Go(func() error { return elect(ctx, kube, o, store, keep) })
 	klog.FromContext(ctx).Info("Serving the Batch API", "address", apiListener.Addr().String(), "durability", durability)
