@@ -11,16 +11,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/batch"
+	"go.opentelemetry.io/otel/trace"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/muster-batch/muster/hack/kubetest"
+	"github.com/muster-batch/muster/hack/otlptest"
 )
 
 // site is the three programs under their own roles, and a user who may do everything.
@@ -38,8 +41,11 @@ type site struct {
 func holdsRoles(t *testing.T, cluster *kubetest.ControlPlane, log *audit) {
 	t.Helper()
 	cluster.Apply(kustomization(t, "resources: [OVERLAYS/restricted]\ncomponents: [OVERLAYS/../components/podgroups]\n"))
+	traces := otlptest.Start(t)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", traces.URL)
 	s := startSite(t, cluster)
 	s.work()
+	cluster.Await("spans of all programs in the trace of one job", func(context.Context) bool { return isTraced(traces) })
 	rights := render(t)["restricted"].rights()
 	var idle []string
 	defer func() {
@@ -58,6 +64,27 @@ func holdsRoles(t *testing.T, cluster *kubetest.ControlPlane, log *audit) {
 		}
 	}
 	t.Logf("%d requests used all of %d rights", len(requests), len(rights))
+}
+
+// isTraced reports whether there is a job whose whole trace was sent, each program having sent its part.
+func isTraced(traces *otlptest.Receiver) bool {
+	wanted := []string{
+		"queue-api job", "queue-api submit", "queue-api queue wait", "queue-api attempt", "queue-api run", "queue-api image pull",
+		"batch-scheduler schedule", "batch-autoscaler launch", "batch-autoscaler node wait",
+	}
+	sent := map[trace.TraceID]map[string]bool{}
+	for _, span := range traces.Spans() {
+		if sent[span.Trace] == nil {
+			sent[span.Trace] = map[string]bool{}
+		}
+		sent[span.Trace][span.Service+" "+span.Name] = true
+	}
+	for _, names := range sent {
+		if !slices.ContainsFunc(wanted, func(name string) bool { return !names[name] }) {
+			return true
+		}
+	}
+	return false
 }
 
 // build builds the programs.

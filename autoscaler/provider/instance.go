@@ -45,6 +45,7 @@ type instance struct {
 	held         bool                             // its node is being opened again: it may not be ended meanwhile
 	spared       time.Time                        // when it could not be ended last; zero if that was never tried
 	launched     bool                             // it was launched by us, and not found
+	demands      []string                         // keys of what it was launched for
 	use          use
 }
 

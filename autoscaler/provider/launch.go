@@ -143,6 +143,7 @@ func (p *Provider) run(l launch, record bool) {
 	missing := p.settle(l, instances, err)
 	took := p.cfg.Clock.Since(started)
 	p.cfg.Metrics.answered(l.request.Environment.Name, took)
+	p.cfg.Launched(Launched{NodeGroup: l.request.NodeGroup, Demands: l.demands, Since: started, Until: started.Add(took), Err: err})
 	if missing == 0 {
 		logger.Info("Launched instances", "took", took)
 	} else {
@@ -181,7 +182,8 @@ func (p *Provider) book(l launch, instances []fleet.Instance, err error) (missin
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range instances {
-		p.adopt(l.group, &instances[i]).launched = true
+		adopted := p.adopt(l.group, &instances[i])
+		adopted.launched, adopted.demands = true, l.demands
 	}
 	for n := range l.request.Count {
 		if i := p.instances[placeholderPrefix+fleet.InstanceToken(l.request.Token, n)]; i != nil {

@@ -61,3 +61,22 @@ func TestFailedLaunch(t *testing.T) {
 		t.Errorf("%d failed instances, told %+v", failures, w.failures)
 	}
 }
+
+// Who wants to know is told of launches and of nodes, and what they are for, once.
+func TestLaunchesAreTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, env())
+	var launched, joined []Launched
+	w.cfg.Launched = func(l Launched) { launched = append(launched, l) }
+	w.cfg.Joined = func(l Launched) { joined = append(joined, l) }
+	w.fleet.SetStock("c5.large", 1)
+	w.grow(large, 2)
+	if len(launched) != 1 || launched[0].Err == nil || !cmp.Equal(launched[0].Demands, []string{"demand"}) || launched[0].NodeGroup != large {
+		t.Errorf("told of launches: %+v", launched)
+	}
+	w.register()
+	w.refresh()
+	if len(joined) != 1 || !cmp.Equal(joined[0].Demands, []string{"demand"}) || joined[0].Until.Before(joined[0].Since) {
+		t.Errorf("told of nodes: %+v", joined)
+	}
+}

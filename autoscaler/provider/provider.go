@@ -64,9 +64,22 @@ type Config struct {
 	Changed func()
 	// LaunchFailed is told of each launch that brought fewer instances than asked for. May be nil.
 	LaunchFailed func(FailedLaunch)
-	Health       Health   // may be nil
-	Metrics      *Metrics // may be nil
-	Clock        clock.Clock
+	// Launched is told of each launch that was answered, and Joined of each instance that became a node, with what they were
+	// for. Joined is called with the provider locked. May be nil.
+	Launched func(Launched)
+	Joined   func(Launched)
+	Health   Health   // may be nil
+	Metrics  *Metrics // may be nil
+	Clock    clock.Clock
+}
+
+// Launched is a launch, or an instance of one.
+type Launched struct {
+	NodeGroup string
+	Demands   []string // keys of the demands that it was for
+	Since     time.Time
+	Until     time.Time
+	Err       error // of the launch
 }
 
 // FailedLaunch is a launch that failed, at least in part.
@@ -122,6 +135,12 @@ func New(ctx context.Context, f fleet.Fleet, e Environments, c Cluster, l Ledger
 	}
 	if cfg.LaunchFailed == nil {
 		cfg.LaunchFailed = func(FailedLaunch) {}
+	}
+	if cfg.Launched == nil {
+		cfg.Launched = func(Launched) {}
+	}
+	if cfg.Joined == nil {
+		cfg.Joined = func(Launched) {}
 	}
 	if cfg.Health == nil {
 		cfg.Health = indifferent{}

@@ -102,6 +102,8 @@ func (p *Provider) syncNodes(nodes []*corev1.Node) {
 			if i.launched {
 				p.cfg.Metrics.joined(i.group.environmentName(), now.Sub(i.since))
 				p.nodeAfter[i.group.key.environmentUUID] = now.Sub(i.since)
+				p.cfg.Joined(Launched{NodeGroup: i.group.id, Demands: i.demands, Since: i.since, Until: now})
+				i.demands = nil
 			}
 			p.cfg.Health.Joined(i.group.key.environmentUUID)
 		}

@@ -58,6 +58,7 @@ func (g *GangFit) Permit(ctx context.Context, state *framework.CycleState, pod *
 		return framework.NewStatus(framework.Wait), 2 * patience(pin.Plan.Patience(), arrival.Seats) // the plan's own timeout comes first
 	}
 	g.endSeats(pin.Plan)
+	g.metrics.released(pin.Plan, g.clock.Now())
 	g.holds.Release(vacated(pod))
 	g.holds.Release(reservedFor(pin.Plan.Key()))
 	klog.FromContext(ctx).V(4).Info("Releasing gang", "pod", klog.KObj(pod), "members", len(arrival.Release))

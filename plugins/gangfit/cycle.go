@@ -90,11 +90,13 @@ func (g *GangFit) plan(ctx context.Context, pod *corev1.Pod, draft *gang.Draft) 
 	if plan == nil {
 		return nil, unschedulable(draft.Key.Reason("its members changed while it was planned"))
 	}
+	g.metrics.planBegan(plan, g.clock.Now())
 	g.holdSeats(plan, draft.Members, seats)
 	g.holds.Release(holdID{holder{gang: draft.Key}, nextToFit})
 	logger.V(2).Info("Planned gang", "gang", draft.Key, "members", len(seats))
 	limit := patience(draft.Spec.Patience, len(seats))
 	g.clock.AfterFunc(limit, func() {
+		g.metrics.planEnded(plan)
 		g.giveUp(plan, causeTimeout, draft.Key.Reason("not all members reached their nodes within %v", limit))
 	})
 	node, ok := seats[pod.UID]

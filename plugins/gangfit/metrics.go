@@ -4,6 +4,7 @@ package gangfit
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"k8s.io/component-base/metrics"
@@ -17,7 +18,11 @@ type Metrics struct {
 	plans   *metrics.HistogramVec
 	replans *metrics.Counter
 	returns *metrics.CounterVec
+	started *metrics.Counter
+	binds   *metrics.Histogram
 	waiting *waiting
+
+	began sync.Map // time.Time by *gang.Plan, until it is released or its time is over
 }
 
 // Values of the label outcome of a plan.
@@ -53,6 +58,15 @@ func NewMetrics(ledger *gang.Ledger) *Metrics {
 			Subsystem: subsystem, Name: "returns_total", StabilityLevel: metrics.ALPHA,
 			Help: "Plans that were given up while members held seats of them, by cause (node_taken, member_deleted, member_lost_its_place, timeout).",
 		}, []string{"cause"}),
+		started: metrics.NewCounter(&metrics.CounterOpts{
+			Subsystem: subsystem, Name: "scheduled_total", StabilityLevel: metrics.ALPHA,
+			Help: "Gangs all of whose members had their seats and were let go to be bound.",
+		}),
+		binds: metrics.NewHistogram(&metrics.HistogramOpts{
+			Subsystem: subsystem, Name: "bind_seconds", StabilityLevel: metrics.ALPHA,
+			Help:    "Time from the plan of a gang until all its members were let go to be bound.",
+			Buckets: metrics.ExponentialBuckets(0.001, 3, 10), // 1 ms to 20 s
+		}),
 		waiting: &waiting{
 			ledger: ledger,
 			gangs: metrics.NewDesc(subsystem+"_waiting", "Gangs that wait, by why (incomplete, malformed, refused, ready).",
@@ -65,7 +79,7 @@ func NewMetrics(ledger *gang.Ledger) *Metrics {
 
 // Register adds the metrics to what the program serves.
 func (m *Metrics) Register() error {
-	for _, c := range []metrics.Registerable{m.plans, m.replans, m.returns} {
+	for _, c := range m.registerables() {
 		if err := legacyregistry.Register(c); err != nil {
 			return fmt.Errorf("register the metrics of gangs: %w", err)
 		}
@@ -74,6 +88,26 @@ func (m *Metrics) Register() error {
 		return fmt.Errorf("register the metrics of waiting gangs: %w", err)
 	}
 	return nil
+}
+
+func (m *Metrics) registerables() []metrics.Registerable {
+	return []metrics.Registerable{m.plans, m.replans, m.returns, m.started, m.binds}
+}
+
+// planBegan remembers when a plan was made.
+func (m *Metrics) planBegan(plan *gang.Plan, now time.Time) { m.began.Store(plan, now) }
+
+// planEnded forgets it.
+func (m *Metrics) planEnded(plan *gang.Plan) { m.began.Delete(plan) }
+
+// released counts a gang that was let go.
+func (m *Metrics) released(plan *gang.Plan, now time.Time) {
+	m.started.Inc()
+	if began, ok := m.began.LoadAndDelete(plan); ok {
+		if at, ok := began.(time.Time); ok {
+			m.binds.Observe(max(0, now.Sub(at).Seconds()))
+		}
+	}
 }
 
 func (m *Metrics) planned(outcome string, took time.Duration) {

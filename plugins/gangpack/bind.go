@@ -5,7 +5,9 @@ package gangpack
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
@@ -45,5 +47,8 @@ func (g *GangPack) Bind(ctx context.Context, _ *framework.CycleState, pod *corev
 	err = crashpoint.Around("pods/bind", func() error {
 		return g.client.CoreV1().Pods(pod.Namespace).Bind(ctx, binding, metav1.CreateOptions{})
 	})
+	if err == nil && g.tracer != nil {
+		g.tracer.SendOfPod(pod, "schedule", pod.CreationTimestamp.Time, time.Now(), "", attribute.String("k8s.node.name", nodeName))
+	}
 	return framework.AsStatus(err) // nil for no error
 }

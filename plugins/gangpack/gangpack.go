@@ -9,6 +9,9 @@ import (
 	clientset "k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
+	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+
+	"github.com/muster-batch/muster/queue-api/jobtrace"
 )
 
 // Name is the plugin's name in a KubeSchedulerConfiguration.
@@ -18,7 +21,8 @@ const Name = "GangPack"
 type GangPack struct {
 	client  clientset.Interface
 	nodes   corelisters.NodeLister
-	binding chan struct{} // has one for each Binding that is being written
+	binding chan struct{}    // has one for each Binding that is being written
+	tracer  *jobtrace.Tracer // may be nil
 }
 
 var (
@@ -27,9 +31,13 @@ var (
 	_ framework.BindPlugin     = (*GangPack)(nil)
 )
 
-// New is the plugin's factory.
-func New(_ context.Context, _ runtime.Object, handle framework.Handle) (framework.Plugin, error) {
-	return newGangPack(handle.ClientSet(), handle.SharedInformerFactory().Core().V1().Nodes().Lister()), nil
+// Factory makes the plugin's factory. The tracer is told of each pod that is bound; it may be nil.
+func Factory(tracer *jobtrace.Tracer) frameworkruntime.PluginFactory {
+	return func(_ context.Context, _ runtime.Object, handle framework.Handle) (framework.Plugin, error) {
+		g := newGangPack(handle.ClientSet(), handle.SharedInformerFactory().Core().V1().Nodes().Lister())
+		g.tracer = tracer
+		return g, nil
+	}
 }
 
 func newGangPack(client clientset.Interface, nodes corelisters.NodeLister) *GangPack {

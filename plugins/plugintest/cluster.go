@@ -103,7 +103,7 @@ func registryOf(ledger *gang.Ledger) frameworkruntime.Registry {
 		gangsort.Name:    gangsort.Factory(ledger),
 		gangfit.Name:     gangfit.Factory(ledger, gangfit.NewMetrics(ledger)),
 		gangfit.GateName: gangfit.GateFactory(ledger),
-		gangpack.Name:    gangpack.New,
+		gangpack.Name:    gangpack.Factory(nil),
 		soletenant.Name:  soletenant.New,
 	}
 }

@@ -289,3 +289,33 @@ func TestShape(t *testing.T) {
 		}
 	}
 }
+
+// While traces are sent, every container knows the span that it is below, unless its definition names another one.
+func TestContainersKnowTheirTrace(t *testing.T) {
+	t.Parallel()
+	const parent = "00-00001234567840000000000000000001-0123456789abcdef-01"
+	in := readDocument(t, "testdata/container-minimal/input.json").input()
+	named := func(pod *corev1.Pod) (last string) {
+		for _, e := range pod.Spec.Containers[0].Env {
+			if e.Name == "TRACEPARENT" {
+				last = e.Value
+			}
+		}
+		return last
+	}
+	pod, err := onePod(in, testOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shape := pod.Labels[batchmeta.Shape]
+	if _, ok := pod.Annotations[batchmeta.Traceparent]; ok || named(pod) != "" {
+		t.Error("a pod is in a trace that nobody asked for")
+	}
+	in.Traceparent = parent
+	if pod, err = onePod(in, testOptions); err != nil {
+		t.Fatal(err)
+	}
+	if pod.Annotations[batchmeta.Traceparent] != parent || named(pod) != parent || pod.Labels[batchmeta.Shape] != shape {
+		t.Errorf("annotation %q, variable %q, shape %s", pod.Annotations[batchmeta.Traceparent], named(pod), pod.Labels[batchmeta.Shape])
+	}
+}

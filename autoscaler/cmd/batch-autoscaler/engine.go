@@ -32,6 +32,7 @@ import (
 	"github.com/muster-batch/muster/autoscaler/scaledown"
 	"github.com/muster-batch/muster/autoscaler/scaleup"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/jobtrace"
 )
 
 // ledgerName is the ConfigMap of launches under way.
@@ -48,6 +49,7 @@ type parts struct {
 	notices  interruption.Queue // nil if nobody tells
 	recorder record.EventRecorder
 	metrics  *metricSet
+	tracer   *jobtrace.Tracer // may be nil
 	clock    clock.WithTicker
 	resync   time.Duration // of informers: when they tell all they know again; never if zero
 }
@@ -87,6 +89,7 @@ func newEngine(ctx context.Context, p parts, o *options, wake func()) (*engine, 
 	e.index = demand.NewIndex(wake)
 	e.source = demand.NewSource(e.index)
 	reporter := scaleup.NewReporter(p.recorder, e.index, p.clock)
+	traces := scaleup.NewTraces(p.tracer, e.index)
 	ledger := provider.NewConfigMapLedger(p.client.CoreV1().ConfigMaps(o.Namespace), ledgerName)
 	e.health = envhealth.New(envhealth.Config{Clock: p.clock})
 	e.reports = report.New(p.client.CoreV1().ConfigMaps(o.Namespace), e.standings, report.Config{
@@ -95,7 +98,7 @@ func newEngine(ctx context.Context, p parts, o *options, wake func()) (*engine, 
 	e.provider = provider.New(ctx, p.fleet, e.reader, scaledown.NewCluster(p.client.CoreV1()), ledger,
 		kubeutil.NewNodeLister(nodeLister, nil), provider.Config{
 			LaunchTimeout: o.FleetTimeout, TerminateTimeout: o.FleetTimeout, ReplayWithin: o.MaxNodeProvisionTime,
-			Changed: wake, LaunchFailed: reporter.LaunchFailed, Health: e.health, Metrics: p.metrics.provider, Clock: p.clock,
+			Changed: wake, LaunchFailed: reporter.LaunchFailed, Launched: traces.Launched, Joined: traces.Joined, Health: e.health, Metrics: p.metrics.provider, Clock: p.clock,
 		})
 	e.census = report.NewCensus(p.client.CoreV1().ConfigMaps(o.Namespace), e.provider.Count, report.CensusConfig{Clock: p.clock})
 	e.orchestrator = scaleup.New(ctx, scaleup.Config{

@@ -15,6 +15,7 @@ import (
 	"github.com/muster-batch/muster/autoscaler/report"
 	"github.com/muster-batch/muster/autoscaler/scaleup"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/buildinfo"
 )
 
 // metricSet is all metrics that are ours.
@@ -26,6 +27,7 @@ type metricSet struct {
 	failures *metrics.Counter
 	leader   *metrics.Gauge
 	invalid  *metrics.GaugeVec
+	build    *metrics.GaugeVec
 }
 
 func newMetricSet() *metricSet {
@@ -49,6 +51,9 @@ func newMetricSet() *metricSet {
 			Subsystem: subsystem, Name: "environment_invalid", StabilityLevel: metrics.ALPHA,
 			Help: "1 if the compute environment is INVALID as no instance of it can be launched or joins the cluster.",
 		}, []string{"compute_environment"}),
+		build: metrics.NewGaugeVec(&metrics.GaugeOpts{
+			Name: buildinfo.MetricName, StabilityLevel: metrics.ALPHA, Help: buildinfo.MetricHelp,
+		}, buildinfo.Labels()),
 	}
 }
 
@@ -62,7 +67,8 @@ func (m *metricSet) registerOurs(register func(...metrics.Registerable)) {
 	m.provider.Register(register)
 	m.scaleup.Register(register)
 	m.notices.Register(register)
-	register(m.loop, m.failures, m.leader, m.invalid)
+	register(m.loop, m.failures, m.leader, m.invalid, m.build)
+	m.build.WithLabelValues(buildinfo.Get().Values("batch-autoscaler")...).Set(1)
 }
 
 func (m *metricSet) looked(took time.Duration, err error) {

@@ -28,6 +28,8 @@ import (
 	fleetexec "github.com/muster-batch/muster/autoscaler/fleet/exec"
 	fleetkwok "github.com/muster-batch/muster/autoscaler/fleet/kwok"
 	"github.com/muster-batch/muster/autoscaler/interruption"
+	"github.com/muster-batch/muster/queue-api/buildinfo"
+	"github.com/muster-batch/muster/queue-api/jobtrace"
 )
 
 // run runs the program until ctx ends.
@@ -44,12 +46,17 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return fmt.Errorf("listen for health checks: %w", err)
 	}
+	tracer, err := jobtrace.Start(ctx, "batch-autoscaler", buildinfo.Get().Version)
+	if err != nil {
+		return err
+	}
+	defer flush(ctx, tracer)
 	events := newBroadcaster(ctx, client)
 	defer events.Shutdown()
 	p := parts{
 		client: client, api: o.batch(), fleet: machines, notices: notices,
 		recorder: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "batch-autoscaler"}), metrics: newMetricSet(),
-		clock: clock.RealClock{},
+		tracer: tracer, clock: clock.RealClock{},
 	}
 	p.metrics.register(legacyregistry.MustRegister)
 	h := &health{clock: p.clock}
@@ -64,6 +71,17 @@ func run(ctx context.Context, o *options) error {
 		return elect(ctx, client, p.recorder, o, lead)
 	})
 	return group.Wait()
+}
+
+// flushTimeout bounds how long the program's end waits for the last spans to be sent.
+const flushTimeout = 5 * time.Second
+
+func flush(ctx context.Context, tracer *jobtrace.Tracer) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
+	if err := tracer.Shutdown(ctx); err != nil {
+		klog.FromContext(ctx).Error(err, "The last spans are lost")
+	}
 }
 
 // runner is a fleet that has something to do in the background.

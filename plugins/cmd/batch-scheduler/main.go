@@ -3,11 +3,16 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"os"
+	"time"
 
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/component-base/cli"
-	_ "k8s.io/component-base/logs/json/register"          // --logging-format=json
+	_ "k8s.io/component-base/logs/json/register" // --logging-format=json
+	basemetrics "k8s.io/component-base/metrics"
+	"k8s.io/component-base/metrics/legacyregistry"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo" // client and workqueue metrics
 	_ "k8s.io/component-base/metrics/prometheus/version"  // build_info
 	"k8s.io/kubernetes/cmd/kube-scheduler/app"
@@ -17,19 +22,56 @@ import (
 	"github.com/muster-batch/muster/plugins/gangpack"
 	"github.com/muster-batch/muster/plugins/gangsort"
 	"github.com/muster-batch/muster/plugins/soletenant"
+	"github.com/muster-batch/muster/queue-api/buildinfo"
+	"github.com/muster-batch/muster/queue-api/jobtrace"
 )
 
 func main() {
 	ledger := gang.NewLedger()
 	metrics := gangfit.NewMetrics(ledger)
 	utilruntime.Must(metrics.Register())
+	utilruntime.Must(registerBuildInfo())
+	tracer, err := jobtrace.Start(context.Background(), "batch-scheduler", buildinfo.Get().Version)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "batch-scheduler:", err)
+		os.Exit(1)
+	}
 	cmd := app.NewSchedulerCommand(
 		app.WithPlugin(gangsort.Name, gangsort.Factory(ledger)),
 		app.WithPlugin(gangfit.Name, gangfit.Factory(ledger, metrics)),
 		app.WithPlugin(gangfit.GateName, gangfit.GateFactory(ledger)),
-		app.WithPlugin(gangpack.Name, gangpack.New),
+		app.WithPlugin(gangpack.Name, gangpack.Factory(tracer)),
 		app.WithPlugin(soletenant.Name, soletenant.New),
 	)
 	adapt(cmd)
-	os.Exit(cli.Run(cmd))
+	code := cli.Run(cmd)
+	flush(tracer)
+	os.Exit(code)
+}
+
+// flushTimeout bounds how long the program's end waits for the last spans to be sent.
+const flushTimeout = 5 * time.Second
+
+func flush(tracer *jobtrace.Tracer) {
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	if err := tracer.Shutdown(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "batch-scheduler:", err)
+	}
+}
+
+// registerBuildInfo adds what the program was built from to its metrics.
+func registerBuildInfo() error {
+	info := newBuildInfo()
+	if err := legacyregistry.Register(info); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	info.WithLabelValues(buildinfo.Get().Values("batch-scheduler")...).Set(1)
+	return nil
+}
+
+func newBuildInfo() *basemetrics.GaugeVec {
+	return basemetrics.NewGaugeVec(&basemetrics.GaugeOpts{
+		Name: buildinfo.MetricName, Help: buildinfo.MetricHelp, StabilityLevel: basemetrics.ALPHA,
+	}, buildinfo.Labels())
 }
