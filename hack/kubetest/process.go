@@ -67,6 +67,12 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
+// Terminate tells the process to end, as Kubernetes does, and waits until it has.
+func (p *Process) Terminate() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // an error means it has ended
+	<-p.done
+}
+
 // Scheduler is a running batch-scheduler.
 type Scheduler struct {
 	*Process

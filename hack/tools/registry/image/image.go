@@ -28,14 +28,17 @@ import (
 const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // Program is the image of the static program at file, its entrypoint, of the certificates at roots that it trusts others
-// by, unless that is empty, and of nothing else. It runs as nobody unless the pod says otherwise.
-func Program(file, roots string, origin Origin) (v1.Image, error) {
+// by, unless that is empty, and of nothing else but other names of the program. It runs as nobody unless the pod says otherwise.
+func Program(file, roots string, origin Origin, links ...string) (v1.Image, error) {
 	binary, err := readStatic(file)
 	if err != nil {
 		return nil, err
 	}
 	entry := "/" + filepath.Base(file)
 	nodes := []node{{name: entry, mode: 0o755, data: binary}}
+	for _, link := range links {
+		nodes = append(nodes, node{name: "/" + link, mode: 0o755, link: entry})
+	}
 	if roots != "" {
 		certificates, err := os.ReadFile(roots)
 		if err != nil {

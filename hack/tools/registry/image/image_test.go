@@ -116,7 +116,7 @@ func TestProgramSaysWhatItIs(t *testing.T) {
 	}
 }
 
-func TestProgramHasTheCertificatesItIsGiven(t *testing.T) {
+func TestProgramHasTheCertificatesAndNamesItIsGiven(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	program, roots := filepath.Join(folder, "program"), filepath.Join(folder, "roots.pem")
@@ -125,7 +125,7 @@ func TestProgramHasTheCertificatesItIsGiven(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	img, err := Program(program, roots, Origin{})
+	img, err := Program(program, roots, Origin{}, "other")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,13 +138,18 @@ func TestProgramHasTheCertificatesItIsGiven(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer content.Close()
+	links := map[string]string{}
 	for reader := tar.NewReader(content); ; {
 		header, err := reader.Next()
 		if err != nil {
 			t.Fatalf("find the certificates: %v", err)
 		}
+		links[header.Name] = header.Linkname
 		if header.Name == "etc/ssl/certs/ca-certificates.crt" {
-			return
+			break
 		}
+	}
+	if links["other"] != "program" {
+		t.Errorf("links = %v", links)
 	}
 }

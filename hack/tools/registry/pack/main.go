@@ -7,11 +7,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,10 +28,27 @@ type options struct {
 	tag    string
 	output string
 	push   string // registry and path
+	links  links
+}
+
+// links are more names of programs, by their first.
+type links map[string][]string
+
+// String implements flag.Value.
+func (l links) String() string { return fmt.Sprint(map[string][]string(l)) }
+
+// Set implements flag.Value.
+func (l links) Set(text string) error {
+	program, names, ok := strings.Cut(text, "=")
+	if !ok {
+		return errors.New("must be PROGRAM=NAME,…")
+	}
+	l[program] = append(l[program], strings.Split(names, ",")...)
+	return nil
 }
 
 func main() {
-	var o options
+	o := options{links: links{}}
 	var created int64
 	flag.StringVar(&o.origin.Version, "version", "", "version of the programs")
 	flag.StringVar(&o.origin.Revision, "revision", "", "revision of their source")
@@ -41,6 +60,7 @@ func main() {
 	flag.StringVar(&o.tag, "tag", "latest", "tag of the images")
 	flag.StringVar(&o.output, "output", ".", "folder to write into")
 	flag.StringVar(&o.push, "push", "", "registry and path to put the images into, as REGISTRY/PATH; empty for none")
+	flag.Var(o.links, "link", "more names of a program in its image, as PROGRAM=NAME,…; may be repeated")
 	flag.Parse()
 	o.origin.Created = time.Unix(created, 0)
 

@@ -35,7 +35,7 @@ type packed struct {
 func (o options) pack(program string) (packed, error) {
 	p := packed{name: filepath.Base(program)}
 	var err error
-	if p.image, err = image.Program(program, o.roots, o.origin); err != nil {
+	if p.image, err = image.Program(program, o.roots, o.origin, o.links[p.name]...); err != nil {
 		return p, err
 	}
 	binary, err := os.ReadFile(program)
