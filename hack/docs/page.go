@@ -3,6 +3,7 @@
 package docs
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -211,7 +212,7 @@ func (p *parser) comment() error {
 	for !strings.Contains(p.lines[p.at], "-->") {
 		if p.at++; p.at == len(p.lines) {
 			p.at = from
-			return fmt.Errorf("a comment does not end")
+			return errors.New("a comment does not end")
 		}
 	}
 	p.at++
@@ -252,7 +253,7 @@ func (p *parser) fenced() error {
 		}
 		body = append(body, strings.TrimPrefix(line, strings.Repeat(" ", min(margin, len(line)-len(strings.TrimLeft(line, " "))))))
 	}
-	return fmt.Errorf("a fence does not end")
+	return errors.New("a fence does not end")
 }
 
 // indented reads an indented block, blank lines inside it included.

@@ -114,7 +114,7 @@ func newPlayer(t *testing.T, page Page) player {
 	if kubectl := l.env["MUSTER_KUBECTL"]; kubectl != "" {
 		path = append(path, filepath.Dir(kubectl))
 	}
-	env := append(l.environ(), "HOME="+dir, "MUSTER_CACHE="+cache, "PATH="+strings.Join(append(path, os.Getenv("PATH")), ":"), "GOCACHE="+goEnv(t, "GOCACHE"), "GOMODCACHE="+goEnv(t, "GOMODCACHE"))
+	env := append(l.environ(), "HOME="+dir, "MUSTER_CACHE="+cache, "PYTHONDONTWRITEBYTECODE=1", "PATH="+strings.Join(append(path, os.Getenv("PATH")), ":"), "GOCACHE="+goEnv(t, "GOCACHE"), "GOMODCACHE="+goEnv(t, "GOMODCACHE"))
 	return player{shell: newShell(t, dir, root, env), lab: l}
 }
 
