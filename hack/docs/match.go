@@ -85,6 +85,9 @@ func startsAs(shown []string, printed string) bool {
 	return match(append(shown[:len(shown):len(shown)], anything), printed) == ""
 }
 
+// maxShown is how much of an output is shown when it is not as it should be.
+const maxShown = 4000
+
 func trimEnd(lines []string) []string {
 	for len(lines) > 0 && strings.TrimSpace(lines[len(lines)-1]) == "" {
 		lines = lines[:len(lines)-1]
@@ -93,5 +96,8 @@ func trimEnd(lines []string) []string {
 }
 
 func indent(text string) string {
+	if over := len(text) - maxShown; over > 0 {
+		text = "…" + strings.ToValidUTF8(text[over:], "")
+	}
 	return "    " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ")
 }

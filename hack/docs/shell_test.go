@@ -29,7 +29,8 @@ type shell struct {
 	count   int
 }
 
-// newShell starts a bash in a folder. Its make and go are those of the checkout.
+// newShell starts a bash in a folder. Its make and go are those of the checkout, its python3 is
+// Debian's.
 func newShell(t *testing.T, dir, root string, env []string) *shell {
 	t.Helper()
 	reader, writer, err := os.Pipe()
@@ -54,7 +55,7 @@ func newShell(t *testing.T, dir, root string, env []string) *shell {
 		reader.Close()
 	})
 	s := &shell{dir: dir, in: in, replies: bufio.NewReader(reader), process: cmd}
-	if err := s.script(t.Context(), "set -o pipefail\nmake() { command make --no-print-directory -C '"+root+"' \"$@\"; }\ngo() { (cd '"+root+"' && command go \"$@\"); }"); err != nil {
+	if err := s.script(t.Context(), "set -o pipefail\nmake() { command make --no-print-directory -C '"+root+"' \"$@\"; }\ngo() { (cd '"+root+"' && command go \"$@\"); }\npython3() { /usr/bin/python3 \"$@\"; }"); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -11,7 +11,7 @@ PATIENCE = 120  # seconds
 
 
 def client(service):
-    return boto3.client(service, endpoint_url=os.environ.get("ENDPOINT", "http://127.0.0.1:8080"), region_name=REGION,
+    return boto3.client(service, endpoint_url=os.environ.get("AWS_ENDPOINT_URL", "http://127.0.0.1:8080"), region_name=REGION,
                         aws_access_key_id="recipe", aws_secret_access_key="recipe")
 
 
