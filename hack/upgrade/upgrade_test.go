@@ -6,6 +6,7 @@ package upgrade
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -360,18 +361,24 @@ func (w *world) allSucceeded(v *visitors) {
 		return true
 	})
 	known := w.describe(ids)
+	var odd []string
 	for _, id := range ids {
 		job, ok := known[id]
 		want := 1
 		if aws.ToString(job.JobName) == "fails" {
 			want = 2
 		}
-		if !ok || job.ArrayProperties == nil && len(job.Attempts) != want {
-			w.t.Errorf("job %s (%s): known: %v, %d attempts", id, aws.ToString(job.JobName), ok, len(job.Attempts))
+		switch a := job.ArrayProperties; {
+		case !ok:
+			odd = append(odd, id+" is lost")
+		case a == nil && len(job.EksAttempts) != want:
+			odd = append(odd, fmt.Sprintf("%s (%s) had %d attempts", id, aws.ToString(job.JobName), len(job.EksAttempts)))
+		case a != nil && a.StatusSummary["SUCCEEDED"] != children:
+			odd = append(odd, fmt.Sprintf("array %s: %v", id, a.StatusSummary))
 		}
-		if a := job.ArrayProperties; a != nil && a.StatusSummary["SUCCEEDED"] != children {
-			w.t.Errorf("array %s: %v", id, a.StatusSummary)
-		}
+	}
+	if len(odd) > 0 {
+		w.t.Errorf("of %d jobs: %v", len(odd), odd[:min(len(odd), 5)])
 	}
 	_, passed, wrong := w.kubelet.counts()
 	if len(wrong) > 0 || passed != jobs+len(v.ids) {
@@ -387,8 +394,17 @@ func (w *world) check() {
 	n, err := store.Audit(w.t.Context(), false, func(f batch.Finding) { w.t.Errorf("broken: %v", f) }, func(ctx context.Context) error { return ctx.Err() })
 	w.must(err)
 	w.t.Logf("%d records are whole", n)
-	w.await("no pod is left", func() bool {
-		pods, err := w.Client.CoreV1().Pods("").List(w.t.Context(), metav1.ListOptions{LabelSelector: batchmeta.JobID, Limit: 1})
-		return err == nil && len(pods.Items) == 0
-	})
+	left := -1
+	for until := time.Now().Add(patience); left != 0; time.Sleep(100 * time.Millisecond) {
+		pods, err := w.Client.CoreV1().Pods("").List(w.t.Context(), metav1.ListOptions{LabelSelector: batchmeta.JobID})
+		w.must(err)
+		if n := len(pods.Items); n != left {
+			left, until = n, time.Now().Add(patience)
+		}
+		if time.Now().After(until) {
+			p := pods.Items[0]
+			w.t.Fatalf("%d pods are left, one of them %s: %s, finalizers %v, deleted %v, grace %v, annotations %v",
+				left, p.Name, p.Status.Phase, p.Finalizers, p.DeletionTimestamp, p.DeletionGracePeriodSeconds, p.Annotations)
+		}
+	}
 }
