@@ -41,6 +41,7 @@ var (
 	flagRow  = regexp.MustCompile("(?m)^\\| `--([a-zA-Z0-9-]+)")
 	flagLine = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-zA-Z0-9-]+)`)
 	flagUsed = regexp.MustCompile(`(?:^|[\s("'=])--([a-z][a-zA-Z0-9-]*)`)
+	goVar    = regexp.MustCompile(`\.\w+Var\(&\w+(?:\.\w+)*, "([a-z-]+)"`)
 	goFlag   = regexp.MustCompile(`flags?\.\w+\((?:&\w+(?:\.\w+)*, )?"([a-z-]+)"`)
 )
 
@@ -73,7 +74,7 @@ func (c *Checkout) readTests() error {
 }
 
 // readFlags takes the programs' flags from their references, which are generated from the programs, and those of the local
-// cluster from its code.
+// cluster and of muster admin from their code.
 func (c *Checkout) readFlags() error {
 	for _, place := range []struct {
 		files   string
@@ -84,6 +85,7 @@ func (c *Checkout) readFlags() error {
 		{"docs/reference/*.md", flagLine},
 		{"docs/cli*.md", flagLine},
 		{"hack/localcluster/*.go", goFlag},
+		{"queue-api/cmd/muster/*.go", goVar},
 	} {
 		files, err := filepath.Glob(filepath.Join(c.Root, filepath.FromSlash(place.files)))
 		if err != nil {
@@ -237,7 +239,6 @@ var foreignFlags = map[string]bool{
 	"rdb":     true,                         // redis-cli
 	"cluster": true, "cluster-status": true, // snakemake
 	"help": true,
-	"host": true, "replace": true, // of muster, until it has a reference
 }
 
 func anyKey(m map[string]bool, is func(string) bool) bool {
