@@ -58,7 +58,7 @@ name stays as it is. Of a job definition a new revision is registered if anythin
 	fs.StringVar(&o.dryRun, "dry-run", dryNone, "Change nothing: client checks the documents without asking anybody, server also says what differs from what there is, and what the caller may not do.")
 	fs.Lookup("dry-run").NoOptDefVal = dryServer
 	fs.BoolVar(&o.wait, "wait", false, "Wait until environments and queues are VALID.")
-	fs.DurationVar(&o.timeout, "timeout", waitDefault, "With --wait: how long.")
+	fs.DurationVar(&o.timeout, "wait-timeout", waitDefault, "With --wait: how long.")
 	_ = cmd.MarkFlagRequired("filename") // only fails for no such flag
 	_ = cmd.RegisterFlagCompletionFunc("dry-run", cobra.FixedCompletions([]string{dryNone, dryClient, dryServer}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -274,7 +274,7 @@ have not ended stays, unless --terminate-jobs is given.`,
 	fs.BoolVarP(&o.recursive, "recursive", "R", false, "Also the folders in a folder.")
 	fs.BoolVar(&o.terminateJobs, "terminate-jobs", false, "Also delete queues with jobs that have not ended, which ends them.")
 	fs.BoolVar(&o.wait, "wait", true, "Wait until queues and environments are gone.")
-	fs.DurationVar(&o.timeout, "timeout", waitDefault, "With --wait: how long.")
+	fs.DurationVar(&o.timeout, "wait-timeout", waitDefault, "With --wait: how long.")
 	return cmd
 }
 

@@ -72,7 +72,7 @@ func newEnvironmentState(f *frame, verb string) *cobra.Command {
 	}
 	if verb == "drain" {
 		c.Flags().BoolVar(&wait, "wait", false, "Wait until no job is left in it.")
-		c.Flags().DurationVar(&timeout, "timeout", time.Hour, "With --wait: how long.")
+		c.Flags().DurationVar(&timeout, "wait-timeout", time.Hour, "With --wait: how long.")
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		client, err := f.connect(cmd.Context())

@@ -47,7 +47,7 @@ stdin. It is tried on the server before it is kept.`,
 	fs.BoolVar(&o.device, "device", false, "Log in by a code that is typed on another machine.")
 	fs.BoolVar(&o.noBrowser, "no-browser", false, "Print the address instead of opening a browser with it.")
 	fs.IntVar(&o.port, "port", 0, "Port of this machine that the issuer sends the browser back to. Default any.")
-	fs.DurationVar(&o.timeout, "timeout", waitDefault, "How long to wait for the login.")
+	fs.DurationVar(&o.timeout, "wait-timeout", waitDefault, "How long to wait for the login.")
 	fs.BoolVar(&o.stdin, "token-stdin", false, "Read the token from stdin.")
 	cmd.MarkFlagsMutuallyExclusive("token-stdin", "issuer")
 	cmd.MarkFlagsMutuallyExclusive("token-stdin", "device")
@@ -145,8 +145,11 @@ func newLogout(f *frame) *cobra.Command {
 			}
 			key := loginKey(cfg.Endpoint)
 			_, ok, err := client.Logins{}.Load(key)
-			if err != nil || !ok {
-				return cmp.Or(err, f.printf("Not logged in at %s\n", key))
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return f.printf("Not logged in at %s\n", key)
 			}
 			if err := (client.Logins{}).Save(key, client.Login{}); err != nil {
 				return err

@@ -251,7 +251,7 @@ func newQueueState(f *frame, verb string) *cobra.Command {
 	c.Aliases, c.Short = []string{"disable"}, "Let a queue take no more jobs; those in it go on"
 	c.Example += " --wait"
 	c.Flags().BoolVar(&wait, "wait", false, "Wait until all jobs in it have ended.")
-	c.Flags().DurationVar(&timeout, "timeout", time.Hour, "With --wait: how long.")
+	c.Flags().DurationVar(&timeout, "wait-timeout", time.Hour, "With --wait: how long.")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := f.eachQueue(cmd.Context(), args, "takes no more jobs", setQueueState("DISABLED")); err != nil || !wait {
 			return err

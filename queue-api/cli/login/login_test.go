@@ -148,6 +148,7 @@ func (f *fakeIssuer) browse(t *testing.T, address string, change func(url.Values
 
 func discover(t *testing.T, f *fakeIssuer) *Issuer {
 	t.Helper()
+	t.Helper()
 	i, err := Discover(t.Context(), f.URL, "muster", []string{"email"})
 	if err != nil {
 		t.Fatal(err)

@@ -77,9 +77,9 @@ func (s *site) apply(tb testing.TB, text string) []string {
 	var out []string
 	planner := &Planner{API: s}
 	for _, d := range read(tb, text) {
-		step, err := planner.Plan(context.Background(), d)
+		step, err := planner.Plan(tb.Context(), d)
 		if err == nil {
-			err = step.Do(context.Background(), s)
+			err = step.Do(tb.Context(), s)
 		}
 		if err != nil {
 			tb.Fatal(err)
@@ -243,7 +243,7 @@ func (s *site) shown(tb testing.TB, docs []Document) string {
 	tb.Helper()
 	var items []map[string]any
 	for _, d := range docs {
-		found, err := d.Kind.Find(context.Background(), s, d.Name)
+		found, err := d.Kind.Find(tb.Context(), s, d.Name)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -510,7 +510,7 @@ func TestAwait(t *testing.T) {
 	s := newSite(t)
 	s.apply(t, estate)
 	set := func(status batch.ResourceStatus) {
-		_, err := s.store.UpdateEnvironment(context.Background(), "pool", func(e *batch.ComputeEnvironment) error {
+		_, err := s.store.UpdateEnvironment(t.Context(), "pool", func(e *batch.ComputeEnvironment) error {
 			e.Status, e.StatusReason = status, "no subnet"
 			return nil
 		})
