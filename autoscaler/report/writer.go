@@ -125,6 +125,9 @@ func (w *Writer) remove(ctx context.Context, uuid string) error {
 
 func (w *Writer) write(ctx context.Context, e *Environment) error {
 	before, data := w.wrote[e.UUID], e.data()
+	if seconds := before[batchmeta.ReportNodeSeconds]; e.NodeSeconds == 0 && seconds != "" {
+		data[batchmeta.ReportNodeSeconds] = seconds // a predecessor saw it
+	}
 	if maps.Equal(before, data) {
 		return nil
 	}

@@ -133,6 +133,11 @@ func TestReportsAreWrittenWhenTheyChange(t *testing.T) {
 	if diff := cmp.Diff(want, d.reports()["a"]); diff != "" {
 		t.Errorf("report mismatch (-want +got):\n%s", diff)
 	}
+	d.environments[0].NodeSeconds = 0 // it began anew, and has seen no node
+	d.write()
+	if diff := cmp.Diff(want, d.reports()["a"]); diff != "" {
+		t.Errorf("report mismatch (-want +got):\n%s", diff)
+	}
 	d.environments = d.environments[1:]
 	if d.write(); len(d.reports()) != 1 {
 		t.Errorf("the report on an environment that is gone was left: %v", d.reports())

@@ -26,7 +26,8 @@
 //
 // Where nobody could say what AWS Batch does, of jobs:
 //   - A job that does not run always says why: dispatcher and podwatch store the codes of the head of a queue and the
-//     autoscaler's last word; for any other job DescribeJobs makes a sentence (why.go). ListJobs makes none.
+//     autoscaler's last word; for any other job, and for those of a paused queue, package explain makes a sentence, of what is
+//     looked up here (reasons.go). ListJobs makes none. ExplainJob and SimulateJob are ours.
 //   - A dependency that no store knows, expired ones too, is refused; so is a node, and N_TO_N between sizes that differ.
 //   - A FIFO queue's jobs have no scheduling priority: an override is checked and dropped.
 //   - statusSummaryLastUpdatedAt is the time of the reply: counts are exact; of an array that ended it is stoppedAt.

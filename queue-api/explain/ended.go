@@ -89,12 +89,9 @@ func (f *Facts) outcomeDetails() []string {
 	outcomes := f.lastOutcomes()
 	var out []string
 	for _, o := range outcomes[:min(len(outcomes), maxOutcomes)] {
-		text := "Container " + o.Name
-		switch {
-		case o.ExitCode != nil:
-			text += fmt.Sprintf(" ended with exit code %d", *o.ExitCode)
-		default:
-			text += " gave no exit code"
+		text := "Container " + o.Name + " gave no exit code"
+		if o.ExitCode != nil {
+			text = fmt.Sprintf("Container %s ended with exit code %d", o.Name, *o.ExitCode)
 		}
 		if o.Reason != "" {
 			text += " (" + o.Reason + ")"

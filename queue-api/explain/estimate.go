@@ -35,11 +35,10 @@ func unknown(because string) *viewapi.Estimate { return &viewapi.Estimate{Unknow
 
 // estimateTurn goes by how fast the queue's jobs were admitted lately.
 func (f *Facts) estimateTurn(code Code) *viewapi.Estimate {
-	switch code {
-	case QueueNext:
+	if code == QueueNext {
 		return &viewapi.Estimate{StartsAt: millis(f.Now), Because: "there is room for it; a node that must be launched first takes longer"}
-	case WaitingTurn, QuotaMaxVCPUs, ShareReserved:
-	default:
+	}
+	if code != WaitingTurn && code != QuotaMaxVCPUs && code != ShareReserved {
 		return unknown("it waits for something of its own, and nobody knows how long that takes")
 	}
 	ahead, isKnown := f.ahead()
@@ -103,11 +102,10 @@ func millis(t time.Time) *int64 { return new(t.UnixMilli()) }
 
 // estimateNode goes by how long the environment's last instance took to be a node.
 func (f *Facts) estimateNode(code Code) *viewapi.Estimate {
-	switch code {
-	case NodeLaunching, GangShort:
-	case InsufficientCapacity, LaunchThrottled:
+	if code == InsufficientCapacity || code == LaunchThrottled {
 		return unknown("the cloud does not say when it has machines")
-	default:
+	}
+	if code != NodeLaunching && code != GangShort {
 		return unknown("nobody knows when there is room on a node")
 	}
 	if f.Home == nil || f.Home.Report == nil || f.Home.Report.NodeSeconds == 0 {

@@ -80,12 +80,9 @@ func (f *Facts) judge() (code Code, reason string, isShown bool) {
 	job := f.Job
 	switch job.Status {
 	case batch.StatusSubmitted:
-		return JobSubmitted, "Submitted; what it depends on is being looked at.", true
+		code, reason, isShown = JobSubmitted, "Submitted; what it depends on is being looked at.", true
 	case batch.StatusPending:
-		if len(f.Unmet) > 0 {
-			return DependencyWaiting, whyPending(f.Unmet, f.Found), true
-		}
-		return ArrayChildren, whyArray(job), false
+		code, reason, isShown = f.pending()
 	case batch.StatusRunnable:
 		if job.Current == nil {
 			code, reason = f.waiting()
@@ -95,11 +92,26 @@ func (f *Facts) judge() (code Code, reason string, isShown bool) {
 		return code, reason, true
 	case batch.StatusStarting, batch.StatusRunning:
 		code, reason = f.placed()
-		return code, reason, false
 	case batch.StatusSucceeded, batch.StatusFailed:
+		code, reason = f.ended()
+		return code, reason, true
 	}
-	code, reason = f.ended()
-	return code, reason, true
+	if job.StatusReason != "" { // somebody knew better
+		return code, job.StatusReason, true
+	}
+	return code, reason, isShown
+}
+
+func (f *Facts) pending() (code Code, reason string, isShown bool) {
+	switch {
+	case f.Job.Stop != nil:
+		return JobStopping, whyStopping(f.Job.Stop), false
+	case len(f.Unmet) > 0:
+		return DependencyWaiting, whyPending(f.Unmet, f.Found), true
+	case f.Job.IsArray():
+		return ArrayChildren, whyArray(f.Job), false
+	}
+	return DependencyWaiting, "What it depends on is being looked at.", false
 }
 
 // waiting is the first obstacle of a job that may be admitted.

@@ -82,7 +82,7 @@ func (f *Facts) placed() (Code, string) {
 	case f.cutOff() != "":
 		return ClusterUnreachable, strings.TrimSuffix(whyPlaced(job), ".") + "; cluster " + f.cutOff() + " does not answer."
 	case job.Stop != nil:
-		return JobStopping, "It was told to stop: " + job.Stop.Reason
+		return JobStopping, whyStopping(job.Stop)
 	case job.StatusReason != "":
 		return f.codeOf(job.StatusReason), job.StatusReason
 	case job.Status == batch.StatusStarting:

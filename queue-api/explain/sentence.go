@@ -138,6 +138,9 @@ func whyArray(job *batch.Job) string {
 	return out + "."
 }
 
+// whyStopping is for a job that was told to stop and has not ended.
+func whyStopping(stop *batch.Stop) string { return "It was told to stop: " + stop.Reason }
+
 // whyPlaced is for a job that has a node.
 func whyPlaced(job *batch.Job) string {
 	a := job.Current

@@ -3,6 +3,7 @@
 package explain
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -63,7 +64,7 @@ func (f *Facts) codeOf(reason string) Code {
 	for _, r := range readings {
 		if strings.HasPrefix(reason, r.begins) && (len(r.words) == 0 || hasOne(reason, r.words)) {
 			if r.code == ConsumableShort {
-				return or(f.shortage(), r.code)
+				return cmp.Or(f.shortage(), r.code)
 			}
 			return r.code
 		}
@@ -73,11 +74,4 @@ func (f *Facts) codeOf(reason string) Code {
 
 func hasOne(s string, words []string) bool {
 	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(s, word) })
-}
-
-func or(code, other Code) Code {
-	if code == "" {
-		return other
-	}
-	return code
 }
