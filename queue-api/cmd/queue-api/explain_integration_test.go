@@ -236,10 +236,14 @@ func (c *counter) pauses() {
 	if status := c.send(http.MethodPost, arn, `{"tags":{"muster.sh/paused":"true"}}`, nil); status != http.StatusOK {
 		c.t.Fatalf("tagged: %d", status)
 	}
-	waiting := c.submit("paused", "d")
-	for range 3 { // of which each is a round later
-		c.podOf(c.submit("q", "d"))
+	rounds := func() {
+		for range 3 { // each job is admitted by a round that began after the one before was
+			c.podOf(c.submit("q", "d"))
+		}
 	}
+	rounds() // one that was under way knew nothing of the tag
+	waiting := c.submit("paused", "d")
+	rounds()
 	c.wantCode(waiting, explain.QueuePaused, "Job queue paused is paused by its tag muster.sh/paused; number 1 of 1")
 	if c.hasPod(waiting) || !c.hasPod(before) {
 		c.t.Errorf("of a paused queue, what waits has a pod: %t; what was admitted has: %t", c.hasPod(waiting), c.hasPod(before))
