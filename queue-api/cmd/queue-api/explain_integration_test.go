@@ -169,21 +169,25 @@ func (c *counter) setUp() {
 		if _, err := c.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}, metav1.CreateOptions{}); err != nil {
 			c.t.Fatal(err)
 		}
-		if _, err := c.Client.CoreV1().ServiceAccounts(name).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default"}}, metav1.CreateOptions{}); err != nil {
-			c.t.Fatal(err)
-		}
+		c.Await("the default service account exists", func(ctx context.Context) bool {
+			_, err := c.Client.CoreV1().ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
+			return err == nil
+		})
+	}
+	if _, err := c.Client.CoreV1().Nodes().Create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}, metav1.CreateOptions{}); err != nil {
+		c.t.Fatal(err)
 	}
 	none := corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}
-	quota, err := c.Client.CoreV1().ResourceQuotas("small").Create(ctx, &corev1.ResourceQuota{
+	_, err := c.Client.CoreV1().ResourceQuotas("small").Create(ctx, &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Name: "none"}, Spec: corev1.ResourceQuotaSpec{Hard: none},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	quota.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none}
-	if _, err := c.Client.CoreV1().ResourceQuotas("small").UpdateStatus(ctx, quota, metav1.UpdateOptions{}); err != nil {
-		c.t.Fatal(err)
-	}
+	c.Await("the quota is in force", func(ctx context.Context) bool {
+		quota, err := c.Client.CoreV1().ResourceQuotas("small").Get(ctx, "none", metav1.GetOptions{})
+		return err == nil && len(quota.Status.Hard) > 0
+	})
 	c.must("/v1/createcomputeenvironment", `{"computeEnvironmentName":"ce","type":"UNMANAGED"}`, nil)
 	c.must("/v1/createcomputeenvironment", `{"computeEnvironmentName":"bought","type":"MANAGED","computeResources":{"type":"EC2","minvCpus":0,"maxvCpus":4,"instanceTypes":["c5.large"]}}`, nil)
 	for queue, environment := range map[string]string{"q": "ce", "paused": "ce", "bought": "bought"} {
