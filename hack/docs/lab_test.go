@@ -102,8 +102,8 @@ func (l *lab) takePrograms() error {
 }
 
 func (l *lab) stop(program string) error {
-	if _, err := os.Stat(l.dir); err != nil {
-		return nil // it never was
+	if _, err := os.Stat(l.dir); errors.Is(err, fs.ErrNotExist) { // it never was
+		return nil
 	}
 	_, err := l.command(context.Background(), program, "down")
 	return err

@@ -79,8 +79,10 @@ func newSite(m *model) (*site, error) {
 		operation string
 		input     object
 	}{
-		{"CreateComputeEnvironment", object{"computeEnvironmentName": "ce", "type": "UNMANAGED", "unmanagedvCpus": 64.0,
-			"eksConfiguration": object{"eksClusterArn": "arn:aws:eks:us-east-1:123456789012:cluster/c", "kubernetesNamespace": "jobs"}}},
+		{"CreateComputeEnvironment", object{
+			"computeEnvironmentName": "ce", "type": "UNMANAGED", "unmanagedvCpus": 64.0,
+			"eksConfiguration": object{"eksClusterArn": "arn:aws:eks:us-east-1:123456789012:cluster/c", "kubernetesNamespace": "jobs"},
+		}},
 		{"CreateSchedulingPolicy", object{"name": "policy", "fairsharePolicy": object{"shareDistribution": []any{object{"shareIdentifier": "a*"}}}}},
 		{"CreateConsumableResource", object{"consumableResourceName": "licence", "totalQuantity": 50.0}},
 		{"CreateJobQueue", queue("queue", object{})},
