@@ -27,8 +27,9 @@ demo-down: hack-build ## End what demo left running.
 ##@ Building
 
 .PHONY: build
-build: ## Build the programs into bin/.
+build: ## Build the programs into bin/; muster also as kubectl's plugin.
 	go build -tags $(GOTAGS) -o bin/ $(PACKAGES)
+	@ln -sf muster bin/kubectl-muster && ln -sf muster bin/kubectl_complete-muster
 
 .PHONY: hack-build
 hack-build:

@@ -70,7 +70,7 @@ func newRoot(cfg Config) (*cobra.Command, *frame) {
 	add(root, groupJobs, newSubmit(f), newRun(f), newJobs(f), newGet(f), newExplain(f), newLogs(f), newCancel(f), newTerminate(f), newRetry(f), newSimulate(f))
 	add(root, groupPlaces, placeCommands(f)...)
 	add(root, groupSetUp, append(setUpCommands(f), cfg.Commands...)...)
-	add(root, groupProgram, newCall(f), newVersion(f))
+	add(root, groupProgram, newCall(f), newVersion(f), newReference(f))
 	addCompletion(root)
 	return root, f
 }

@@ -5,3 +5,5 @@
 //
 // As kubectl-muster it is a plugin of kubectl's, and as kubectl_complete-muster the plugin's completion.
 package main
+
+//go:generate sh -c "go run . reference >../../../docs/reference/muster.md"
