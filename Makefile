@@ -79,7 +79,7 @@ e2e: test-tools ## Run the end-to-end tests, each step of which is one of AWS's 
 	go test -tags $(GOTAGS),e2e -timeout 30m -count 1 -v ./hack/e2e/...
 
 .PHONY: test-clients
-test-clients: test-tools ## Play the same scenarios through four of AWS's clients.
+test-clients: test-tools ## Play the same scenarios through four of AWS's clients, and through muster.
 	go test -tags $(GOTAGS),e2e -timeout 20m -count 1 -v ./hack/clients/...
 
 .PHONY: test-docs

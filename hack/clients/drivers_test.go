@@ -43,7 +43,8 @@ var drivers = map[string]func(*testing.T) driver{
 		t.Helper()
 		return startProcess(t, "/usr/bin/python3", "testdata/boto3_driver.py")
 	},
-	"go": func(*testing.T) driver { return newGoSDK() },
+	"go":     func(*testing.T) driver { return newGoSDK() },
+	"muster": func(*testing.T) driver { return musterProgram{} },
 	"js": func(t *testing.T) driver {
 		t.Helper()
 		return startProcess(t, "node", jsDriver)
@@ -80,6 +81,27 @@ func (commandLine) call(ctx context.Context, operation string, input []byte) (an
 	}
 	if len(bytes.TrimSpace(printed)) == 0 {
 		return map[string]any{}, nil, nil
+	}
+	var output any
+	return output, nil, json.Unmarshal(printed, &output)
+}
+
+// musterProgram is our own command line.
+type musterProgram struct{}
+
+var musterFailure = regexp.MustCompile(`(?s)muster: \w+: (\w+): (.*)`)
+
+func (musterProgram) call(ctx context.Context, operation string, input []byte) (any, *apiError, error) {
+	cmd := exec.CommandContext(ctx, musterPath, "call", operation, "--endpoint-url", endpoint, "--file", "-")
+	cmd.Env, cmd.Stdin = environment(), bytes.NewReader(input)
+	var messages bytes.Buffer
+	cmd.Stderr = &messages
+	printed, err := cmd.Output()
+	if m := musterFailure.FindStringSubmatch(messages.String()); err != nil && m != nil {
+		return nil, &apiError{Code: m[1], Message: strings.TrimSpace(m[2])}, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("muster call %s: %w: %s", operation, err, messages.String())
 	}
 	var output any
 	return output, nil, json.Unmarshal(printed, &output)

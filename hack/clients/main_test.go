@@ -25,6 +25,8 @@ var (
 	endpoint string
 	// jsDriver is the JavaScript client's program, beside the SDK that npm installed.
 	jsDriver string
+	// musterPath is our own command line, built for the tests.
+	musterPath string
 )
 
 func TestMain(m *testing.M) {
@@ -49,6 +51,10 @@ func run(m *testing.M) (code int, err error) {
 	}
 	program := filepath.Join(dir, "localcluster")
 	if err := command(ctx, "", "go", "build", "-tags", "kwok", "-o", program, "github.com/muster-batch/muster/hack/localcluster"); err != nil {
+		return 1, err
+	}
+	musterPath = filepath.Join(dir, "muster")
+	if err := command(ctx, "", "go", "build", "-tags", "kwok", "-o", musterPath, "github.com/muster-batch/muster/queue-api/cmd/muster"); err != nil {
 		return 1, err
 	}
 	down := func() error { return command(context.Background(), "", program, "--dir", dir, "down") }
