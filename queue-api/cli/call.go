@@ -5,6 +5,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -57,7 +58,7 @@ AWS's names of its members; the answer is printed as JSON unless -o says otherwi
 }
 
 func operationNames() []string {
-	list := append([]string(nil), client.LogOperations...)
+	list := slices.Clone(client.LogOperations)
 	for _, o := range awsapi.Operations {
 		list = append(list, o.Name)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -109,7 +110,7 @@ func partsOf(job *awsapi.JobDetail, limit int) (parts []part) {
 	switch {
 	case isArray(job):
 		for i := range min(value(job.ArrayProperties.Size), limit) {
-			parts = append(parts, part{batch.ChildID(id, i), fmt.Sprint(i)})
+			parts = append(parts, part{batch.ChildID(id, i), strconv.Itoa(i)})
 		}
 	case isMultiNode(job):
 		for i := range min(value(job.NodeProperties.NumNodes), limit) {

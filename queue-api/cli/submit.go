@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -84,11 +85,26 @@ func (f *frame) submit(cmd *cobra.Command, s *submission, args []string, then fu
 	if err != nil {
 		return err
 	}
-	out, err := client.Do[awsapi.SubmitJobResponse](ctx, c, "SubmitJob", in)
+	patient, done := untilAnswered(ctx)
+	defer done()
+	out, err := client.Do[awsapi.SubmitJobResponse](patient, c, "SubmitJob", in)
 	if err != nil {
 		return err
 	}
 	return then(out)
+}
+
+// answerWithin is how long an interrupted program waits for the answer to what it has sent already.
+const answerWithin = 5 * time.Second
+
+// untilAnswered gives a context that outlives ctx for a while: of a job that is being submitted nobody would know the id.
+func untilAnswered(ctx context.Context) (context.Context, func()) {
+	patient, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(answerWithin, cancel) })
+	return patient, func() {
+		stop()
+		cancel()
+	}
 }
 
 // request puts the request together, of a file and of flags.

@@ -34,7 +34,7 @@ contexts:
 - {name: bob, context: {cluster: c, user: bob}}
 - {name: process, context: {cluster: c, user: process}}
 clusters:
-- {name: c, cluster: {server: SERVER}}
+- {name: c, cluster: {server: 'https://kubernetes.invalid', insecure-skip-tls-verify: true}}
 users:
 - {name: ann, user: {token: token-of-ann}}
 - {name: bob, user: {username: bob, password: secret}}
@@ -142,7 +142,7 @@ func TestTokensOfAKubeconfig(t *testing.T) {
 func TestTokenOfAServiceAccount(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked++
 		body, _ := io.ReadAll(r.Body)
 		var request struct {
@@ -162,7 +162,7 @@ func TestTokenOfAServiceAccount(t *testing.T) {
 		_, _ = io.WriteString(w, `{"status":{"token":"token-of-ci","expirationTimestamp":"`+time.Now().Add(time.Hour).Format(time.RFC3339)+`"}}`)
 	}))
 	t.Cleanup(server.Close)
-	path := file(t, "kubeconfig", strings.Replace(kubeconfig, "SERVER", server.URL, 1))
+	path := file(t, "kubeconfig", strings.Replace(kubeconfig, "https://kubernetes.invalid", server.URL, 1))
 	id, err := (&Kube{File: path, ServiceAccount: "ci"}).identity()
 	if err != nil {
 		t.Fatal(err)

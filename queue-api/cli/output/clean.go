@@ -3,6 +3,7 @@
 package output
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -90,7 +91,7 @@ func (c *cleaner) Write(p []byte) (int, error) {
 			break
 		}
 	}
-	c.held = append([]byte(nil), text[whole:]...)
+	c.held = bytes.Clone(text[whole:])
 	if _, err := io.WriteString(c.w, CleanLines(string(text[:whole]))); err != nil {
 		return 0, err
 	}

@@ -4,6 +4,7 @@ package output
 
 import (
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -80,7 +81,7 @@ func (t *Table) Add(rows ...[]string) error {
 
 // fit narrows elastic columns, the last one first, until a line fits the terminal.
 func (t *Table) fit() []int {
-	widths := append([]int(nil), t.widths...)
+	widths := slices.Clone(t.widths)
 	if t.printer.Columns <= 0 {
 		return widths
 	}
