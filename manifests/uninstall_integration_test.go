@@ -75,6 +75,10 @@ func leavesNothing(t *testing.T, cluster *kubetest.ControlPlane, log *audit) {
 	if out, err := helm(t, slices.Concat(install, release)...); err != nil {
 		t.Fatalf("helm install: %v\n%s", err, out)
 	}
+	restrict := []byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`) // which helm cannot do
+	if _, err := cluster.Client.CoreV1().Namespaces().Patch(t.Context(), system, apitypes.MergePatchType, restrict, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
 	s := startSite(t, cluster)
 	s.environment("plain", &types.ComputeResource{
 		Type: types.CRTypeEc2, MinvCpus: aws.Int32(4), MaxvCpus: aws.Int32(16), InstanceTypes: []string{"c5.xlarge"},

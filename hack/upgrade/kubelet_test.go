@@ -48,7 +48,8 @@ type kubelet struct {
 
 func startKubelet(ctx context.Context, t *testing.T, client kubernetes.Interface) *kubelet {
 	t.Helper()
-	factory := informers.NewSharedInformerFactoryWithOptions(client, 0,
+	// An API server whose client ends while it takes a pod's last finalizer away may leave the pod there: it is looked at again.
+	factory := informers.NewSharedInformerFactoryWithOptions(client, 10*time.Second,
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = batchmeta.JobID }))
 	k := &kubelet{
 		t: t, client: client, pods: factory.Core().V1().Pods().Informer(),
@@ -129,7 +130,7 @@ func (k *kubelet) next(ctx context.Context) bool {
 func (k *kubelet) sync(ctx context.Context, pod *corev1.Pod) error {
 	isFinished := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 	switch {
-	case pod.DeletionTimestamp != nil && pod.Spec.NodeName != "" && *pod.DeletionGracePeriodSeconds > 0:
+	case pod.DeletionTimestamp != nil && pod.Spec.NodeName != "":
 		k.end(pod, false)
 		return k.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)})
 	case pod.DeletionTimestamp != nil, isFinished:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -265,7 +266,7 @@ func TestInstancesAreCountedAfresh(t *testing.T) {
 			return
 		case <-time.After(5 * time.Millisecond):
 			cm := counted("0")
-			cm.Data[batchmeta.InstancesCountedAt] = fmt.Sprint(i)
+			cm.Data[batchmeta.InstancesCountedAt] = strconv.Itoa(i)
 			if _, err := w.kube.CoreV1().ConfigMaps(cm.Namespace).Update(t.Context(), cm, metav1.UpdateOptions{}); err != nil {
 				t.Fatal(err)
 			}
