@@ -81,9 +81,7 @@ func (c *Checkout) readFlags() error {
 		pattern *regexp.Regexp
 	}{
 		{"docs/reference/*.md", flagRow},
-		{"docs/cli*.md", flagRow},
 		{"docs/reference/*.md", flagLine},
-		{"docs/cli*.md", flagLine},
 		{"hack/localcluster/*.go", goFlag},
 		{"queue-api/cmd/muster/*.go", goVar},
 	} {
