@@ -54,7 +54,7 @@ generate: ## Generate code again.
 ##@ Testing
 
 .PHONY: test
-test: test-integration test-conformance test-clients e2e test-docs ## Run every test: unit, integration and, on local clusters, clients, end to end and the commands of the docs.
+test: test-integration test-conformance test-clients test-console e2e test-docs ## Run every test: unit, integration, the console in a browser and, on local clusters, clients, end to end and the commands of the docs.
 
 .PHONY: test-unit
 test-unit: ## Run the unit tests.
@@ -85,6 +85,10 @@ test-clients: test-tools ## Play the same scenarios through four of AWS's client
 .PHONY: test-docs
 test-docs: test-tools ## Play every command that the docs show, on local clusters.
 	go test -tags $(GOTAGS),e2e -timeout 20m -count 1 -v -run '^TestPages$$' ./hack/docs
+
+.PHONY: test-console
+test-console: test-tools ## Try every page and action of the web console in a browser; SHOTS=1 writes docs/images anew.
+	go test -tags $(GOTAGS),e2e -timeout 15m -count 1 -v ./hack/console -args $(if $(SHOTS),-update)
 
 # What the tests run: Debian's Redis, container runtime and AWS clients, and the built Kubernetes.
 .PHONY: test-tools

@@ -240,8 +240,11 @@ func (p *costPage) draw() {
 			class = "free"
 		}
 		bars[i] = chart.Bar{
-			Label: row.Name, Value: fmt.Sprintf("%s/h · %d%% · %s", dollars(row.PerHour), percent(row.Part, 1), plural(row.Jobs, "job")),
+			Label: row.Name, Value: fmt.Sprintf("%s/h · %d%%", dollars(row.PerHour), percent(row.Part, 1)),
 			Parts: []chart.Part{{Label: "dollars an hour", Class: class, Value: row.PerHour}},
+		}
+		if row.Jobs > 0 {
+			bars[i].Value += " · " + plural(row.Jobs, "job")
 		}
 	}
 	if len(bars) > 0 {

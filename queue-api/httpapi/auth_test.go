@@ -73,6 +73,7 @@ func guardedConfigOf(tb testing.TB, letter string) Config {
 		Credentials:   sessions.Issue,
 		Events:        http.NotFoundHandler(),
 		Views:         fakeViews{},
+		Clusters:      fakeClusters{},
 		Status:        func(context.Context) *viewapi.Status { return &viewapi.Status{Version: "v1"} },
 	}
 }

@@ -33,7 +33,6 @@ func TestClusterViews(t *testing.T) {
 	t.Parallel()
 	var asked []any
 	cfg := guardedConfig(t)
-	cfg.Clusters = fakeClusters{}
 	cfg.Authorizer = recordingAuthorizer{&asked}
 	s := newServer(t, fakePlane{}, cfg)
 	if code, got := askAs[viewapi.Nodes](t, s, goodToken, http.MethodGet, "/x/v1/nodes?computeEnvironment=a%2Fb", ""); code != http.StatusOK || got.Nodes[0].ComputeEnvironment != "a/b" {

@@ -36,13 +36,15 @@ func Packages(simulated bool) []Package {
 	)
 }
 
-// ClientPackages are AWS's clients, which people and the tests use; the cluster itself does without.
+// ClientPackages are AWS's clients, which people and the tests use, and the browser that the tests of the console use; the cluster
+// itself does without.
 func ClientPackages() []Package {
 	return []Package{
 		{"awscli", func() bool { return isFile("/usr/bin/aws") || isFile("/usr/local/bin/aws") }},
 		{"python3-boto3", func() bool { return isFile("/usr/lib/python3/dist-packages/boto3/__init__.py") }},
 		{"nodejs", inPath("node")},
 		{"npm", inPath("npm")},
+		{"chromium", func() bool { return inPath("chromium")() || inPath("chromium-browser")() || inPath("google-chrome")() }},
 	}
 }
 

@@ -54,8 +54,9 @@ func (s *svg) row(r Bar, top int, largest float64) {
 	if total == 0 {
 		total = largest
 	}
-	end := s.link(r.Href, r.Label+": "+r.Value)
+	end := s.link(r.Href)
 	s.text("label", r.Label, "x", "0", "y", strconv.Itoa(top+14))
+	s.raw(" ") // of those who listen
 	s.text("value", r.Value, "x", "100%", "y", strconv.Itoa(top+14), "text-anchor", "end")
 	s.stack(r.Parts, total, top+barTop, barHeight)
 	if mark := amount(r.Mark); mark > 0 {

@@ -95,12 +95,12 @@ func (s *svg) text(class, text string, attributes ...string) {
 	s.raw(">", shown(text, maxShown), "</text>")
 }
 
-// link begins a link, if there is a place to go to; end ends it.
-func (s *svg) link(href, label string) (end func()) {
+// link begins a link, if there is a place to go to; end ends it. The text in it is what it is called.
+func (s *svg) link(href string) (end func()) {
 	if href = place(href); href == "" {
 		return func() {}
 	}
-	s.raw(`<a href="`, href, `" aria-label="`, told(label), `">`)
+	s.raw(`<a href="`, href, `">`)
 	return func() { s.raw("</a>") }
 }
 

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 )
 
 // Node is a thing of a Graph, such as a job.
@@ -191,14 +192,14 @@ func (s *svg) edge(a, b [2]int) {
 }
 
 func (s *svg) node(n Node, at [2]int) {
-	label := n.Label
-	if n.Note != "" {
-		label += ": " + n.Note
+	whole := "" // where the label has no room
+	if utf8.RuneCountInString(n.Label) > maxInNode || utf8.RuneCountInString(n.Note) > maxInNode+2 {
+		whole = n.Label + ": " + n.Note
 	}
-	end := s.link(n.Href, label)
+	end := s.link(n.Href)
 	x, y := strconv.Itoa(at[0]), strconv.Itoa(at[1])
-	s.element("rect", label, "class", "node"+classOf(n.Class), "x", x, "y", y, "width", strconv.Itoa(nodeWidth), "height", strconv.Itoa(nodeHeight), "rx", "4")
-	s.raw(`<text class="label" x="`, strconv.Itoa(at[0]+10), `" y="`, strconv.Itoa(at[1]+18), `">`, shown(n.Label, maxInNode), "</text>")
+	s.element("rect", whole, "class", "node"+classOf(n.Class), "x", x, "y", y, "width", strconv.Itoa(nodeWidth), "height", strconv.Itoa(nodeHeight), "rx", "4")
+	s.raw(`<text class="label" x="`, strconv.Itoa(at[0]+10), `" y="`, strconv.Itoa(at[1]+18), `">`, shown(n.Label, maxInNode), "</text> ")
 	s.raw(`<text class="note" x="`, strconv.Itoa(at[0]+10), `" y="`, strconv.Itoa(at[1]+35), `">`, shown(n.Note, maxInNode+2), "</text>")
 	end()
 }

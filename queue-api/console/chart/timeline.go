@@ -38,7 +38,7 @@ func Timeline(title string, rows []Row) template.HTML {
 	s.axis(whole, height)
 	for i, r := range rows {
 		top := i * rowHeight
-		end := s.link(r.Href, r.Label)
+		end := s.link(r.Href)
 		s.text("label", r.Label, "x", "0", "y", strconv.Itoa(top+14))
 		for _, span := range r.Spans[:min(len(r.Spans), maxSpans)] {
 			s.span(span, from, whole, top+barTop)
