@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode"
+
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // command is what does the same in a shell.
@@ -103,7 +105,7 @@ func queueCommands(r *Request, name, arn string) []command {
 		{"AWS CLI", strings.Join([]string{
 			r.aws("describe-job-queues", "--job-queues", name),
 			r.aws("get-job-queue-snapshot", "--job-queue", name),
-			r.aws("tag-resource", "--resource-arn", arn, "--tags", tagPaused+"=true"),
+			r.aws("tag-resource", "--resource-arn", arn, "--tags", batchmeta.QueuePaused+"="+batchmeta.QueuePausedTrue),
 			r.aws("update-job-queue", "--job-queue", name, "--state", "DISABLED"),
 		}, "\n")},
 		{"muster", strings.Join([]string{words("muster", "queue", "get", name), words("muster", "queue", "pause", name), words("muster", "queue", "drain", name)}, "\n")},

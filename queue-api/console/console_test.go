@@ -43,7 +43,7 @@ func (f *fakeAPI) as(user batch.User) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		f.mu.Lock()
-		f.sent = append(f.sent, sent{user.Name, r.Method + " " + r.URL.RequestURI(), string(body)})
+		f.sent = append(f.sent, sent{user.Name, r.Method + " " + r.URL.Path + "?" + r.URL.RawQuery, string(body)})
 		f.mu.Unlock()
 		answer, ok := f.answers[r.URL.Path]
 		if refused, isProblem := answer.(*Problem); isProblem || !ok {

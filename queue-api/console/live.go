@@ -25,6 +25,9 @@ func serveLive(w http.ResponseWriter, r *Request) error {
 	if job := r.URL.Query().Get("job"); job != "" {
 		q.Set("jobId", job)
 	}
+	if after := r.URL.Query().Get("after"); after != "" {
+		q.Set("after", after)
+	}
 	if len(q["jobQueue"]) == 0 {
 		names, err := r.queuesSeen()
 		if err != nil {

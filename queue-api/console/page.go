@@ -174,7 +174,7 @@ func (c *Console) render(w http.ResponseWriter, r *Request, p Page, view *View, 
 		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
 		return
 	}
-	writeHTML(w, r.Request, status, body.Bytes())
+	writeHTML(w, r.Request, status, legible(body.Bytes()))
 }
 
 // showProblem answers who is not known, or what is no page.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/console/chart"
 	"github.com/muster-batch/muster/queue-api/viewapi"
 )
@@ -176,9 +177,6 @@ func (r *Request) jobs(ids []string) (map[string]*awsapi.JobDetail, error) {
 	return out, nil
 }
 
-// tagPaused is the tag of a queue that keeps all of it waiting.
-const tagPaused = "muster.sh/paused"
-
 // changeQueue pauses a queue, lets it go on, closes it to submissions or opens it.
 func changeQueue(r *Request) (Done, error) {
 	name := r.PostFormValue("queue")
@@ -189,10 +187,10 @@ func changeQueue(r *Request) (Done, error) {
 	tags := "/v1/tags/" + url.PathEscape(value(detail.JobQueueArn))
 	switch r.PostFormValue("do") {
 	case "pause":
-		err = r.API.Post(r.Context(), tags, &awsapi.TagResourceRequest{Tags: map[string]string{tagPaused: "true"}}, nil)
+		err = r.API.Post(r.Context(), tags, &awsapi.TagResourceRequest{Tags: map[string]string{batchmeta.QueuePaused: batchmeta.QueuePausedTrue}}, nil)
 		return Done{Notice: "Job queue " + name + " is paused: what waits in it goes on waiting."}, err
 	case "resume":
-		err = r.API.Do(r.Context(), http.MethodDelete, tags+"?tagKeys="+url.QueryEscape(tagPaused), nil, nil)
+		err = r.API.Do(r.Context(), http.MethodDelete, tags+"?tagKeys="+url.QueryEscape(batchmeta.QueuePaused), nil, nil)
 		return Done{Notice: "Job queue " + name + " goes on."}, err
 	case "disable":
 		return Done{Notice: "Job queue " + name + " takes no more jobs; what is in it goes on."}, r.setState(name, batch.Disabled)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
@@ -142,7 +143,7 @@ func limits(environments []batch.ComputeEnvironment) map[string]*float64 {
 func queueSummary(q *batch.JobQueue, t *batch.Tally, most map[string]*float64, now time.Time) viewapi.QueueSummary {
 	s := viewapi.QueueSummary{
 		JobQueue: q.Name, State: string(q.State), Status: string(q.Status), StatusReason: q.StatusReason, Priority: q.Priority,
-		Paused: isPaused(q), Counts: make(map[string]int64, len(t.Jobs)), Attempts: int64(t.Attempts), MaxVCPUs: new(0.0),
+		Paused: batchmeta.IsPaused(q.Tags), Counts: make(map[string]int64, len(t.Jobs)), Attempts: int64(t.Attempts), MaxVCPUs: new(0.0),
 	}
 	for status, n := range t.Jobs {
 		s.Counts[string(status)] = int64(n)
@@ -165,6 +166,3 @@ func queueSummary(q *batch.JobQueue, t *batch.Tally, most map[string]*float64, n
 	}
 	return s
 }
-
-// isPaused reports whether nothing of a queue is admitted until its tag is taken away.
-func isPaused(q *batch.JobQueue) bool { return batchmeta.IsPaused(q.Tags) }

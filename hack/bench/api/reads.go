@@ -6,10 +6,11 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"time"
 )
 
-// reads measures explanations, DescribeJobs of 100 jobs and pages of ListJobs, with all jobs stored.
+// reads measures explanations, DescribeJobs of 100 jobs, pages of ListJobs and the console's pages of jobs, with all jobs stored.
 func (b *bench) reads(context.Context) error {
 	const page, requests, clients = 100, 2000, 2
 	c, err := dial(b.api.address)
@@ -39,6 +40,12 @@ func (b *bench) reads(context.Context) error {
 		}},
 		{"ListJobs, a page of 100 p99, ms", 20, func(c *client) ([]byte, error) {
 			return c.request("listjobs", object{"jobQueue": "large", "jobStatus": "RUNNABLE", "maxResults": page, "nextToken": tokens[rand.IntN(len(tokens))]})
+		}},
+		{"console, jobs of any status p99, ms", 300, func(c *client) ([]byte, error) {
+			return c.get("/console/jobs?queue=large"), nil
+		}},
+		{"console, a later page of RUNNABLE jobs p99, ms", 300, func(c *client) ([]byte, error) {
+			return c.get("/console/jobs?queue=large&status=RUNNABLE&next=" + url.QueryEscape(tokens[rand.IntN(len(tokens))])), nil
 		}},
 	} {
 		latencies, _, err := load(b.api.address, clients, requests, func(c *client, _ int) ([]byte, error) { return r.request(c) })

@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/authn"
+	"github.com/muster-batch/muster/queue-api/authn/oidc"
 	"github.com/muster-batch/muster/queue-api/authz"
 	"github.com/muster-batch/muster/queue-api/httpapi"
 	"github.com/muster-batch/muster/queue-api/podspec"
@@ -32,6 +33,7 @@ type authOptions struct {
 	accessKeys           string
 	sessionKeys          string
 	audiences            []string
+	oidc                 oidcOptions
 }
 
 func (o *authOptions) addFlags(fs *pflag.FlagSet) {
@@ -40,6 +42,7 @@ func (o *authOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.accessKeys, "access-keys-file", "", "Static keys for sigv4, a file or a directory of files, as a Secret is mounted: a YAML list of accessKeyId, secretAccessKey, user and groups. It is read again when it changes.")
 	fs.StringVar(&o.sessionKeys, "session-keys-file", "", "The server's own keys, of at least 32 characters, one a line, a file or a directory: callers get an access key at /x/v1/credentials that is derived by the first from their token; needs sigv4 and token.")
 	fs.StringSliceVar(&o.audiences, "token-audiences", []string{"muster.sh"}, "Audiences, one of which a token must be for; empty means the API server's own.")
+	o.oidc.addFlags(fs)
 }
 
 func (o *authOptions) validate(listen string) error {
@@ -47,6 +50,9 @@ func (o *authOptions) validate(listen string) error {
 		if way != authNone && way != authSigV4 && way != authToken {
 			return fmt.Errorf("--auth %s: must be none, or sigv4, token or both", way)
 		}
+	}
+	if err := o.oidc.validate(o.has(authToken)); err != nil {
+		return err
 	}
 	switch {
 	case len(o.auth) == 0 || o.has(authNone) && len(o.auth) > 1:
@@ -83,7 +89,8 @@ type access struct {
 	authenticator httpapi.Authenticator
 	credentials   func(*http.Request) (any, error)
 	authorizer    *authz.Authorizer
-	tokens        *authn.Tokens // nil unless tokens are taken
+	tokens        authn.TokenReviewer // nil unless tokens are taken
+	oidc          *oidc.Provider      // nil without an issuer
 }
 
 // apply puts it in front of the API.
@@ -95,19 +102,25 @@ func (a *access) apply(cfg *httpapi.Config) {
 }
 
 // access makes what the options ask for.
-func (o *authOptions) access(kube cluster, store authz.Store, pod podspec.Options) (access, error) {
+func (o *authOptions) access(kube cluster, store authz.Store, pod podspec.Options, consoleURL string) (access, error) {
 	if o.has(authNone) {
 		return access{}, nil
 	}
 	clk := clock.RealClock{}
 	who := &authn.Authenticator{Clock: clk}
+	var err error
 	a := access{
 		authenticator: who,
 		authorizer:    authz.New(kube.authorization.SubjectAccessReviews(), kube.core.Namespaces(), store, pod, clk),
 	}
-	var err error
 	if o.has(authToken) {
 		a.tokens = authn.NewTokens(kube.authentication.TokenReviews(), o.audiences, clk)
+		if o.oidc.issuer != "" {
+			if a.oidc, err = o.oidc.provider(consoleURL); err != nil {
+				return a, err
+			}
+			a.tokens = byIssuer{a.oidc, a.tokens}
+		}
 		who.Tokens = a.tokens
 	}
 	if o.accessKeys != "" {

@@ -35,7 +35,7 @@ type consoleOptions struct {
 func (o *consoleOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.console, "console", true, "Serve the web console at /console/.")
 	fs.DurationVar(&o.consoleLife, "console-session", 8*time.Hour, "How long a login to the console lasts.")
-	fs.StringVar(&o.consoleURL, "console-url", "", "Where browsers reach this server, https://HOST, if TLS ends in front of it or --oidc-issuer-url is given.")
+	fs.StringVar(&o.consoleURL, "console-url", "", "Where browsers reach this server, https://HOST: needed for logins by --oidc-issuer-url, and where TLS ends in front of it.")
 }
 
 func (o *consoleOptions) validate() error {
@@ -61,6 +61,9 @@ func (o *options) newConsole(a *access, sealKey func(context.Context) ([]byte, e
 	cfg := console.Config{Open: a.authenticator == nil, SealKey: sealKey, Life: o.consoleLife, Secure: u.Scheme == "https"}
 	if a.tokens != nil {
 		cfg.Tokens = a.tokens
+	}
+	if a.oidc != nil && o.consoleURL != "" {
+		cfg.OIDC = a.oidc
 	}
 	return func(api func(batch.User) http.Handler) (http.Handler, error) { return console.New(api, cfg) }, nil
 }

@@ -169,7 +169,7 @@ func newAPI(
 	if err != nil {
 		return nil, composer, err
 	}
-	access, err := o.access(kube, store, cfg.Pod)
+	access, err := o.access(kube, store, cfg.Pod, o.consoleURL)
 	if err != nil {
 		return nil, composer, err
 	}

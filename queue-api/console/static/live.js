@@ -56,7 +56,8 @@ export function startLive() {
     const url = main.getAttribute("data-live");
     if (!url || source) return;
     source = new EventSource(lastID ? `${url}&after=${encodeURIComponent(lastID)}` : url);
-    source.onopen = () => state("on");
+    // What changed after the page was made, and before the stream began, nobody tells.
+    source.onopen = () => { state("on"); soon(); };
     source.addEventListener("changes", (event) => { lastID = event.lastEventId; soon(); });
     source.onerror = () => {
       state("off");

@@ -55,6 +55,6 @@ function become(have, want) {
 function isState(element, name) {
   return (name === "open" && (element.nodeName === "DETAILS" || element.nodeName === "DIALOG"))
     || (element.nodeName === "INPUT" && (name === "checked" || name === "value") && element.type !== "hidden")
-    || (name === "data-shown" && element.nodeName === "TIME")
+    || ((name === "data-shown" || name === "title") && element.nodeName === "TIME")
     || (name === "hidden" && element.hasAttribute("data-script"));
 }
