@@ -79,7 +79,7 @@ func NewMetrics(ledger *gang.Ledger) *Metrics {
 
 // Register adds the metrics to what the program serves.
 func (m *Metrics) Register() error {
-	for _, c := range m.registerables() {
+	for _, c := range m.Registerables() {
 		if err := legacyregistry.Register(c); err != nil {
 			return fmt.Errorf("register the metrics of gangs: %w", err)
 		}
@@ -90,9 +90,13 @@ func (m *Metrics) Register() error {
 	return nil
 }
 
-func (m *Metrics) registerables() []metrics.Registerable {
+// Registerables are the metrics that are counted as things happen.
+func (m *Metrics) Registerables() []metrics.Registerable {
 	return []metrics.Registerable{m.plans, m.replans, m.returns, m.started, m.binds}
 }
+
+// Waiting are those that are read when they are asked for.
+func (m *Metrics) Waiting() metrics.StableCollector { return m.waiting }
 
 // planBegan remembers when a plan was made.
 func (m *Metrics) planBegan(plan *gang.Plan, now time.Time) { m.began.Store(plan, now) }

@@ -6,57 +6,22 @@ package main
 
 import (
 	"errors"
-	"os"
-	"regexp"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"k8s.io/component-base/metrics"
+
+	"github.com/muster-batch/muster/hack/metricsdoc"
 )
 
-// ours are the names of all metrics that are not cluster-autoscaler's, and their kinds.
-func ours(m *metricSet) map[string]bool {
-	counters := map[string]bool{}
-	m.registerOurs(func(all ...metrics.Registerable) {
-		for _, one := range all {
-			switch one.(type) {
-			case *metrics.Counter, *metrics.CounterVec:
-				counters[one.FQName()] = true
-			default:
-				counters[one.FQName()] = false
-			}
-		}
-	})
-	return counters
-}
+//go:generate go test -tags kwok -run ^TestMetricsReference$ -update .
 
-var metricName = regexp.MustCompile(`^batch_autoscaler_[a-z]+(_[a-z]+)*$`)
-
-// Names are as Prometheus wants them, and each is told of in docs/metrics.md.
-func TestMetricsAreNamedAndTold(t *testing.T) {
+func TestMetricsReference(t *testing.T) {
 	t.Parallel()
-	docs, err := os.ReadFile("../../../docs/metrics.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	told := regexp.MustCompile("`batch_autoscaler_[a-z_]+`").FindAllString(string(docs), -1)
-	names := ours(newMetricSet())
-	for name, isCounter := range names {
-		if !metricName.MatchString(name) || strings.HasSuffix(name, "_total") != isCounter {
-			t.Errorf("%s is no name for it", name)
-		}
-		if !slices.Contains(told, "`"+name+"`") {
-			t.Errorf("docs/metrics.md does not tell of %s", name)
-		}
-	}
-	for _, name := range told {
-		if _, ok := names[strings.Trim(name, "`")]; !ok {
-			t.Errorf("docs/metrics.md tells of %s, which there is not", name)
-		}
-	}
+	r := metricsdoc.NewRecorder()
+	newMetricSet().registerOurs(r.Kubernetes)
+	metricsdoc.Hold(t, "../../../docs/metrics.md", "batch-autoscaler", r.Metrics)
 }
 
 // What is there after a launch that failed and one that did not passes the linter.
