@@ -82,7 +82,10 @@ func same(a, b any) bool {
 	if !isNumber || !areNumbers {
 		return a == b || isScalar(a) && isScalar(b) && fmt.Sprint(a) == fmt.Sprint(b) && isNumber == areNumbers
 	}
-	if len(x) > maxNumber || len(y) > maxNumber || strings.ContainsAny(string(x+y), "eE") && x != y {
+	if x == y {
+		return true
+	}
+	if len(x) > maxNumber || len(y) > maxNumber || strings.ContainsAny(string(x+y), "eE") { // exact digits of these may be many
 		p, errX := x.Float64()
 		q, errY := y.Float64()
 		return errX == nil && errY == nil && p == q

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -534,6 +535,22 @@ func TestAwait(t *testing.T) {
 	}
 }
 
+func TestNumbersAreComparedByTheirValue(t *testing.T) {
+	t.Parallel()
+	const many = "1e-999999999"
+	for _, tc := range []struct {
+		a, b string
+		want bool
+	}{
+		{"1", "1.0", true}, {"1", "1e0", true}, {"0.1", "0.10", true}, {"1", "2", false}, {"9007199254740993", "9007199254740992", false},
+		{many, many, true}, {many, "1e-999999998", true}, {strings.Repeat("9", 70), "1", false}, {"1e400", "1e401", false},
+	} {
+		if same(json.Number(tc.a), json.Number(tc.b)) != tc.want {
+			t.Errorf("%s and %s: %v", tc.a, tc.b, !tc.want)
+		}
+	}
+}
+
 func TestParseKind(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]*Kind{
@@ -550,6 +567,7 @@ func TestParseKind(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add(estate)
 	f.Add(`{"kind":"JobQueue","jobQueueName":"a","priority":1e0}`)
+	f.Add("{kind: SchedulingPolicy, name: a, fairsharePolicy: {shareDistribution: [{shareIdentifier: x, weightFactor: 1e-999999999}]}}")
 	f.Add("kind: List\nitems: [{kind: ConsumableResource, consumableResourceName: \"\\u202e\", totalQuantity: 1e999999999}]")
 	f.Fuzz(func(t *testing.T, text string) {
 		docs, err := Read(strings.NewReader(text), "f")
@@ -562,4 +580,24 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestTheDocumentedFilesApply applies the file of docs/apply.md, whose commands CI plays.
+func TestTheDocumentedFilesApply(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../docs/apply.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```yaml\n")
+	text, _, _ = strings.Cut(text, "```")
+	s := newSite(t)
+	want := []string{"schedulingpolicy/by-team created", "consumableresource/licence created", "computeenvironment/spare created", "jobqueue/research created", "jobdefinition/train created"}
+	if diff := cmp.Diff(want, s.apply(t, text)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	want = []string{"schedulingpolicy/by-team unchanged", "consumableresource/licence unchanged", "computeenvironment/spare unchanged", "jobqueue/research configured priority", "jobdefinition/train registered parameters.text"}
+	if diff := cmp.Diff(want, s.apply(t, strings.NewReplacer("priority: 10", "priority: 20", "text: hello", "text: bye").Replace(text))); diff != "" {
+		t.Errorf("changed (-want +got):\n%s", diff)
+	}
 }
