@@ -95,6 +95,12 @@ type player struct {
 func newPlayer(t *testing.T, page Page) player {
 	t.Helper()
 	l := labs[page.Cluster]
+	if page.Cluster == clusterBare && l.env != nil { // what a page installs is in the way of the next
+		if err := l.stop(localcluster()); err != nil {
+			t.Fatal(err)
+		}
+		l.env = nil
+	}
 	if l == nil {
 		l = &lab{name: clusterNone, dir: t.TempDir()}
 	} else if l.env == nil {
