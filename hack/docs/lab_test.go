@@ -81,7 +81,12 @@ func (l *lab) start(ctx context.Context, program string) error {
 	if err := json.Unmarshal(printed, &l.env); err != nil {
 		return fmt.Errorf("read localcluster's env: %w", err)
 	}
-	return nil
+	if l.name != clusterBare {
+		return nil
+	}
+	// localcluster's own form of these is in the way of one who installs them.
+	_, err = l.command(ctx, l.env["MUSTER_KUBECTL"], "delete", "--all", "validatingadmissionpolicies,validatingadmissionpolicybindings")
+	return err
 }
 
 // takePrograms saves the lab from linking once more what make build has linked: go finds that it is up to date.
