@@ -6,6 +6,7 @@ package manifests
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,7 +39,7 @@ func TestChartOnAPIServer(t *testing.T) {
 // appliesTwice applies every overlay, and what the chart makes in place of it, on the server's side.
 func appliesTwice(t *testing.T, cluster *kubetest.ControlPlane) {
 	t.Helper()
-	sources := map[string][]string{"uninstall": {"-k", "uninstall"}}
+	sources := map[string][]string{"uninstall": {"-k", "uninstall"}} // in the overlays' namespace, which sort before it
 	for name, dir := range kustomizations(t) {
 		sources[name] = []string{"-k", dir}
 	}
@@ -49,7 +50,8 @@ func appliesTwice(t *testing.T, cluster *kubetest.ControlPlane) {
 		}
 		sources["chart, "+name] = []string{"-f", file}
 	}
-	for name, from := range sources {
+	for _, name := range slices.Sorted(maps.Keys(sources)) {
+		from := sources[name]
 		flags := slices.Concat([]string{"--kubeconfig=" + cluster.Kubeconfig(kubetest.AdminToken), "--server-side", "--force-conflicts"}, from)
 		if out, err := kubectl(t, append([]string{"apply", "--validate=strict"}, flags...)...); err != nil {
 			t.Errorf("%s is not taken: %v\n%s", name, err, out)
