@@ -32,6 +32,7 @@ var rules = map[string]func(overlay string, r rendered) []string{
 	"programs' roles have no wildcard and nothing that gives more": leastRights,
 	"nobody reaches a program of muster-system but as is said":     closed,
 	"Redis is reached by queue-api and by Redis alone":             redisClosed,
+	"metrics are read by those who are named alone":                metricsClosed,
 	"two of a program are spread, and not both evicted":            disrupted,
 	"policies refuse, also while they cannot be asked":             deny,
 	"a service leads to ports that there are":                      served,
@@ -172,6 +173,22 @@ func closed(_ string, r rendered) (wrong []string) {
 		}
 		if !denied || !opened {
 			wrong = append(wrong, w.Name+" is not closed, or cannot be probed")
+		}
+	}
+	return wrong
+}
+
+// metricsClosed finds policies that show metrics, which name what tenants made, to namespaces that nobody named.
+func metricsClosed(_ string, r rendered) (wrong []string) {
+	for _, p := range of[*networkingv1.NetworkPolicy](r) {
+		for _, rule := range p.Spec.Ingress {
+			shows := slices.ContainsFunc(rule.Ports, func(port networkingv1.NetworkPolicyPort) bool { return port.Port.String() == "health" })
+			named := len(rule.From) > 0 && !slices.ContainsFunc(rule.From, func(peer networkingv1.NetworkPolicyPeer) bool {
+				return peer.IPBlock != nil || peer.NamespaceSelector != nil && peer.NamespaceSelector.MatchLabels["muster.sh/monitoring"] != "true"
+			})
+			if shows && !named {
+				wrong = append(wrong, p.Name+" shows metrics to everybody")
+			}
 		}
 	}
 	return wrong
