@@ -9,7 +9,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -134,9 +136,7 @@ func (s *seeder) node(name, environment, zone, instanceType string, labels map[s
 			Conditions:  []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}},
 		},
 	}
-	for key, value := range labels {
-		n.Labels[key] = value
-	}
+	maps.Copy(n.Labels, labels)
 	if change != nil {
 		change(&n)
 	}
@@ -237,7 +237,7 @@ func (s *seeder) pods(job batch.Job, a attempt) {
 			ObjectMeta: metav1.ObjectMeta{
 				Namespace: "muster-jobs", Name: name, UID: types.UID(name),
 				Labels: map[string]string{
-					batchmeta.JobID: ref.Job, batchmeta.JobQueue: job.Queue, batchmeta.Attempt: fmt.Sprint(job.Current.Number), batchmeta.ComputeEnvironmentUUID: s.ids[a.environment],
+					batchmeta.JobID: ref.Job, batchmeta.JobQueue: job.Queue, batchmeta.Attempt: strconv.Itoa(job.Current.Number), batchmeta.ComputeEnvironmentUUID: s.ids[a.environment],
 				},
 				Annotations: map[string]string{batchmeta.Job: `{"name":` + quoted(job.Name) + `,"queue":` + quoted(job.Queue) + `}`},
 			},
@@ -247,10 +247,10 @@ func (s *seeder) pods(job batch.Job, a attempt) {
 			Status: corev1.PodStatus{Phase: corev1.PodRunning},
 		}
 		if ref.Child >= 0 {
-			p.Labels[batchmeta.ArrayIndex] = fmt.Sprint(ref.Child)
+			p.Labels[batchmeta.ArrayIndex] = strconv.Itoa(ref.Child)
 		}
 		if job.NumNodes > 0 {
-			p.Labels[batchmeta.NodeIndex] = fmt.Sprint(i)
+			p.Labels[batchmeta.NodeIndex] = strconv.Itoa(i)
 		}
 		s.kube.pods = append(s.kube.pods, p)
 	}

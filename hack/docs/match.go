@@ -5,6 +5,7 @@ package docs
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -82,7 +83,7 @@ func match(shown []string, printed string) string {
 
 // startsAs reports whether all that is shown has been printed, with more to come.
 func startsAs(shown []string, printed string) bool {
-	return match(append(shown[:len(shown):len(shown)], anything), printed) == ""
+	return match(append(slices.Clip(shown), anything), printed) == ""
 }
 
 // maxShown is how much of an output is shown when it is not as it should be.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -123,13 +124,8 @@ func (c *Checkout) CheckLinks(page Page) []string {
 
 func (c *Checkout) hasAnchor(file, fragment string) bool {
 	for _, page := range c.Pages {
-		if page.File != file {
-			continue
-		}
-		for _, name := range page.Anchors {
-			if name == fragment {
-				return true
-			}
+		if page.File == file && slices.Contains(page.Anchors, fragment) {
+			return true
 		}
 	}
 	return false

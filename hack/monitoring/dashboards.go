@@ -27,6 +27,7 @@ type query struct{ expr, legend string }
 func chart(title, unit string, queries ...query) panel {
 	return panel{title: title, unit: unit, queries: queries}
 }
+
 func stat(title, unit, expr string) panel {
 	return panel{title: title, unit: unit, stat: true, queries: []query{{expr, ""}}}
 }

@@ -90,8 +90,10 @@ func TestDecisionsAreSeenWithWhatTheyAreAbout(t *testing.T) {
 			a, _, _ := newAuthorizer(&fakeReviews{allowed: tc.allowed}, podspec.Options{})
 			got := &viewapi.Decisions{
 				Decisions: []viewapi.Decision{
-					{ID: "job", JobID: jobOfQ1 + ":3", ComputeEnvironment: "plain"}, {ID: "other", JobID: jobOfQ2, ComputeEnvironment: "plain"},
-					{ID: "environment", ComputeEnvironment: "plain"}, {ID: "cluster"},
+					{ID: "job", JobID: jobOfQ1 + ":3", ComputeEnvironment: "plain"},
+					{ID: "other", JobID: jobOfQ2, ComputeEnvironment: "plain"},
+					{ID: "environment", ComputeEnvironment: "plain"},
+					{ID: "cluster"},
 				},
 				Clusters: []viewapi.ClusterState{{}, {Name: "west"}},
 			}

@@ -83,7 +83,7 @@ func (f *frame) apply(ctx context.Context, o *applyOptions) error {
 	}
 	docs, err := manifest.Load(o.files, o.recursive, f.In)
 	if err != nil {
-		return &Exit{Code: ExitUsage, Err: err}
+		return &ExitError{Code: ExitUsage, Err: err}
 	}
 	if o.dryRun == dryClient {
 		return f.checked(docs)
@@ -167,7 +167,7 @@ func mayNot(ctx context.Context, c *client.Client, calls []manifest.Call) (denie
 func denied(done []applied) error {
 	for _, a := range done {
 		if len(a.Denied) > 0 {
-			return &Exit{Code: ExitDenied}
+			return &ExitError{Code: ExitDenied}
 		}
 	}
 	return nil
@@ -246,7 +246,7 @@ func (f *frame) await(ctx context.Context, c *client.Client, docs []manifest.Doc
 // timedOut gives an error the exit code of a timeout if that is what it came from.
 func timedOut(ctx context.Context, err error) error {
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return &Exit{Code: ExitTimeout, Err: err}
+		return &ExitError{Code: ExitTimeout, Err: err}
 	}
 	return err
 }
@@ -287,7 +287,7 @@ type thing struct {
 func (f *frame) delete(ctx context.Context, o *deleteOptions, args []string) error {
 	things, err := o.things(f, args)
 	if err != nil {
-		return &Exit{Code: ExitUsage, Err: err}
+		return &ExitError{Code: ExitUsage, Err: err}
 	}
 	c, err := f.connect(ctx)
 	if err != nil {

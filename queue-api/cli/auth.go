@@ -133,7 +133,7 @@ func (f *frame) canI(ctx context.Context, args []string) error {
 		return f.printf("%s: %s\n", text, out.Reason)
 	}})
 	if err == nil && !out.Allowed {
-		return &Exit{Code: ExitFailed}
+		return &ExitError{Code: ExitFailed}
 	}
 	return err
 }
@@ -151,10 +151,10 @@ func questionOf(args []string) (*viewapi.CanIRequest, error) {
 		return q, nil
 	}
 	member, isList := strings.CutSuffix(subjects[q.Operation], "[]")
-	switch {
-	case member == "":
+	switch member {
+	case "":
 		return nil, usagef("%s is on all of a kind: name nothing", q.Operation)
-	case member == "resourceArn":
+	case "resourceArn":
 		q.ResourceARN = args[1]
 		return q, nil
 	}

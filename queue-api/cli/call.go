@@ -29,12 +29,12 @@ AWS's names of its members; the answer is printed as JSON unless -o says otherwi
 			if file != "" {
 				var err error
 				if content, err = f.readFile(file); err != nil {
-					return &Exit{Code: ExitUsage, Err: err}
+					return &ExitError{Code: ExitUsage, Err: err}
 				}
 			}
 			request, err := requestOf(content)
 			if err != nil {
-				return &Exit{Code: ExitUsage, Err: err}
+				return &ExitError{Code: ExitUsage, Err: err}
 			}
 			c, err := f.connect(cmd.Context())
 			if err != nil {

@@ -78,17 +78,6 @@ func (*frame) queueNames(ctx context.Context, c *client.Client) (list []string, 
 	return list, nil
 }
 
-func (*frame) environmentNames(ctx context.Context, c *client.Client) (list []string, err error) {
-	out, err := client.Do[awsapi.DescribeComputeEnvironmentsResponse](ctx, c, "DescribeComputeEnvironments", &awsapi.DescribeComputeEnvironmentsRequest{})
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range out.ComputeEnvironments {
-		list = append(list, value(e.ComputeEnvironmentName))
-	}
-	return list, nil
-}
-
 func (*frame) definitionNames(ctx context.Context, c *client.Client) (list []string, err error) {
 	out, err := client.Do[awsapi.DescribeJobDefinitionsResponse](ctx, c, "DescribeJobDefinitions", &awsapi.DescribeJobDefinitionsRequest{Status: new("ACTIVE")})
 	if err != nil {

@@ -54,7 +54,7 @@ func (k *checkup) found(check, result, message, do string) {
 
 func (f *frame) doctor(ctx context.Context) error {
 	k := &checkup{now: f.now, findings: []finding{}}
-	code := ExitFailed
+	var code int
 	c, err := f.connect(ctx)
 	if err != nil {
 		k.found("credentials", viewapi.ResultFail, err.Error(), "muster auth login --help")
@@ -70,7 +70,7 @@ func (f *frame) doctor(ctx context.Context) error {
 	}
 	err = f.print(output.View{Object: k.findings, Names: k.failed(), Human: func(p *output.Printer) error { return printFindings(p, k.findings) }})
 	if err == nil && len(k.failed()) > 0 {
-		return &Exit{Code: code}
+		return &ExitError{Code: code}
 	}
 	return err
 }

@@ -87,10 +87,7 @@ func (f *frame) events(ctx context.Context, o *eventOptions) error {
 	if o.job != "" {
 		query.Set("jobId", nameOf(o.job))
 	}
-	show, err := f.eventPrinter(p)
-	if err != nil {
-		return err
-	}
+	show := eventPrinter(p)
 	s := &eventReader{client: c, query: query, endsWhenCaughtUp: !o.follow, note: f.notef}
 	if o.all || !o.follow {
 		s.last = fromTheBeginning
@@ -115,27 +112,27 @@ func (o *eventOptions) wants(e *jobEvent) bool {
 }
 
 // eventPrinter gives what prints one event after the other.
-func (f *frame) eventPrinter(p *output.Printer) (func(*jobEvent) error, error) {
+func eventPrinter(p *output.Printer) func(*jobEvent) error {
 	switch p.Format.Kind {
 	case output.TableKind, output.Wide:
-		return eventTable(p), nil
+		return eventTable(p)
 	case output.JSON:
 		return func(e *jobEvent) error {
 			_, err := p.Writer().Write(append(slices.Clone(e.raw), '\n'))
 			return err
-		}, nil
+		}
 	case output.YAML:
 		return func(e *jobEvent) error {
 			if _, err := io.WriteString(p.Out, "---\n"); err != nil {
 				return err
 			}
 			return p.Print(output.View{Object: e.raw})
-		}, nil
+		}
 	case output.Name, output.JSONPath, output.GoTemplate:
 	}
 	return func(e *jobEvent) error {
 		return p.Print(output.View{Object: e.raw, Names: []string{deref(e.Detail.JobId)}})
-	}, nil
+	}
 }
 
 func eventTable(p *output.Printer) func(*jobEvent) error {

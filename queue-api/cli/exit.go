@@ -35,24 +35,24 @@ var ExitCodes = []struct {
 	{ExitInterrupted, "Interrupted while waiting. The job goes on."},
 }
 
-// Exit is an error with the code that the program ends with.
-type Exit struct {
+// ExitError is an error with the code that the program ends with.
+type ExitError struct {
 	Code int
 	Err  error // nil: everything has been said
 }
 
-func (e *Exit) Error() string {
+func (e *ExitError) Error() string {
 	if e.Err == nil {
 		return fmt.Sprint("exit code ", e.Code)
 	}
 	return e.Err.Error()
 }
 
-func (e *Exit) Unwrap() error { return e.Err }
+func (e *ExitError) Unwrap() error { return e.Err }
 
 // usagef says what is wrong with the command line.
 func usagef(format string, args ...any) error {
-	return &Exit{Code: ExitUsage, Err: fmt.Errorf(format, args...)}
+	return &ExitError{Code: ExitUsage, Err: fmt.Errorf(format, args...)}
 }
 
 // codeOf is the exit code of what a command returned.
@@ -60,7 +60,7 @@ func codeOf(err error) int {
 	if err == nil {
 		return ExitOK
 	}
-	if exit, ok := errors.AsType[*Exit](err); ok {
+	if exit, ok := errors.AsType[*ExitError](err); ok {
 		return exit.Code
 	}
 	switch {

@@ -60,7 +60,7 @@ func (f *frame) clientConfig() client.Config {
 func (f *frame) printer() (*output.Printer, error) {
 	format, err := output.ParseFormat(f.format)
 	if err != nil {
-		return nil, &Exit{Code: ExitUsage, Err: err}
+		return nil, &ExitError{Code: ExitUsage, Err: err}
 	}
 	columns, isTerminal := terminal(f.Out)
 	return &output.Printer{

@@ -204,16 +204,16 @@ func (f *frame) printAttempts(p *output.Printer, job *awsapi.JobDetail) error {
 		rows = append(rows, []string{strconv.Itoa(i + 1), output.Stamp(a.StartedAt), output.Between(now, a.StartedAt, a.StoppedAt), exit, output.None, reason})
 	}
 	for i, a := range job.EksAttempts {
-		exit, reason := output.None, value(a.StatusReason)
+		exit, reasons := output.None, []string{value(a.StatusReason)}
 		for _, c := range slices.Concat(a.InitContainers, a.Containers) {
 			if c.ExitCode != nil && (exit == output.None || exit == "0") {
 				exit = strconv.Itoa(*c.ExitCode)
 			}
 			if c.Reason != nil && *c.Reason != "Completed" {
-				reason += "; " + *c.Reason
+				reasons = append(reasons, *c.Reason)
 			}
 		}
-		rows = append(rows, []string{strconv.Itoa(i + 1), output.Stamp(a.StartedAt), output.Between(now, a.StartedAt, a.StoppedAt), exit, value(a.NodeName), reason})
+		rows = append(rows, []string{strconv.Itoa(i + 1), output.Stamp(a.StartedAt), output.Between(now, a.StartedAt, a.StoppedAt), exit, value(a.NodeName), strings.Join(reasons, "; ")})
 	}
 	if len(rows) == 0 {
 		return nil

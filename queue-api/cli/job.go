@@ -179,7 +179,7 @@ func exitOf(job *awsapi.JobDetail) error {
 	if code &= 0xff; code == 0 {
 		code = ExitFailed
 	}
-	return &Exit{Code: code}
+	return &ExitError{Code: code}
 }
 
 // ending is how a job ended, in a few words.

@@ -251,7 +251,7 @@ func (f *frame) watchJobs(ctx context.Context, q jobQuery) error {
 			return err
 		}
 		if err := sleep(ctx, watchAgain); err != nil {
-			return &Exit{Code: ExitOK} // that is how watching ends
+			return &ExitError{Code: ExitOK} // that is how watching ends
 		}
 	}
 }

@@ -100,7 +100,7 @@ func Main(ctx context.Context, cfg Config, args []string) int {
 	if err == nil {
 		return ExitOK
 	}
-	if exit, ok := err.(*Exit); !ok || exit.Err != nil { //nolint:errorlint // what wraps it has something to say
+	if exit, ok := err.(*ExitError); !ok || exit.Err != nil { //nolint:errorlint // what wraps it has something to say
 		fmt.Fprintln(f.Err, cmp.Or(root.Annotations[cobra.CommandDisplayNameAnnotation], root.Name())+":", output.CleanLines(err.Error()))
 	}
 	if !f.started {

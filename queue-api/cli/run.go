@@ -75,7 +75,7 @@ func (f *frame) run(ctx context.Context, id string, o runOptions) error {
 	case ctx.Err() != nil:
 		return f.interrupted(ctx, id, o.cancelOnInterrupt)
 	case errors.Is(err, context.DeadlineExceeded):
-		return &Exit{Code: ExitTimeout, Err: fmt.Errorf("job %s has not ended within %s; it goes on", id, o.within)}
+		return &ExitError{Code: ExitTimeout, Err: fmt.Errorf("job %s has not ended within %s; it goes on", id, o.within)}
 	}
 	return err
 }
@@ -99,7 +99,7 @@ func (f *frame) interrupted(ctx context.Context, id string, isTold bool) error {
 	defer stop()
 	if !isTold && !f.confirm(ctx, "Terminate job "+id+"?") {
 		f.notef("Job %s goes on: muster logs -f %s\n", id, id)
-		return &Exit{Code: ExitInterrupted}
+		return &ExitError{Code: ExitInterrupted}
 	}
 	ctx, cancel := context.WithTimeout(ctx, terminateWithin)
 	defer cancel()
@@ -112,7 +112,7 @@ func (f *frame) interrupted(ctx context.Context, id string, isTold bool) error {
 		return fmt.Errorf("job %s may go on: %w", id, err)
 	}
 	f.notef("Terminated job %s\n", id)
-	return &Exit{Code: ExitInterrupted}
+	return &ExitError{Code: ExitInterrupted}
 }
 
 // confirm asks a question at the terminal. Without one, or without an answer, it is no.

@@ -51,7 +51,7 @@ func (f *frame) printSimulation(s *viewapi.Simulation) error {
 		return printFits(p, s.Environments)
 	}})
 	if err == nil && !s.Fits {
-		return &Exit{Code: ExitFailed}
+		return &ExitError{Code: ExitFailed}
 	}
 	return err
 }

@@ -94,7 +94,7 @@ func (f *frame) stop(ctx context.Context, operation string, args []string, o sto
 		return f.awaitAll(ctx, result.Successful)
 	}
 	if len(result.Errors) > 0 {
-		return &Exit{Code: ExitFailed}
+		return &ExitError{Code: ExitFailed}
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (f *frame) noteRunning(ctx context.Context, ids []string) error {
 		}
 	}
 	if len(running) > 0 {
-		return &Exit{Code: ExitFailed}
+		return &ExitError{Code: ExitFailed}
 	}
 	return nil
 }

@@ -115,10 +115,10 @@ func (f *frame) request(ctx context.Context, s *submission, cmd *cobra.Command, 
 	s.Words = args
 	in, err := f.requestFile(s)
 	if err != nil {
-		return nil, &Exit{Code: ExitUsage, Err: err}
+		return nil, &ExitError{Code: ExitUsage, Err: err}
 	}
 	if err := s.Apply(in); err != nil {
-		return nil, &Exit{Code: ExitUsage, Err: err}
+		return nil, &ExitError{Code: ExitUsage, Err: err}
 	}
 	if in.JobQueue == nil || in.JobDefinition == nil {
 		return nil, usagef("--queue and --definition must be given, or be in the file")
@@ -131,7 +131,7 @@ func (f *frame) request(ctx context.Context, s *submission, cmd *cobra.Command, 
 		return nil, err
 	}
 	if err := s.Override(in, definition); err != nil {
-		return nil, &Exit{Code: ExitUsage, Err: err}
+		return nil, &ExitError{Code: ExitUsage, Err: err}
 	}
 	return in, nil
 }

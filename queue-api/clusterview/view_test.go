@@ -231,8 +231,11 @@ func TestAClusterThatIsDownIsNamedAndTheOthersAreShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []viewapi.ClusterState{
-		{Nodes: 1}, {Name: east, Nodes: 1}, {Name: "north", Error: "The cluster does not answer."},
-		{Name: "south", Error: "The cluster did not answer in time."}, {Name: "west", Error: "The cluster does not let queue-api list its nodes, pods and events."},
+		{Nodes: 1},
+		{Name: east, Nodes: 1},
+		{Name: "north", Error: "The cluster does not answer."},
+		{Name: "south", Error: "The cluster did not answer in time."},
+		{Name: "west", Error: "The cluster does not let queue-api list its nodes, pods and events."},
 	}
 	if diff := cmp.Diff(want, got.Clusters); diff != "" {
 		t.Errorf("clusters mismatch (-want +got):\n%s", diff)
@@ -410,8 +413,10 @@ func TestOneReadingServesAllWhoWait(t *testing.T) {
 func TestGang(t *testing.T) {
 	t.Parallel()
 	nodes := []batch.NodeAttempt{
-		{Status: batch.StatusRunning, PodName: "p-0", NodeName: "n"}, {Status: batch.StatusStarting, PodName: "p-1", NodeName: "n"},
-		{Status: batch.StatusRunnable, PodName: "p-2"}, {Status: batch.StatusRunnable, PodName: "p-3"},
+		{Status: batch.StatusRunning, PodName: "p-0", NodeName: "n"},
+		{Status: batch.StatusStarting, PodName: "p-1", NodeName: "n"},
+		{Status: batch.StatusRunnable, PodName: "p-2"},
+		{Status: batch.StatusRunnable, PodName: "p-3"},
 		{Status: batch.StatusFailed, PodName: "p-4", NodeName: "n", StatusReason: "boom", Containers: []batch.ContainerOutcome{{ExitCode: new(0)}, {ExitCode: new(3)}}},
 		{Status: batch.StatusSucceeded, PodName: "p-5", NodeName: "other"},
 	}
@@ -440,8 +445,10 @@ func TestGang(t *testing.T) {
 	}{
 		"one that runs": {job, cluster, []string{MemberRunning, MemberBound, MemberWaiting, MemberMissing, MemberFailed, MemberSucceeded}, 2, 1, 1},
 		"one that runs where nobody answers": {
-			job, Cluster{IsHome: true, Client: failing("", errors.New("down")).Client},
-			[]string{MemberRunning, MemberBound, MemberWaiting, MemberWaiting, MemberFailed, MemberSucceeded}, 2, 2, 0,
+			job,
+			Cluster{IsHome: true, Client: failing("", errors.New("down")).Client},
+			[]string{MemberRunning, MemberBound, MemberWaiting, MemberWaiting, MemberFailed, MemberSucceeded},
+			2, 2, 0,
 		},
 		"one that waits": {waiting, cluster, []string{MemberMissing, MemberMissing, MemberMissing, MemberMissing, MemberMissing, MemberMissing}, 0, 0, 6},
 		"one that ended": {ended, cluster, []string{MemberRunning, MemberBound, MemberWaiting, MemberMissing, MemberFailed, MemberSucceeded}, 2, 1, 1},

@@ -14,7 +14,7 @@ func (c *Console) action(a Action) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in, err := c.enter(w, r)
 		if err == nil && r.ParseForm() != nil {
-			err = &Problem{Status: http.StatusBadRequest, Message: "This form could not be read, or is too long."}
+			err = &ProblemError{Status: http.StatusBadRequest, Message: "This form could not be read, or is too long."}
 		}
 		if err == nil {
 			err = checkCSRF(r, in.session)

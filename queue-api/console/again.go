@@ -40,10 +40,10 @@ func (r *Request) again(ids []string) (Done, error) {
 // submitAgain gives the id of the new job.
 func (r *Request) submitAgain(job *awsapi.JobDetail) (string, error) {
 	if job == nil {
-		return "", &Problem{Status: http.StatusNotFound, Message: "there is no such job"}
+		return "", &ProblemError{Status: http.StatusNotFound, Message: "there is no such job"}
 	}
 	if !batch.JobStatus(value(job.Status)).IsTerminal() {
-		return "", &Problem{Status: http.StatusBadRequest, Message: "it has not ended"}
+		return "", &ProblemError{Status: http.StatusBadRequest, Message: "it has not ended"}
 	}
 	var definitions awsapi.DescribeJobDefinitionsResponse
 	err := r.API.Post(r.Context(), "/v1/describejobdefinitions", &awsapi.DescribeJobDefinitionsRequest{JobDefinitions: []string{value(job.JobDefinition)}}, &definitions)
@@ -51,11 +51,11 @@ func (r *Request) submitAgain(job *awsapi.JobDetail) (string, error) {
 		return "", err
 	}
 	if len(definitions.JobDefinitions) == 0 {
-		return "", &Problem{Status: http.StatusNotFound, Message: "its job definition is gone"}
+		return "", &ProblemError{Status: http.StatusNotFound, Message: "its job definition is gone"}
 	}
 	in, err := jobspec.Again(job, &definitions.JobDefinitions[0])
 	if err != nil {
-		return "", &Problem{Status: http.StatusBadRequest, Message: err.Error()}
+		return "", &ProblemError{Status: http.StatusBadRequest, Message: err.Error()}
 	}
 	var out awsapi.SubmitJobResponse
 	if err := r.API.Post(r.Context(), "/v1/submitjob", in, &out); err != nil {

@@ -19,14 +19,14 @@ type API struct {
 	host    string
 }
 
-// Problem is what a page shows in place of what it could not.
-type Problem struct {
+// ProblemError is what a page shows in place of what it could not.
+type ProblemError struct {
 	Status  int
 	Code    string // of the API's error; may be empty
 	Message string
 }
 
-func (p *Problem) Error() string { return strings.TrimSpace(p.Code + " " + p.Message) }
+func (p *ProblemError) Error() string { return strings.TrimSpace(p.Code + " " + p.Message) }
 
 // Get reads path, which may have a query, into out.
 func (a *API) Get(ctx context.Context, path string, out any) error {
@@ -38,7 +38,7 @@ func (a *API) Post(ctx context.Context, path string, in, out any) error {
 	return a.Do(ctx, http.MethodPost, path, in, out)
 }
 
-// Do calls the API. What it refuses is a *Problem.
+// Do calls the API. What it refuses is a *ProblemError.
 func (a *API) Do(ctx context.Context, method, path string, in, out any) error {
 	return a.call(ctx, method, path, nil, in, out)
 }
@@ -98,11 +98,11 @@ func (a *answer) WriteHeader(status int)      { a.status = status }
 func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
 // problem reads an error in AWS's form.
-func (a *answer) problem() *Problem {
+func (a *answer) problem() *ProblemError {
 	var said struct {
 		Message string `json:"message"`
 	}
-	p := &Problem{Status: a.status, Code: a.header.Get("X-Amzn-Errortype")}
+	p := &ProblemError{Status: a.status, Code: a.header.Get("X-Amzn-Errortype")}
 	if json.Unmarshal(a.body.Bytes(), &said) != nil || said.Message == "" {
 		said.Message = http.StatusText(a.status)
 	}

@@ -90,7 +90,7 @@ func (v *arrayView) list(index int, status batch.JobStatus) {
 func toChild(r *Request) (*View, error) {
 	index, err := strconv.Atoi(r.URL.Query().Get("index"))
 	if err != nil || index < 0 {
-		return nil, &Problem{Status: http.StatusBadRequest, Message: "index: must be a number from 0 on"}
+		return nil, &ProblemError{Status: http.StatusBadRequest, Message: "index: must be a number from 0 on"}
 	}
 	return &View{Elsewhere: jobPath(batch.ChildID(r.PathValue("id"), index))}, nil
 }

@@ -26,9 +26,9 @@ func changeJobs(r *Request) (Done, error) {
 	ids := slices.Compact(slices.Sorted(slices.Values(r.PostForm["id"])))
 	switch {
 	case len(ids) == 0:
-		return Done{}, &Problem{Status: http.StatusBadRequest, Message: "No job is selected."}
+		return Done{}, &ProblemError{Status: http.StatusBadRequest, Message: "No job is selected."}
 	case len(ids) > maxBulk:
-		return Done{}, &Problem{Status: http.StatusBadRequest, Message: fmt.Sprintf("At most %s jobs at once.", number(maxBulk))}
+		return Done{}, &ProblemError{Status: http.StatusBadRequest, Message: fmt.Sprintf("At most %s jobs at once.", number(maxBulk))}
 	}
 	reason := cmp.Or(strings.TrimSpace(r.PostFormValue("reason")), "by "+cmp.Or(r.User.Name, "the console"))
 	switch r.PostFormValue("do") {
@@ -39,7 +39,7 @@ func changeJobs(r *Request) (Done, error) {
 	case "retry":
 		return r.again(ids)
 	}
-	return Done{}, &Problem{Status: http.StatusBadRequest, Message: "There is no such action on jobs."}
+	return Done{}, &ProblemError{Status: http.StatusBadRequest, Message: "There is no such action on jobs."}
 }
 
 // outcome is what became of many.

@@ -111,5 +111,5 @@ const maxForm = 256 << 10
 
 // nowhere answers paths that are nothing.
 func (c *Console) nowhere(w http.ResponseWriter, r *http.Request) {
-	c.showProblem(w, r, &Problem{Status: http.StatusNotFound, Message: "There is no such page."})
+	c.showProblem(w, r, &ProblemError{Status: http.StatusNotFound, Message: "There is no such page."})
 }

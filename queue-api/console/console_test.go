@@ -31,7 +31,7 @@ var testTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // fakeAPI answers each path with what it is given, and remembers what was sent to it by whom.
 type fakeAPI struct {
-	answers map[string]any // a *Problem is refused
+	answers map[string]any // a *ProblemError is refused
 
 	mu   sync.Mutex
 	sent []sent
@@ -46,9 +46,9 @@ func (f *fakeAPI) as(user batch.User) http.Handler {
 		f.sent = append(f.sent, sent{user.Name, r.Method + " " + r.URL.Path + "?" + r.URL.RawQuery, string(body)})
 		f.mu.Unlock()
 		answer, ok := f.answers[r.URL.Path]
-		if refused, isProblem := answer.(*Problem); isProblem || !ok {
+		if refused, isProblem := answer.(*ProblemError); isProblem || !ok {
 			if !ok {
-				refused = &Problem{Status: http.StatusNotFound, Code: "UnknownOperationException", Message: "no such thing: " + r.URL.Path}
+				refused = &ProblemError{Status: http.StatusNotFound, Code: "UnknownOperationException", Message: "no such thing: " + r.URL.Path}
 			}
 			w.Header().Set("X-Amzn-Errortype", refused.Code)
 			w.WriteHeader(refused.Status)

@@ -41,7 +41,7 @@ const fieldCSRF = "csrf"
 // checkOrigin refuses what another site's page sends.
 func checkOrigin(r *http.Request) error {
 	if http.NewCrossOriginProtection().Check(r) != nil {
-		return &Problem{Status: http.StatusForbidden, Message: "This request came from another site and was not carried out."}
+		return &ProblemError{Status: http.StatusForbidden, Message: "This request came from another site and was not carried out."}
 	}
 	return nil
 }
@@ -49,7 +49,7 @@ func checkOrigin(r *http.Request) error {
 // checkCSRF refuses a form that was not on a page of the same session.
 func checkCSRF(r *http.Request, s *session) error {
 	if !isToken(r.PostFormValue(fieldCSRF), s.Secret) {
-		return &Problem{Status: http.StatusForbidden, Message: "This form is of an earlier login. Load the page again and repeat."}
+		return &ProblemError{Status: http.StatusForbidden, Message: "This form is of an earlier login. Load the page again and repeat."}
 	}
 	return nil
 }

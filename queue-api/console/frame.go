@@ -92,23 +92,23 @@ func isUnder(page, path string) bool {
 
 // LiveURL is the stream that tells when the page is to be fetched again; empty if it follows no jobs.
 func (f frame) LiveURL() string {
-	if f.View.Live == nil || f.View.Live.Silent {
+	if f.Live == nil || f.Live.Silent {
 		return ""
 	}
 	q := url.Values{}
-	for _, name := range f.View.Live.Queues {
+	for _, name := range f.Live.Queues {
 		q.Add("queue", name)
 	}
-	if f.View.Live.Job != "" {
-		q.Set("job", f.View.Live.Job)
+	if f.Live.Job != "" {
+		q.Set("job", f.Live.Job)
 	}
 	return Root + "live?" + q.Encode()
 }
 
 // LiveEvery is after how many seconds the page is fetched again whatever happens; empty for never.
 func (f frame) LiveEvery() string {
-	if f.View.Live == nil || f.View.Live.Every <= 0 {
+	if f.Live == nil || f.Live.Every <= 0 {
 		return ""
 	}
-	return strconv.Itoa(max(1, int(f.View.Live.Every.Seconds())))
+	return strconv.Itoa(max(1, int(f.Live.Every.Seconds())))
 }

@@ -68,7 +68,7 @@ func loadJob(r *Request) (*View, error) {
 	}
 	job := found[id]
 	if job == nil {
-		return nil, &Problem{Status: http.StatusNotFound, Message: "There is no job " + id + ", or its queue is not yours to see."}
+		return nil, &ProblemError{Status: http.StatusNotFound, Message: "There is no job " + id + ", or its queue is not yours to see."}
 	}
 	p := &jobPage{Job: *job, ID: id, Status: value(job.Status), Reason: value(job.StatusReason)}
 	p.Queue, _ = batch.NameFromARN(batch.ARNJobQueue, value(job.JobQueue))

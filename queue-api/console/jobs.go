@@ -205,7 +205,7 @@ func (q *jobsQuery) after() (int64, error) {
 			return t.UnixMilli(), nil
 		}
 	}
-	return 0, &Problem{Status: http.StatusBadRequest, Message: "after: must be a time such as 2026-01-31T12:00"}
+	return 0, &ProblemError{Status: http.StatusBadRequest, Message: "after: must be a time such as 2026-01-31T12:00"}
 }
 
 // matches holds a job against what the API was not asked.

@@ -37,7 +37,7 @@ func serveLive(w http.ResponseWriter, r *Request) error {
 	}
 	ctx, stop := r.Alive()
 	defer stop()
-	in := r.Request.Clone(ctx)
+	in := r.Clone(ctx)
 	in.URL = &url.URL{Path: viewapi.PathEvents, RawQuery: q.Encode()}
 	in.RequestURI = in.URL.RequestURI()
 	w.Header().Del("Cache-Control") // the stream has its own
@@ -59,7 +59,7 @@ func (r *Request) queuesSeen() ([]string, error) {
 		names = append(names, summary.Queues[i].JobQueue)
 	}
 	if len(names) == 0 {
-		return nil, &Problem{Status: http.StatusForbidden, Message: "There is no queue to follow."}
+		return nil, &ProblemError{Status: http.StatusForbidden, Message: "There is no queue to follow."}
 	}
 	return names, nil
 }

@@ -229,8 +229,8 @@ func linesOf(got *gotLogEvents) []logLine {
 // fits is how many of the last lines are not too much for a page.
 func fits(lines []logLine) int {
 	size := 0
-	for i := len(lines) - 1; i >= 0; i-- {
-		if size += len(lines[i].Text); size > bytesAPage {
+	for i, line := range slices.Backward(lines) {
+		if size += len(line.Text); size > bytesAPage {
 			return len(lines) - 1 - i
 		}
 	}

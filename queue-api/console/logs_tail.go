@@ -35,7 +35,7 @@ const (
 func serveTail(w http.ResponseWriter, r *Request) error {
 	if r.Console.tails.Add(1) > maxTails {
 		r.Console.tails.Add(-1)
-		return &Problem{Status: http.StatusTooManyRequests, Message: "Too many logs are followed at once."}
+		return &ProblemError{Status: http.StatusTooManyRequests, Message: "Too many logs are followed at once."}
 	}
 	defer r.Console.tails.Add(-1)
 	ctx, cancel := context.WithTimeout(r.Context(), tailLife)

@@ -49,7 +49,7 @@ func (c *Console) beginOIDC(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	problemOf(r.Context(), err) // logs it
+	_ = problemOf(r.Context(), err) // logs it
 	c.renderLogin(w, r, http.StatusBadGateway, loginView{Next: next, Problem: "The identity provider does not answer. Try again."})
 }
 

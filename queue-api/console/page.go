@@ -197,20 +197,20 @@ func (c *Console) showProblemTo(w http.ResponseWriter, r *Request, p Page, err e
 }
 
 // problemOf is what a user is told of an error. The cause of one that is ours is logged.
-func problemOf(ctx context.Context, err error) *Problem {
-	if known, ok := errors.AsType[*Problem](err); ok {
+func problemOf(ctx context.Context, err error) *ProblemError {
+	if known, ok := errors.AsType[*ProblemError](err); ok {
 		if known.Status < http.StatusBadRequest || http.StatusText(known.Status) == "" {
 			known.Status = http.StatusInternalServerError
 		}
 		return known
 	}
 	if told, ok := errors.AsType[*batch.Error](err); ok {
-		return &Problem{Status: http.StatusForbidden, Code: told.Code, Message: told.Message}
+		return &ProblemError{Status: http.StatusForbidden, Code: told.Code, Message: told.Message}
 	}
 	if !errors.Is(err, context.Canceled) {
 		klog.FromContext(ctx).Error(err, "Console could not answer")
 	}
-	return &Problem{Status: http.StatusServiceUnavailable, Message: "The server could not get what this page shows. It will be tried again."}
+	return &ProblemError{Status: http.StatusServiceUnavailable, Message: "The server could not get what this page shows. It will be tried again."}
 }
 
 // stream serves what answers by itself.

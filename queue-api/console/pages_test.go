@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -122,7 +124,7 @@ func TestJobsAskForOnePage(t *testing.T) {
 		"by name":                    {"?name=a*&status=FAILED", list(awsapi.ListJobsRequest{JobStatus: new("FAILED"), Filters: filter("JOB_NAME", "a*")})},
 		"by definition":              {"?definition=d", list(awsapi.ListJobsRequest{Filters: filter("JOB_DEFINITION", "d")})},
 		"by share":                   {"?share=s", list(awsapi.ListJobsRequest{Filters: filter("SHARE_IDENTIFIER", "s")})},
-		"after a time":               {"?after=2026-01-02T03:04", list(awsapi.ListJobsRequest{Filters: filter("AFTER_CREATED_AT", fmt.Sprint(testTime.Truncate(time.Minute).UnixMilli()))})},
+		"after a time":               {"?after=2026-01-02T03:04", list(awsapi.ListJobsRequest{Filters: filter("AFTER_CREATED_AT", strconv.FormatInt(testTime.Truncate(time.Minute).UnixMilli(), 10))})},
 		"the next page":              {"?next=token", list(awsapi.ListJobsRequest{Filters: filter("JOB_NAME", "*"), NextToken: new("token")})},
 		"a queue that is not listed": {"?queue=q&status=RUNNING", list(awsapi.ListJobsRequest{JobStatus: new("RUNNING")})},
 	}
@@ -165,7 +167,7 @@ func TestPagesOfWhatIsNotThere(t *testing.T) {
 	answers := oneQueue()
 	answers["/v1/describejobs"] = &awsapi.DescribeJobsResponse{}
 	answers["/v1/describejobqueues"] = &awsapi.DescribeJobQueuesResponse{}
-	answers["/v1/listjobs"] = &Problem{Status: http.StatusForbidden, Code: "AccessDeniedException", Message: "User: ann is not authorized " + hostile}
+	answers["/v1/listjobs"] = &ProblemError{Status: http.StatusForbidden, Code: "AccessDeniedException", Message: "User: ann is not authorized " + hostile}
 	b := openLoggedIn(t, &fakeAPI{answers: answers})
 	for path, want := range map[string]int{
 		"/console/jobs/" + testJob: http.StatusNotFound, "/console/queues/none": http.StatusNotFound, "/console/jobs": http.StatusForbidden,
@@ -209,9 +211,7 @@ func TestActions(t *testing.T) {
 			b := openLoggedIn(t, api)
 			for _, token := range []string{"", "made up"} {
 				form := url.Values{"csrf": {token}}
-				for k, v := range tc.form {
-					form[k] = v
-				}
+				maps.Copy(form, tc.form)
 				if got := b.post("/console/"+tc.path, form); got.status != http.StatusForbidden || len(api.to(tc.to)) > 0 {
 					t.Errorf("with the token %q: %d, sent %v", token, got.status, api.to(tc.to))
 				}

@@ -104,7 +104,7 @@ func loadQueue(r *Request) (*View, error) {
 	}
 	i := slices.IndexFunc(s.Queues, func(q viewapi.QueueSummary) bool { return q.JobQueue == name })
 	if i < 0 {
-		return nil, &Problem{Status: http.StatusForbidden, Message: "You may see job queue " + name + ", but not its jobs."}
+		return nil, &ProblemError{Status: http.StatusForbidden, Message: "You may see job queue " + name + ", but not its jobs."}
 	}
 	page := &queuePage{Queue: newQueueRow(s.Queues[i]), Detail: *detail, Commands: queueCommands(r, name, value(detail.JobQueueArn))}
 	_, page.Policy, _ = strings.Cut(value(detail.SchedulingPolicyArn), "scheduling-policy/")
@@ -125,7 +125,7 @@ func (r *Request) queueDetail(name string) (*awsapi.JobQueueDetail, error) {
 		return nil, err
 	}
 	if len(out.JobQueues) == 0 {
-		return nil, &Problem{Status: http.StatusNotFound, Message: "There is no job queue " + name + "."}
+		return nil, &ProblemError{Status: http.StatusNotFound, Message: "There is no job queue " + name + "."}
 	}
 	return &out.JobQueues[0], nil
 }
@@ -197,7 +197,7 @@ func changeQueue(r *Request) (Done, error) {
 	case "enable":
 		return Done{Notice: "Job queue " + name + " takes jobs again."}, r.setState(name, batch.Enabled)
 	}
-	return Done{}, &Problem{Status: http.StatusBadRequest, Message: "There is no such action on a job queue."}
+	return Done{}, &ProblemError{Status: http.StatusBadRequest, Message: "There is no such action on a job queue."}
 }
 
 func (r *Request) setState(queue string, state batch.State) error {

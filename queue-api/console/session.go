@@ -63,7 +63,7 @@ func (c *Console) begin(w http.ResponseWriter, r *http.Request, s *session) erro
 	}
 	parts := split(text)
 	if len(parts) > maxCookies {
-		return &Problem{Status: http.StatusBadRequest, Message: "This token is too long for a browser to keep."}
+		return &ProblemError{Status: http.StatusBadRequest, Message: "This token is too long for a browser to keep."}
 	}
 	for i, part := range parts {
 		c.setCookie(w, r, partName(i), part, c.cfg.Life)

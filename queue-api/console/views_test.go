@@ -266,7 +266,7 @@ func TestLogsPage(t *testing.T) {
 	if p := b.get("/console/logs?job=" + jobA); strings.Count(p.text, `class="line"`) != bytesAPage/1000 {
 		t.Errorf("%d long lines", strings.Count(p.text, `class="line"`))
 	}
-	api.answers["/"] = &Problem{Status: http.StatusBadRequest, Code: "ResourceNotFoundException", Message: "The specified log stream does not exist."}
+	api.answers["/"] = &ProblemError{Status: http.StatusBadRequest, Code: "ResourceNotFoundException", Message: "The specified log stream does not exist."}
 	wants(t, b.get("/console/logs?job="+jobA), "Nothing of this log is kept")
 	delete(api.answers, "/")
 	wants(t, b.get("/console/logs?job="+jobA), "This server keeps no logs")

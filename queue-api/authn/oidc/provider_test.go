@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -85,9 +86,7 @@ func answer(w http.ResponseWriter, v any) {
 func (i *issuer) token(claims map[string]any) string {
 	i.t.Helper()
 	all := map[string]any{"iss": i.URL, "aud": "muster", "sub": "ann", "exp": testTime.Add(time.Hour).Unix(), "iat": testTime.Unix()}
-	for name, v := range claims {
-		all[name] = v
-	}
+	maps.Copy(all, claims)
 	payload, err := json.Marshal(all)
 	if err != nil {
 		i.t.Fatal(err)

@@ -158,7 +158,7 @@ func (c *change) eks(o *awsapi.EksPropertiesOverride, d *awsapi.EksProperties) (
 	}
 	override := awsapi.EksContainerOverride{Name: target.Name, Command: c.command}
 	for _, e := range c.env {
-		override.Env = append(override.Env, awsapi.EksContainerEnvironmentVariable{Name: e.Name, Value: e.Value})
+		override.Env = append(override.Env, awsapi.EksContainerEnvironmentVariable(e))
 	}
 	if len(c.resources) > 0 {
 		override.Resources = eksResources(target.Resources, c.resources)

@@ -245,8 +245,8 @@ func checkMembers(path string, value map[string]any, t reflect.Type) error {
 
 // unknown says what a member could have been meant for.
 func unknown(member string, t reflect.Type) error {
-	for i := range t.NumField() {
-		if name := memberOf(t.Field(i)); strings.EqualFold(name, member) || strings.EqualFold(name, member+"s") || strings.EqualFold(name+"s", member) {
+	for field := range t.Fields() {
+		if name := memberOf(field); strings.EqualFold(name, member) || strings.EqualFold(name, member+"s") || strings.EqualFold(name+"s", member) {
 			return fmt.Errorf("%s: unknown member; did you mean %s?", member, name)
 		}
 	}
@@ -255,9 +255,9 @@ func unknown(member string, t reflect.Type) error {
 
 // fieldOf is the type of a struct's member, by its name in JSON.
 func fieldOf(t reflect.Type, member string) (reflect.Type, bool) {
-	for i := range t.NumField() {
-		if memberOf(t.Field(i)) == member {
-			return t.Field(i).Type, true
+	for field := range t.Fields() {
+		if memberOf(field) == member {
+			return field.Type, true
 		}
 	}
 	return nil, false

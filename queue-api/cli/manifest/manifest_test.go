@@ -85,11 +85,11 @@ func (s *site) apply(tb testing.TB, text string) []string {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		line := d.ID() + " " + string(step.Action)
+		line := []string{d.ID(), string(step.Action)}
 		for _, c := range step.Changes {
-			line += " " + c.Path
+			line = append(line, c.Path)
 		}
-		out = append(out, line)
+		out = append(out, strings.Join(line, " "))
 	}
 	return out
 }
@@ -439,14 +439,15 @@ func TestRead(t *testing.T) {
 
 func TestReadIsBounded(t *testing.T) {
 	t.Parallel()
-	bomb := "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+	var bomb strings.Builder
+	bomb.WriteString("a: &a [x,x,x,x,x,x,x,x,x,x]\n")
 	for c := 'b'; c < 'k'; c++ {
-		bomb += string(c) + ": &" + string(c) + " [" + strings.TrimSuffix(strings.Repeat("*"+string(c-1)+",", 10), ",") + "]\n"
+		bomb.WriteString(string(c) + ": &" + string(c) + " [" + strings.TrimSuffix(strings.Repeat("*"+string(c-1)+",", 10), ",") + "]\n")
 	}
 	for name, text := range map[string]string{
 		"a large file":   strings.Repeat("#", maxFile+1),
 		"many documents": strings.Repeat("{kind: JobQueue, jobQueueName: q, priority: 1}\n---\n", maxDocuments+1),
-		"a YAML bomb":    bomb,
+		"a YAML bomb":    bomb.String(),
 	} {
 		if _, err := Read(strings.NewReader(text), "f"); err == nil {
 			t.Errorf("%s was read", name)
@@ -542,8 +543,15 @@ func TestNumbersAreComparedByTheirValue(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"1", "1.0", true}, {"1", "1e0", true}, {"0.1", "0.10", true}, {"1", "2", false}, {"9007199254740993", "9007199254740992", false},
-		{many, many, true}, {many, "1e-999999998", true}, {strings.Repeat("9", 70), "1", false}, {"1e400", "1e401", false},
+		{"1", "1.0", true},
+		{"1", "1e0", true},
+		{"0.1", "0.10", true},
+		{"1", "2", false},
+		{"9007199254740993", "9007199254740992", false},
+		{many, many, true},
+		{many, "1e-999999998", true},
+		{strings.Repeat("9", 70), "1", false},
+		{"1e400", "1e401", false},
 	} {
 		if same(json.Number(tc.a), json.Number(tc.b)) != tc.want {
 			t.Errorf("%s and %s: %v", tc.a, tc.b, !tc.want)

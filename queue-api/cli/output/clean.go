@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -81,7 +82,7 @@ var _ io.Writer = (*cleaner)(nil)
 
 // Write implements io.Writer. Half a character at the end waits for its other half.
 func (c *cleaner) Write(p []byte) (int, error) {
-	text := append(c.held, p...)
+	text := slices.Concat(c.held, p)
 	whole := len(text)
 	for i := 1; i < utf8.UTFMax && i <= len(text); i++ {
 		if tail := text[len(text)-i:]; utf8.RuneStart(tail[0]) {

@@ -92,7 +92,7 @@ func Meter(title string, parts []Part, total float64) template.HTML {
 		desc += " of " + num(total)
 	}
 	var s svg
-	s.open("meter", title+": "+desc, "", "width", "100%", "height", strconv.Itoa(barHeight))
+	s.open("meter", title+": "+desc, "width", "100%", "height", strconv.Itoa(barHeight))
 	s.stack(parts, total, 0, barHeight)
 	return s.close()
 }

@@ -35,8 +35,8 @@ const (
 type svg struct{ b strings.Builder }
 
 // open begins a picture that is a whole: its parts are not read out.
-func (s *svg) open(class, title, desc string, attributes ...string) {
-	s.begin(class, "img", title, desc, attributes)
+func (s *svg) open(class, title string, attributes ...string) {
+	s.begin(class, "img", title, "", attributes)
 }
 
 // openGroup begins a picture whose parts can be followed as links.

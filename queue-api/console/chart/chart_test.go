@@ -61,7 +61,8 @@ func pictures() map[string]template.HTML {
 		"timeline-none": Timeline("Attempts", []Row{{Label: "Attempt 1"}}),
 		"graph": Graph("Dependencies", []Node{
 			{ID: "a", Label: "prepare", Note: "SUCCEEDED", Class: "SUCCEEDED", Href: "/console/jobs/a"},
-			{ID: "b", Label: "train-a-model-of-a-long-name", Note: "RUNNING", Class: "RUNNING"}, {ID: "c", Label: hostile, Note: hostile},
+			{ID: "b", Label: "train-a-model-of-a-long-name", Note: "RUNNING", Class: "RUNNING"},
+			{ID: "c", Label: hostile, Note: hostile},
 			{ID: "d", Label: "report", Note: "PENDING", Class: "PENDING"},
 		}, []Edge{{"a", "b"}, {"a", "c"}, {"b", "d"}, {"c", "d"}, {"a", "d"}, {"a", "d"}, {"x", "a"}, {"a", "a"}}),
 		"graph-circle": Graph("Dependencies", []Node{{ID: "a", Label: "a"}, {ID: "b", Label: "b"}, {ID: "b", Label: "again"}}, []Edge{{"a", "b"}, {"b", "a"}}),

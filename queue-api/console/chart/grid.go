@@ -45,7 +45,7 @@ func Grid(title string, cells Cells) template.HTML {
 		}
 	}
 	var s svg
-	s.open("grid", title+": "+describe(counts), "", "viewBox", "0 0 "+strconv.Itoa(columns*cellSize)+" "+strconv.Itoa(rows*cellSize),
+	s.open("grid", title+": "+describe(counts), "viewBox", "0 0 "+strconv.Itoa(columns*cellSize)+" "+strconv.Itoa(rows*cellSize),
 		"data-columns", strconv.Itoa(columns), "data-cells", strconv.Itoa(len(of)))
 	for i, state := range counts {
 		if state.Value > 0 {

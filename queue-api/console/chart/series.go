@@ -22,7 +22,7 @@ func Sparkline(title string, values []float64) template.HTML {
 		}
 	}
 	var s svg
-	s.open("sparkline", title+": last "+num(last)+", highest "+num(highest), "",
+	s.open("sparkline", title+": last "+num(last)+", highest "+num(highest),
 		"width", "100%", "height", "32", "viewBox", "0 0 "+strconv.Itoa(max(len(values)-1, 1))+" 32", "preserveAspectRatio", "none")
 	for first := 0; first < len(values); first++ {
 		if math.IsNaN(values[first]) {
@@ -70,7 +70,7 @@ func Columns(title string, columns []Column) template.HTML {
 		highest = max(highest, sum(c.Parts))
 	}
 	var s svg
-	s.open("columns", title+": highest "+num(highest), "", "width", "100%", "height", strconv.Itoa(height),
+	s.open("columns", title+": highest "+num(highest), "width", "100%", "height", strconv.Itoa(height),
 		"viewBox", "0 0 "+strconv.Itoa(max(len(columns), 1)*10)+" "+strconv.Itoa(height), "preserveAspectRatio", "none")
 	for i, c := range columns {
 		bottom := float64(height)

@@ -47,7 +47,7 @@ type World struct {
 // Open starts a World and gives what ends it.
 func Open(cfg Config) (*World, func(), error) {
 	w := &World{Memory: storetest.NewMemory(), Clock: &shifted{started: time.Now()}}
-	w.Memory.Now = w.Clock.Now
+	w.Now = w.Clock.Now
 	var err error
 	if w.Plane, err = controlplane.New(w.Memory, w.Clock, controlplane.Config{}); err != nil {
 		return nil, nil, err
