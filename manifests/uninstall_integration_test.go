@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/batch"
@@ -56,10 +57,23 @@ func appliesTwice(t *testing.T, cluster *kubetest.ControlPlane) {
 		if out, err := kubectl(t, append([]string{"apply", "--validate=strict"}, flags...)...); err != nil {
 			t.Errorf("%s is not taken: %v\n%s", name, err, out)
 		}
-		if out, err := kubectl(t, append([]string{"diff"}, flags...)...); err != nil {
+		if out, err := unchanged(t, flags); err != nil {
 			t.Errorf("%s changes something when it is applied again: %v\n%s", name, err, out)
 		}
 	}
+}
+
+// unchanged asks what applying again would change. It asks more than once: kubectl compares two looks at an object, and a
+// controller may write its status between them.
+func unchanged(t *testing.T, flags []string) (out string, err error) {
+	t.Helper()
+	for range 20 {
+		if out, err = kubectl(t, append([]string{"diff"}, flags...)...); err == nil {
+			return out, nil
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	return out, err
 }
 
 func kubectl(t *testing.T, args ...string) (string, error) {

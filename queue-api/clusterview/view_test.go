@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -314,7 +315,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	client.PrependReactor("list", "events", func(clienttesting.Action) (bool, runtime.Object, error) {
 		list := &corev1.EventList{}
 		for i := range maxDecisions + 1 {
-			list.Items = append(list.Items, *makeEvent(fmt.Sprint(i), "Reason", now, corev1.ObjectReference{}))
+			list.Items = append(list.Items, *makeEvent(strconv.Itoa(i), "Reason", now, corev1.ObjectReference{}))
 		}
 		return true, list, nil
 	})

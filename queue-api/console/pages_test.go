@@ -217,9 +217,7 @@ func TestActions(t *testing.T) {
 				}
 			}
 			form := url.Values{"csrf": {b.csrf("/console/queues")}, "back": {"/console/queues"}}
-			for k, v := range tc.form {
-				form[k] = v
-			}
+			maps.Copy(form, tc.form)
 			got := b.post("/console/"+tc.path, form)
 			if got.status != http.StatusSeeOther || got.location != "/console/queues" {
 				t.Fatalf("answered %d %s %s", got.status, got.location, got.text)

@@ -105,7 +105,8 @@ func (c *Console) joined(r *http.Request) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	count, text, _ := strings.Cut(first.Value, ".")
+	count, start, _ := strings.Cut(first.Value, ".")
+	parts := []string{start}
 	n, err := strconv.Atoi(count)
 	if err != nil || n > maxCookies {
 		return "", false
@@ -115,9 +116,9 @@ func (c *Console) joined(r *http.Request) (string, bool) {
 		if err != nil {
 			return "", false
 		}
-		text += more.Value
+		parts = append(parts, more.Value)
 	}
-	return text, true
+	return strings.Join(parts, ""), true
 }
 
 // session is the one that a request carries; errNoSession if there is none or it is over. Any other error is ours.

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -153,7 +154,7 @@ func TestCosts(t *testing.T) {
 	}
 	var many []*costJob
 	for i := range 500 {
-		many = append(many, &costJob{ID: fmt.Sprint(i), Queue: fmt.Sprint("q", i), PerHour: 1})
+		many = append(many, &costJob{ID: strconv.Itoa(i), Queue: fmt.Sprint("q", i), PerHour: 1})
 	}
 	if rows := rowsOf(many, 0, "queue"); len(rows) != costRows+1 || rows[costRows].PerHour != 450 {
 		t.Errorf("%d rows, the last %+v", len(rows), rows[len(rows)-1])

@@ -95,12 +95,13 @@ func expect(t *testing.T, registry *prometheus.Registry, want map[string]float64
 	got := map[string]float64{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			name := f.GetName()
+			parts := []string{f.GetName()}
 			for _, l := range m.GetLabel() {
 				if l.GetName() != "job_queue" {
-					name += " " + l.GetValue()
+					parts = append(parts, l.GetValue())
 				}
 			}
+			name := strings.Join(parts, " ")
 			switch {
 			case m.GetHistogram() != nil:
 				got[name+" count"], got[name+" sum"] = float64(m.GetHistogram().GetSampleCount()), m.GetHistogram().GetSampleSum()

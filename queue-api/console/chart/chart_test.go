@@ -12,6 +12,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -161,7 +162,7 @@ func TestPicturesAreBounded(t *testing.T) {
 	nodes, edges := make([]Node, many), make([]Edge, many)
 	bars, rows, columns := make([]Bar, many), make([]Row, many), make([]Column, many)
 	for i := range many {
-		label := fmt.Sprint(i)
+		label := strconv.Itoa(i)
 		values[i], parts[i] = float64(i), Part{label, label, float64(i)}
 		nodes[i] = Node{ID: label, Label: strings.Repeat(label, 1000)}
 		edges[i] = Edge{fmt.Sprint(i % 150), fmt.Sprint((i*7 + 1) % 150)}
