@@ -6,7 +6,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"flag"
-	"fmt"
 	"html/template"
 	"io"
 	"math"
@@ -165,7 +164,7 @@ func TestPicturesAreBounded(t *testing.T) {
 		label := strconv.Itoa(i)
 		values[i], parts[i] = float64(i), Part{label, label, float64(i)}
 		nodes[i] = Node{ID: label, Label: strings.Repeat(label, 1000)}
-		edges[i] = Edge{fmt.Sprint(i % 150), fmt.Sprint((i*7 + 1) % 150)}
+		edges[i] = Edge{strconv.Itoa(i % 150), strconv.Itoa((i*7 + 1) % 150)}
 		bars[i] = Bar{Label: strings.Repeat("x", many), Parts: parts[:5]}
 		rows[i], columns[i] = Row{Label: label, Spans: []Span{span(0, time.Duration(i), "x")}}, Column{Label: label, Parts: parts[:5]}
 	}
