@@ -136,6 +136,7 @@ func TestShutdownInOrder(t *testing.T) {
 	}
 	p.signal(syscall.SIGTERM)
 	eventually(t, "it is not ready any more", func() bool { return p.readiness() == http.StatusServiceUnavailable })
+	http.DefaultClient.CloseIdleConnections() // the server closes them just now, too
 	if status, closes := post(); status != http.StatusOK || !closes {
 		t.Errorf("while it ends: %d, closes: %v", status, closes)
 	}
