@@ -14,7 +14,7 @@ import (
 
 // Deadlines. They are for a machine of two cores on which every test runs at once, and only bound how long a failure takes.
 const (
-	soon = 20 * time.Second // something in a program's own hands
+	soon = time.Minute // something in a program's own hands
 	long = 2 * time.Minute  // something that may need a node first, or that nodes go
 )
 
