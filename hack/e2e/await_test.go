@@ -14,8 +14,8 @@ import (
 
 // Deadlines. They are for a machine of two cores on which every test runs at once, and only bound how long a failure takes.
 const (
-	soon = time.Minute // something in a program's own hands
-	long = 2 * time.Minute  // something that may need a node first, or that nodes go
+	soon = time.Minute     // something in a program's own hands
+	long = 2 * time.Minute // something that may need a node first, or that nodes go
 )
 
 // together is how many seconds apart members that start together may start: a fraction of one on a machine that has nothing
