@@ -191,8 +191,9 @@ func (l *follower) stepOne(ctx context.Context, s *source) error {
 	return nil
 }
 
-// settle is for how long nothing new must come once a job has ended: a container runtime may be behind with what it writes down.
-const settle = 2 * time.Second
+// settle is for how long nothing new must come once a job has ended: a container runtime may be behind with what it writes down, and a
+// last line without an end is shown when the log is kept.
+const settle = 5 * time.Second
 
 // open begins with the streams of attempts that are new.
 func (l *follower) open(s *source) error {
