@@ -15,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
-	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
@@ -50,19 +49,8 @@ func NewCensus(client typedcorev1.ConfigMapInterface, count func() int, cfg Cens
 
 // Run counts, again and again, until ctx ends.
 func (c *Census) Run(ctx context.Context) error {
-	failing := false
-	for {
-		err := c.Say(ctx)
-		if err != nil && !failing && ctx.Err() == nil {
-			klog.FromContext(ctx).Error(err, "Cannot say how many instances there are, trying again")
-		}
-		failing = err != nil
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-c.cfg.Clock.After(c.cfg.Interval):
-		}
-	}
+	again(ctx, c.cfg.Clock, c.cfg.Interval, "Cannot say how many instances there are, trying again", c.Say)
+	return nil
 }
 
 // Say says the number if it is another one, or was said long ago.

@@ -79,17 +79,23 @@ func (w *Writer) Load(ctx context.Context, restore func(uuid string, v envhealth
 
 // Run writes what changed, again and again, until ctx ends.
 func (w *Writer) Run(ctx context.Context) error {
+	again(ctx, w.cfg.Clock, w.cfg.Interval, "Cannot report on compute environments, trying again", w.Write)
+	return nil
+}
+
+// again does something at each interval until ctx ends. Of failures in a row it logs the first.
+func again(ctx context.Context, c clock.Clock, interval time.Duration, complaint string, do func(context.Context) error) {
 	failing := false
 	for {
-		err := w.Write(ctx)
+		err := do(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
-			klog.FromContext(ctx).Error(err, "Cannot report on compute environments, trying again")
+			klog.FromContext(ctx).Error(err, complaint)
 		}
 		failing = err != nil
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-w.cfg.Clock.After(w.cfg.Interval):
+			return
+		case <-c.After(interval):
 		}
 	}
 }

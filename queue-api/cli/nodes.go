@@ -90,25 +90,12 @@ func nodeRow(n *viewapi.Node, now time.Time) []string {
 		ids[i] = j.JobID
 	}
 	return []string{
-		n.Name, dash(n.ComputeEnvironment), dash(n.InstanceType), dash(n.Zone), dash(n.CapacityType), nodeState(n),
+		n.Name, dash(n.ComputeEnvironment), dash(n.InstanceType), dash(n.Zone), dash(n.CapacityType), n.State(),
 		decimal(n.Requested.VCPUs) + "/" + decimal(n.Allocatable.VCPUs),
 		gib(n.Requested.MemoryMiB) + "/" + gib(n.Allocatable.MemoryMiB) + "Gi",
 		gpus(n), strconv.Itoa(jobs), dollars(n.PricePerHour), output.Since(now, &n.CreatedAt), dash(n.Cluster), dash(n.InstanceID), dash(n.Mark),
 		dash(strings.Join(ids, ",")),
 	}
-}
-
-// nodeState is the first thing to know of a node.
-func nodeState(n *viewapi.Node) string {
-	switch {
-	case n.Draining:
-		return "Draining"
-	case !n.Ready:
-		return "NotReady"
-	case n.Reserved:
-		return "Reserved"
-	}
-	return "Ready"
 }
 
 func dash(text string) string {

@@ -113,3 +113,16 @@ type GangMember struct {
 	Reason   string `json:"reason,omitempty"`
 	ExitCode *int   `json:"exitCode,omitempty"`
 }
+
+// State is the first thing to know of a node.
+func (n *Node) State() string {
+	switch {
+	case n.Draining:
+		return "Draining"
+	case !n.Ready:
+		return "NotReady"
+	case n.Reserved:
+		return "Reserved"
+	}
+	return "Ready"
+}

@@ -130,8 +130,8 @@ func nodeColumns(d drawing) []column[viewapi.Node] {
 			return strconv.FormatFloat(*n.PricePerHour, 'f', 4, 64)
 		}},
 		{name: "TYPE", width: 12, cell: func(n *viewapi.Node) string { return n.InstanceType }},
-		{name: "STATE", width: 8, cell: nodeState, style: func(n *viewapi.Node) output.Style {
-			if nodeState(n) == "Ready" {
+		{name: "STATE", width: 8, cell: (*viewapi.Node).State, style: func(n *viewapi.Node) output.Style {
+			if n.State() == "Ready" {
 				return output.Plain
 			}
 			return output.Yellow
@@ -149,19 +149,6 @@ func nodeColumns(d drawing) []column[viewapi.Node] {
 			return fmt.Sprintf("%d/%d", n.Requested.GPUs, n.Allocatable.GPUs)
 		}},
 	}
-}
-
-// nodeState is the first thing to know of a node.
-func nodeState(n *viewapi.Node) string {
-	switch {
-	case n.Draining:
-		return "Draining"
-	case !n.Ready:
-		return "NotReady"
-	case n.Reserved:
-		return "Reserved"
-	}
-	return "Ready"
 }
 
 // short writes large numbers in few digits: 12.3k, 1.2M.
