@@ -176,9 +176,10 @@ func (r *rig) awaitNode(name string) {
 	})
 }
 
-// arrive waits until an object has reached the informer, whose fake watch breaks when it is overrun.
+// arrive waits until an object has reached the informer, whose fake watch breaks when it is overrun. It waits no longer
+// than the test runs: a launch may be under way at its end, when the informers have stopped.
 func (r *rig) arrive(seen func() error) {
-	for deadline := time.Now().Add(time.Minute); seen() != nil; runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); seen() != nil && r.Context().Err() == nil; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			r.Error("an object never reached the informer")
 			return
