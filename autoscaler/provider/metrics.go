@@ -69,6 +69,7 @@ func (m *Metrics) Register(register func(...metrics.Registerable)) {
 
 func (m *Metrics) launched(environment, instanceType string) {
 	m.launches.WithLabelValues(environment, instanceType).Inc()
+	m.unjoined.WithLabelValues(environment, instanceType) // from 0, or an alert does not see the first one
 }
 
 func (m *Metrics) failed(environment, instanceType, reason string, n int) {

@@ -182,17 +182,18 @@ func section(text, program string) (begin, end int, err error) {
 	return begin + len(open), end, nil
 }
 
-var row = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (counter|gauge|histogram) \\|")
+var row = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (counter|gauge|histogram) \\| ([`a-z_, ]*) \\|")
 
-// Read gives the kinds of all metrics of a page by their names.
-func Read(page string) (map[string]string, error) {
+// Read gives all metrics of a page by their names, without what they say.
+func Read(page string) (map[string]Metric, error) {
 	text, err := os.ReadFile(page)
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]string{}
+	out := map[string]Metric{}
 	for _, m := range row.FindAllStringSubmatch(string(text), -1) {
-		out[m[1]] = m[2]
+		labels := strings.FieldsFunc(m[3], func(r rune) bool { return strings.ContainsRune("`, ", r) })
+		out[m[1]] = Metric{Name: m[1], Kind: m[2], Labels: labels}
 	}
 	return out, nil
 }

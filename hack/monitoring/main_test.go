@@ -77,13 +77,13 @@ func metricsOf(t *testing.T, expr string) []string {
 }
 
 // known gives the metric that a name is of: a histogram has three names, and none of its own.
-func known(kinds map[string]string, name string) (string, bool) {
+func known(kinds map[string]metricsdoc.Metric, name string) (string, bool) {
 	for _, suffix := range []string{"_bucket", "_sum", "_count"} {
-		if base, ok := strings.CutSuffix(name, suffix); ok && kinds[base] == "histogram" {
+		if base, ok := strings.CutSuffix(name, suffix); ok && kinds[base].Kind == "histogram" {
 			return base, true
 		}
 	}
-	return name, kinds[name] != "" && kinds[name] != "histogram" || slices.Contains(elsewhere, name)
+	return name, kinds[name].Name != "" && kinds[name].Kind != "histogram" || slices.Contains(elsewhere, name)
 }
 
 // Every metric that a dashboard or an alert names is there, and every metric that there is is in one of them.
@@ -100,7 +100,7 @@ func TestMetricsAreThereAndUsed(t *testing.T) {
 			if !ok {
 				t.Errorf("%s: there is no %s", where, n)
 			}
-			if isRated := regexp.MustCompile(`(?:rate|increase)\(` + n + `\b`).MatchString(expr); kinds[metric] == "gauge" && isRated {
+			if isRated := regexp.MustCompile(`(?:rate|increase)\(` + n + `\b`).MatchString(expr); kinds[metric].Kind == "gauge" && isRated {
 				t.Errorf("%s: %s is a gauge, of which there is no rate", where, n)
 			}
 			used[metric] = true

@@ -36,8 +36,8 @@ func Packages(simulated bool) []Package {
 	)
 }
 
-// ClientPackages are AWS's clients, which people and the tests use, and the browser that the tests of the console use; the cluster
-// itself does without.
+// ClientPackages are AWS's clients, which people and the tests use, the browser that the tests of the console use, and Prometheus'
+// promtool, which those of alerts use; the cluster itself does without.
 func ClientPackages() []Package {
 	return []Package{
 		{"awscli", func() bool { return isFile("/usr/bin/aws") || isFile("/usr/local/bin/aws") }},
@@ -45,6 +45,7 @@ func ClientPackages() []Package {
 		{"nodejs", inPath("node")},
 		{"npm", inPath("npm")},
 		{"chromium", func() bool { return inPath("chromium")() || inPath("chromium-browser")() || inPath("google-chrome")() }},
+		{"prometheus", inPath("promtool")},
 	}
 }
 
