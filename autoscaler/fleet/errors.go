@@ -22,6 +22,21 @@ func IsOutOfCapacity(err error) bool {
 	return errors.As(err, &e)
 }
 
+// UncertainError says that nobody knows what came of a launch, as when its answer was lost. The same request tells, made again.
+type UncertainError struct {
+	Err error
+}
+
+func (e *UncertainError) Error() string { return "what came of it is not known: " + e.Err.Error() }
+
+func (e *UncertainError) Unwrap() error { return e.Err }
+
+// IsUncertain reports whether there may be instances of a launch that failed.
+func IsUncertain(err error) bool {
+	e := (*UncertainError)(nil)
+	return errors.As(err, &e)
+}
+
 // Class is why a fleet refused, as far as its callers care.
 type Class string
 

@@ -21,7 +21,7 @@ type Fleet interface {
 	// Launch starts r.Count instances and returns those that were started; it does not wait for their nodes. An error tells
 	// why the others were not. With r.Whole it is all or none of them. It is idempotent by r.Token: repeated after a crash,
 	// or by the next leader, it returns the instances of the first call. Of the errors, IsOutOfCapacity ones may pass with
-	// time or with another instance type.
+	// time or with another instance type, and IsUncertain ones say that it has to be repeated to be known.
 	Launch(ctx context.Context, r LaunchRequest) ([]Instance, error)
 
 	// List returns every instance launched and not yet gone, pending ones too. A result is complete or an error.
@@ -89,6 +89,8 @@ type Instance struct {
 	InstanceType    string
 	Token           string
 	State           State
+	// Unshown says that the fleet remembers the instance and its lists do not have it yet: another process cannot know of it.
+	Unshown bool
 	// PricePerHour is what the instance costs, where the fleet knows that better than its type says; else 0.
 	PricePerHour float64
 }

@@ -39,6 +39,7 @@ type instance struct {
 	outdated     bool                             // the node is of an older generation than the environment
 	since        time.Time                        // when it became known
 	missing      time.Time                        // when a list first lacked it; zero if the last one had it
+	shown        bool                             // the fleet's list had it
 	leaving      time.Time                        // when the cloud said that it stops or ends it; zero if we do, or nobody does
 	closed       bool                             // its node takes no more pods: it is outdated, or an interruption was announced
 	joined       bool                             // it has had a node

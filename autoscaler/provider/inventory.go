@@ -32,24 +32,32 @@ const (
 	endedFor = 2 * time.Minute
 )
 
-// Start rebuilds the books: from the fleet's list, then from the ledger. Before, nothing is known and nothing may be decided.
+// Start rebuilds the books: from the ledger and the fleet's list. Before, nothing is known and nothing may be decided. The
+// ledger is opened first: what a former leader launches afterwards is in it, and what it launched before is in the list.
 func (p *Provider) Start(ctx context.Context) error {
+	underWay, err := p.ledger.Open(ctx)
+	if err != nil {
+		return err
+	}
 	if err := p.Reconcile(ctx); err != nil {
 		return err
 	}
 	if err := p.Refresh(); err != nil {
 		return err
 	}
-	return p.replay(ctx)
+	p.replay(ctx, underWay)
+	return nil
 }
 
-// Run compares the books with the fleet's list until ctx ends.
+// Run compares the books with the fleet's list until ctx ends. It fails with ErrDeposed once another autoscaler leads.
 func (p *Provider) Run(ctx context.Context) error {
 	failing := false
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-p.deposed:
+			return ErrDeposed
 		case <-p.cfg.Clock.After(p.cfg.ListInterval):
 		}
 		err := p.Reconcile(ctx)
@@ -61,19 +69,14 @@ func (p *Provider) Run(ctx context.Context) error {
 }
 
 // replay repeats launches that a predecessor began and did not finish. What the fleet lists already is not asked for again.
-func (p *Provider) replay(ctx context.Context) error {
-	entries, err := p.ledger.Load(ctx)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
+func (p *Provider) replay(ctx context.Context, underWay []Entry) {
+	for _, e := range underWay {
 		if !p.repeat(e) {
 			p.forget(ctx, e.Token)
 			continue
 		}
 		klog.FromContext(ctx).Info("Repeating a launch that was under way", "launch", e.Token, "count", e.Count)
 	}
-	return nil
 }
 
 func (p *Provider) repeat(e Entry) bool {
@@ -85,7 +88,7 @@ func (p *Provider) repeat(e Entry) bool {
 	}
 	listed := 0
 	for _, i := range g.instances {
-		if strings.HasPrefix(i.token, e.Token+"-") {
+		if i.isOf(e.Token) {
 			listed++
 		}
 	}
@@ -117,6 +120,7 @@ func (p *Provider) Reconcile(ctx context.Context) error {
 	dead := p.findStrangers(nodes, started)
 	nameless := p.findNameless(nodes)
 	p.mu.Unlock()
+	p.prove(ctx, started)
 	p.label(ctx, nameless)
 	p.bury(ctx, nodes, lost, dead)
 	p.learnTypes(ctx)
@@ -143,7 +147,7 @@ func (p *Provider) appear(listed []fleet.Instance, started time.Time) (changed b
 			i = p.adopt(p.groupOf(f), f)
 			changed = true
 		}
-		i.missing = time.Time{}
+		i.missing, i.shown = time.Time{}, i.shown || !f.Unshown
 		i.note(f)
 		if i.overdue(started) {
 			i.state, i.leaving = running, time.Time{}

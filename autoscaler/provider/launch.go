@@ -77,6 +77,7 @@ func (g *Group) mayGrow(n int) error {
 func (g *Group) mayGrowByPods(n int) error {
 	nodes := 0
 	for _, other := range g.p.siblings[g.key.environmentUUID] {
+		nodes += g.p.doubtful(other)
 		for _, i := range other.instances {
 			if i.state != failed && i.state != terminating {
 				nodes++
@@ -134,11 +135,11 @@ func (p *Provider) run(l launch, record bool) {
 	if record {
 		err = p.ledger.Record(ctx, entryOf(l, started))
 	}
+	if errors.Is(err, ErrDeposed) {
+		p.depose()
+	}
 	if err == nil {
-		err = crashpoint.Around("fleet/launch", func() error {
-			instances, err = p.fleet.Launch(ctx, l.request)
-			return err
-		})
+		instances, err = p.ask(ctx, l.request)
 	}
 	missing := p.settle(l, instances, err)
 	took := p.cfg.Clock.Since(started)
@@ -150,7 +151,35 @@ func (p *Provider) run(l launch, record bool) {
 		logger.Error(err, "Cannot launch all instances", "missing", missing, "took", took)
 	}
 	p.cfg.Changed()
-	p.forget(ctx, l.request.Token)
+	if missing == l.request.Count && !fleet.IsUncertain(err) {
+		p.forget(ctx, l.request.Token)
+	}
+}
+
+const (
+	firstPause = 500 * time.Millisecond // before a launch is asked for again
+	mostPause  = 10 * time.Second
+)
+
+// ask launches. It asks again for as long as nobody knows what came of it, until ctx or the term ends.
+func (p *Provider) ask(ctx context.Context, r fleet.LaunchRequest) (instances []fleet.Instance, err error) {
+	for pause := firstPause; ; pause = min(2*pause, mostPause) {
+		err = crashpoint.Around("fleet/launch", func() error {
+			instances, err = p.fleet.Launch(ctx, r)
+			return err
+		})
+		if !fleet.IsUncertain(err) {
+			return instances, err
+		}
+		klog.FromContext(ctx).Error(err, "Launch is repeated", "nodeGroup", r.NodeGroup, "launch", r.Token)
+		select {
+		case <-ctx.Done():
+			return instances, err
+		case <-p.over:
+			return instances, err
+		case <-p.cfg.Clock.After(pause):
+		}
+	}
 }
 
 // settle swaps placeholders for instances and marks the rest failed. It returns how many failed.
@@ -181,6 +210,7 @@ func (p *Provider) settle(l launch, instances []fleet.Instance, err error) int {
 func (p *Provider) book(l launch, instances []fleet.Instance, err error) (missing int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.unproven[l.request.Token] = unproven{group: l.group, count: l.request.Count, at: p.cfg.Clock.Now(), inDoubt: fleet.IsUncertain(err)}
 	for i := range instances {
 		adopted := p.adopt(l.group, &instances[i])
 		adopted.launched, adopted.demands = true, l.demands
@@ -208,11 +238,15 @@ func errorInfo(err error) *cloudprovider.InstanceErrorInfo {
 	return &cloudprovider.InstanceErrorInfo{ErrorClass: class, ErrorCode: string(fleet.ClassOf(err)), ErrorMessage: err.Error()}
 }
 
-// forget strikes a launch from the ledger. If it cannot, the launch is repeated at the next start, which changes nothing.
+// forget strikes a launch from the ledger, now or after one of the next lists.
 func (p *Provider) forget(ctx context.Context, token string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if err := p.ledger.Forget(ctx, token); err != nil {
-		klog.FromContext(ctx).Error(err, "Cannot strike launch from the ledger", "launch", token)
+		klog.FromContext(ctx).Error(err, "Cannot strike launch from the ledger yet", "launch", token)
+		return
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.unproven, token)
 }

@@ -20,7 +20,7 @@ func TestConfigMapLedger(t *testing.T) {
 	ctx := t.Context()
 	load := func(want ...string) {
 		t.Helper()
-		entries, err := l.Load(ctx)
+		entries, err := l.Open(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,10 +38,10 @@ func TestConfigMapLedger(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	load()
 	if err := l.Forget(ctx, "nosuch"); err != nil {
 		t.Errorf("Forget without a ledger: %v", err)
 	}
+	load()
 	record("a")
 	record("b")
 	if err := l.Forget(ctx, "a"); err != nil {
@@ -51,6 +51,9 @@ func TestConfigMapLedger(t *testing.T) {
 	cm, err := client.Get(ctx, "launches", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if err := NewConfigMapLedger(client, "launches").Record(ctx, Entry{Token: "c", Count: 1}); !errors.Is(err, ErrDeposed) {
+		t.Errorf("somebody else's Record: %v", err)
 	}
 	cm.Data["c"], cm.Data["d"] = "not JSON", `{"token":"other","count":1}`
 	if _, err := client.Update(ctx, cm, metav1.UpdateOptions{}); err != nil {
@@ -103,10 +106,11 @@ func TestReplay(t *testing.T) {
 			w.restart(w.ledger)
 			w.Wait()
 			w.wantSizes(tc.want)
+			w.reconcile(time.Second)
 			if got := w.fleet.Launches(); len(got) != tc.launches || tc.launches > 0 && got[0].Token != "muster-x" {
 				t.Errorf("launches = %+v", got)
 			}
-			if entries, err := w.ledger.Load(t.Context()); len(entries) != 0 || err != nil {
+			if entries, err := w.ledger.Open(t.Context()); len(entries) != 0 || err != nil {
 				t.Errorf("ledger = %v, %v", entries, err)
 			}
 		})

@@ -96,6 +96,9 @@ type FailedLaunch struct {
 type Provider struct {
 	// base is the context of launches and terminations, which outlive the loop that starts them: core's interfaces pass none.
 	base         context.Context
+	over         <-chan struct{} // closed when the term is over, for what has no end of its own
+	deposed      chan struct{}   // closed once another autoscaler has taken over
+	depose       func()          // closes it
 	fleet        fleet.Fleet
 	environments Environments
 	cluster      Cluster
@@ -106,6 +109,7 @@ type Provider struct {
 	reserving    sync.Mutex // held while reservations are written
 
 	mu        sync.Mutex           // guards all below
+	unproven  map[string]unproven  // launches that the ledger still has, by token
 	snapshot  *computeenv.Snapshot // that groups were last made of
 	kinds     map[string][]kind    // of its environments, by UUID
 	groups    map[groupKey]*Group
@@ -148,8 +152,10 @@ func New(ctx context.Context, f fleet.Fleet, e Environments, c Cluster, l Ledger
 	if cfg.Metrics == nil {
 		cfg.Metrics = NewMetrics()
 	}
+	deposed := make(chan struct{})
 	return &Provider{
-		base: context.WithoutCancel(ctx), fleet: f, environments: e, cluster: c, ledger: l, nodes: nodes, cfg: cfg,
+		base: context.WithoutCancel(ctx), over: ctx.Done(), deposed: deposed, depose: sync.OnceFunc(func() { close(deposed) }), unproven: map[string]unproven{},
+		fleet: f, environments: e, cluster: c, ledger: l, nodes: nodes, cfg: cfg,
 		groups: map[groupKey]*Group{}, siblings: map[string][]*Group{}, nodeAfter: map[string]time.Duration{}, instances: map[string]*instance{},
 		ended: map[string]time.Time{}, strangers: map[string]time.Time{},
 		reserved: map[string]batchmeta.Reservation{},

@@ -100,11 +100,11 @@ func (p *Provider) market(g *Group) Market {
 	return m
 }
 
-// usedVCPUs is called with mu held.
+// usedVCPUs counts what may be there, too. It is called with mu held.
 func (p *Provider) usedVCPUs(environmentUUID string) int {
 	used := 0
 	for _, g := range p.siblings[environmentUUID] {
-		used += (len(g.instances) - g.failures) * g.typ.VCPUs
+		used += (len(g.instances) - g.failures + p.doubtful(g)) * g.typ.VCPUs
 	}
 	return used
 }

@@ -235,6 +235,9 @@ func (f *frame) watchJobs(ctx context.Context, q jobQuery) error {
 	seen := map[string]string{}
 	for {
 		jobs, err := f.collect(ctx, q)
+		if ctx.Err() != nil {
+			return &ExitError{Code: ExitOK} // that is how watching ends
+		}
 		if err != nil && !isPassing(err) {
 			return err
 		}
@@ -250,9 +253,7 @@ func (f *frame) watchJobs(ctx context.Context, q jobQuery) error {
 		if err := f.printChanged(p, table, changed); err != nil {
 			return err
 		}
-		if err := sleep(ctx, watchAgain); err != nil {
-			return &ExitError{Code: ExitOK} // that is how watching ends
-		}
+		_ = sleep(ctx, watchAgain) // whether that was the end is seen above
 	}
 }
 

@@ -39,7 +39,7 @@ var (
 
 // crashPoints are the writes at which these cases die, with up to which hit.
 var crashPoints = map[crashpoint.Point]int{
-	"launches/create": 1, "launches/record": 2, "launches/forget": 2,
+	"launches/open": 1, "launches/create": 1, "launches/record": 2, "launches/forget": 2,
 	"fleet/launch": 2, "fleet/terminate": 2,
 	"ec2/create-template": 1, "ec2/create-fleet": 2, "ec2/terminate": 2,
 	"nodes/label": 2, "nodes/taint": 1, "nodes/mark": 1, "nodes/delete": 2, "notices/delete": 1,
@@ -113,8 +113,10 @@ func (m *mortal) visit(p crashpoint.Point, moment string) bool {
 	defer m.mu.Unlock()
 	if !m.died && p == m.point && moment == m.moment {
 		m.left--
-		m.dead = m.left < 0
-		m.died = m.dead
+		if m.left < 0 {
+			m.dead, m.died = true, true
+			m.end()
+		}
 	}
 	return m.dead
 }
@@ -151,6 +153,7 @@ func (m *mortal) unwatch() {
 func (m *mortal) revive() {
 	m.Helper()
 	m.unwatch()
+	m.end()
 	m.orchestrator.Stop()
 	m.provider.Wait()
 	time.Sleep(10 * time.Millisecond) // deletions that cluster-autoscaler had begun
@@ -166,10 +169,18 @@ func (m *mortal) revive() {
 		m.Fatal(err)
 	}
 	m.notices = ec2.NewQueue(client, "notices")
-	m.mu.Lock()
-	m.dead = false
-	m.mu.Unlock()
-	m.restart()
+	for {
+		m.mu.Lock()
+		m.dead = false
+		m.mu.Unlock()
+		err := m.begin()
+		if err == nil {
+			break
+		}
+		if !m.isDead() {
+			m.Fatal(err)
+		}
+	}
 	m.watch()
 }
 
@@ -270,6 +281,13 @@ func (m *mortal) allRun() bool {
 // story is what happens, whoever dies in it.
 func (m *mortal) story() {
 	m.Helper()
+	// 0. Another leader, and none has ever been where the ledger is to be made.
+	if m.point == "launches/create" {
+		if err := m.client.CoreV1().ConfigMaps(m.options.Namespace).Delete(m.Context(), ledgerName, metav1.DeleteOptions{}); err != nil {
+			m.Fatal(err)
+		}
+	}
+	m.revive()
 	// 1. Demand: three pods that fit on one node, or a gang of which each takes a node of its own.
 	m.create(pod("a"))
 	size := 2 + m.rng.IntN(2)
@@ -364,6 +382,7 @@ func (m *mortal) ledger() map[string]string {
 	if err != nil {
 		return nil
 	}
+	delete(cm.Data, "holder")
 	return cm.Data
 }
 

@@ -97,6 +97,8 @@ func TestTheNextGangGetsTheNodesOfOneThatFellShort(t *testing.T) {
 	r.createMixed("first")
 	r.fleet.SetStock("c5.xlarge", 0)
 	r.loops("the nodes that there are", func() bool { return r.instances() == 3 })
+	r.provider.Wait() // they are the first's until it is known that there are no others
+	r.loop(2)
 	for i := range 3 {
 		r.create(pod(fmt.Sprint("second-", i), gang("second", 3), cpus(5), ofType("m5.2xlarge")))
 	}

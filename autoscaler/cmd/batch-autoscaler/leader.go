@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -16,13 +17,15 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
+
+	"github.com/muster-batch/muster/autoscaler/provider"
 )
 
 // leaseName is the Lease of the one leader.
 const leaseName = "batch-autoscaler"
 
 // elect calls lead whenever this process leads, until ctx ends. Who loses the lease, as in an outage of the API server, ends
-// its lead and stands again; the process goes on. An error of lead itself ends it all.
+// its lead and stands again; so does who was deposed without being told. The process goes on. Any other error of lead ends it all.
 func elect(ctx context.Context, client kubernetes.Interface, recorder record.EventRecorder, o *options, lead func(context.Context) error) error {
 	host, err := os.Hostname()
 	if err != nil {
@@ -34,7 +37,7 @@ func elect(ctx context.Context, client kubernetes.Interface, recorder record.Eve
 		return fmt.Errorf("make leader lock: %w", err)
 	}
 	for ctx.Err() == nil {
-		if err := stand(ctx, lock, o, lead); err != nil {
+		if err := stand(ctx, lock, o, lead); err != nil && !errors.Is(err, provider.ErrDeposed) {
 			return err
 		}
 	}

@@ -75,6 +75,8 @@ type rig struct {
 	clock    *testingclock.FakeClock
 	recorder *record.FakeRecorder
 	changes  chan struct{}
+	term     context.Context // of the engine
+	end      context.CancelFunc
 	watches  atomic.Int32 // how often pods and nodes began to be watched
 	mute     bool         // instances do not become nodes
 	taint    string       // that nodes register with besides their own
@@ -113,6 +115,19 @@ func (r *rig) watchCounted(action clienttesting.Action) (bool, watch.Interface, 
 // restart builds a new engine on what is left of the last one: cluster, fleet, Batch API.
 func (r *rig) restart() {
 	r.Helper()
+	if err := r.begin(); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// begin is restart, which fails if the term ends before it has begun.
+func (r *rig) begin() error {
+	r.Helper()
+	if r.end != nil {
+		r.end()
+	}
+	term, end := context.WithCancel(r.Context())
+	r.term, r.end = term, end
 	r.changes = make(chan struct{}, 1)
 	changes := r.changes
 	wake := func() {
@@ -122,17 +137,17 @@ func (r *rig) restart() {
 		}
 	}
 	p := parts{client: r.client, api: r.api, fleet: r.machines, notices: r.notices, recorder: r.recorder, metrics: newMetricSet(), clock: r.clock}
-	e, err := newEngine(r.Context(), p, r.options, wake)
+	e, err := newEngine(term, p, r.options, wake)
 	if err != nil {
-		r.Fatal(err)
+		return err
 	}
 	r.engine = e
-	if err := e.reader.Read(r.Context()); err != nil {
-		r.Fatal(err)
+	if err := e.reader.Read(term); err != nil {
+		return err
 	}
 	watched := r.watches.Load()
-	if err := e.start(r.Context()); err != nil {
-		r.Fatal(err)
+	if err := e.start(term); err != nil {
+		return err
 	}
 	r.arrive(func() error { // the fake forgets what comes between an informer's list and its watch
 		if r.watches.Load() < watched+2 {
@@ -141,6 +156,7 @@ func (r *rig) restart() {
 		return nil
 	})
 	r.Cleanup(e.provider.Wait)
+	return nil
 }
 
 // register lets an instance become a ready node.
@@ -177,9 +193,9 @@ func (r *rig) awaitNode(name string) {
 }
 
 // arrive waits until an object has reached the informer, whose fake watch breaks when it is overrun. It waits no longer
-// than the test runs: a launch may be under way at its end, when the informers have stopped.
+// than the engine runs: a launch may be under way at its end, when the informers have stopped.
 func (r *rig) arrive(seen func() error) {
-	for deadline := time.Now().Add(time.Minute); seen() != nil && r.Context().Err() == nil; runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); seen() != nil && r.term.Err() == nil; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			r.Error("an object never reached the informer")
 			return

@@ -6,6 +6,7 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	"github.com/google/go-cmp/cmp"
@@ -229,10 +230,11 @@ func TestARestartInTheMiddleOfALaunchBuysNothingTwice(t *testing.T) {
 	if r.instances() != 1 || len(launches) != 2 || launches[0].Token != launches[1].Token {
 		t.Errorf("%d instances of launches %+v", r.instances(), launches)
 	}
-	ledger, err := r.client.CoreV1().ConfigMaps(r.options.Namespace).Get(t.Context(), ledgerName, metav1.GetOptions{})
-	if err != nil || len(ledger.Data) != 0 {
-		t.Errorf("ledger = %v, %v", ledger.Data, err)
-	}
+	r.loops("nothing in the ledger but whose it is", func() bool {
+		r.reconcile(time.Second)
+		ledger, err := r.client.CoreV1().ConfigMaps(r.options.Namespace).Get(t.Context(), ledgerName, metav1.GetOptions{})
+		return err == nil && len(ledger.Data) == 1
+	})
 }
 
 func TestARestartFindsItsInstances(t *testing.T) {

@@ -5,9 +5,11 @@ package ec2
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
 )
@@ -87,6 +89,15 @@ func explain(action, instanceType string, err error) error {
 		return fmt.Errorf("%s: %w", action, err)
 	}
 	return fmt.Errorf("%s: %w", action, refusal(instanceType, e.ErrorCode(), e.ErrorMessage()))
+}
+
+// isAnswered reports whether EC2 said itself what came of a call that may have been tried several times. It did not if a reply
+// was lost, if EC2 was out of order, or if the last try was refused before EC2 looked at it.
+func isAnswered(err error) bool {
+	code := codeOf(err)
+	response := (*smithyhttp.ResponseError)(nil)
+	isFault := errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError
+	return code != "" && !isFault && classOf(code) != fleet.Throttled
 }
 
 func refusal(instanceType, code, message string) error {

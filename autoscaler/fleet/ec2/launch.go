@@ -70,7 +70,11 @@ func (f *Fleet) launch(ctx context.Context, r *fleet.LaunchRequest) ([]fleet.Ins
 		return f.launched(ctx, r)
 	}
 	if err != nil {
-		return nil, explain("create fleet", namesOf(r), err)
+		failed := explain("create fleet", namesOf(r), err)
+		if !isAnswered(err) {
+			failed = &fleet.UncertainError{Err: failed}
+		}
+		return nil, failed
 	}
 	return f.outcome(r, out)
 }

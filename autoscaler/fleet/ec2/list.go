@@ -41,6 +41,7 @@ func (f *Fleet) List(ctx context.Context) ([]fleet.Instance, error) {
 		return nil, err
 	}
 	for _, l := range hidden {
+		l.instance.Unshown = true
 		out = append(out, l.instance)
 		launches[l.launch] = true
 	}

@@ -23,7 +23,7 @@ var Points = map[string][]crashpoint.Point{
 		"pods/bind", "pods/mark-disrupted", "pods/evict", "nodes/claim",
 	},
 	"batch-autoscaler": {
-		"launches/create", "launches/record", "launches/forget",
+		"launches/open", "launches/create", "launches/record", "launches/forget",
 		"fleet/launch", "fleet/terminate", "fleet/end-stopped", "fleet/give-back",
 		"kwok/launch", "kwok/terminate", "exec/launch", "exec/terminate",
 		"ec2/create-template", "ec2/create-fleet", "ec2/terminate",

@@ -104,7 +104,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !known:
 		answer(w, refuse("InvalidAction", "The action "+name+" is not valid for this web service."))
 		return
-	case f != nil && f.Code != "":
+	case f != nil && f.Code != "" && !c.isDecided(name, r.PostForm.Get("ClientToken"), f.Code):
 		answer(w, &refusedError{statusOf(f.Code), f.Code, f.Message})
 		return
 	case r.PostForm.Get("DryRun") == "true":
@@ -123,6 +123,14 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, name, out)
+}
+
+// isDecided reports whether EC2 answers as it did before: of a launch that was made it does not say later that there is no room.
+func (c *Cloud) isDecided(action, token, code string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, known := c.fleets[token]
+	return action == "CreateFleet" && known && statusOf(code) == http.StatusBadRequest
 }
 
 // statusOf is the status that EC2 answers codes with which are not the caller's fault.
