@@ -65,10 +65,10 @@ func (a *arena) Snapshot() *computeenv.Snapshot {
 func (a *arena) List() ([]*corev1.Node, error)    { return nil, nil }
 func (a *arena) Get(string) (*corev1.Node, error) { return nil, errors.New("not asked") }
 
-// Record, Forget and Load are a ledger that remembers nothing.
+// Record, Forget and Open are a ledger that remembers nothing.
 func (a *arena) Record(context.Context, provider.Entry) error   { return nil }
 func (a *arena) Forget(context.Context, string) error           { return nil }
-func (a *arena) Load(context.Context) ([]provider.Entry, error) { return nil, nil }
+func (a*arena) Open(context.Context) ([]provider.Entry, error) { return nil, nil }
 
 func newArena(t *testing.T, isStale bool) *arena {
 	t.Helper()

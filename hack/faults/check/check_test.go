@@ -176,6 +176,25 @@ func TestViolationsAreFound(t *testing.T) {
 		"one that does not count": {
 			harm: func(w *check.World) { w.Submits[0].Attempts = 1; w.Jobs[job].Attempts[0].Uncounted = true },
 		},
+		"the attack deletes a member of a gang before it starts": {
+			harm: func(w *check.World) {
+				w.Runs = append(w.Runs[:5:5], w.Runs[6])
+				w.Removed = []check.Attempt{{Part: node(gang, 0), Number: 1}, {Part: node(gang, 1), Number: 1}}
+			},
+		},
+		"a member of a gang is bound to a node that is gone": {
+			harm: func(w *check.World) {
+				w.Runs = append(w.Runs[:5:5], w.Runs[6])
+				w.Bound = []check.Attempt{{Part: node(gang, 0), Number: 1}, {Part: node(gang, 1), Number: 1}}
+			},
+		},
+		"a member was bound in another attempt only": {
+			harm: func(w *check.World) {
+				w.Runs = append(w.Runs[:5:5], w.Runs[6])
+				w.Bound = []check.Attempt{{Part: node(gang, 0), Number: 2}, {Part: node(gang, 1), Number: 2}}
+			},
+			want: []string{"gangs whole"},
+		},
 		"a gang does its work without a member": {
 			harm: func(w *check.World) { w.Runs = append(w.Runs[:5:5], w.Runs[6]) }, want: []string{"gangs whole"},
 		},

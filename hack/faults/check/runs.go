@@ -129,7 +129,8 @@ func attempts(w *World, f *finding) {
 	}
 }
 
-// gangs holds that whoever of a gang's attempt ended by itself was not alone.
+// gangs holds that whoever of a gang's attempt ended by itself was not alone: the others were bound, too, unless the attack
+// deleted them before.
 func gangs(w *World, f *finding) {
 	size := map[string]int{}
 	for i := range w.Submits {
@@ -139,23 +140,30 @@ func gangs(w *World, f *finding) {
 		job    string
 		number int
 	}
-	members, main := map[gang]map[int]bool{}, map[gang]bool{}
-	for i := range w.Runs {
-		r := &w.Runs[i]
-		if r.Node < 0 {
-			continue
-		}
-		g := gang{r.JobID(), r.Number}
+	members, ended := map[gang]map[int]bool{}, map[gang]bool{}
+	meet := func(a Attempt) gang {
+		g := gang{a.JobID(), a.Number}
 		if members[g] == nil {
 			members[g] = map[int]bool{}
 		}
-		members[g][r.Node] = true
-		main[g] = main[g] || r.How == Exited
+		members[g][a.Node] = true
+		return g
 	}
-	for g, seen := range members {
+	for _, a := range slices.Concat(w.Bound, w.Removed) {
+		if a.Node >= 0 {
+			meet(a)
+		}
+	}
+	for i := range w.Runs {
+		if r := &w.Runs[i]; r.Node >= 0 {
+			g := meet(r.Attempt)
+			ended[g] = ended[g] || r.How == Exited
+		}
+	}
+	for g := range ended {
 		f.Looked++
-		if main[g] && len(seen) != size[g.job] {
-			f.fail("of the %d nodes of %s attempt %d only %d were ever started", size[g.job], g.job, g.number, len(seen))
+		if ended[g] && len(members[g]) != size[g.job] {
+			f.fail("of the %d nodes of %s attempt %d only %d were ever bound", size[g.job], g.job, g.number, len(members[g]))
 		}
 	}
 }

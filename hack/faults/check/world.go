@@ -17,6 +17,9 @@ type World struct {
 	// Exceeded tells each launch that made an environment larger than it may be.
 	Exceeded []string
 	Launches int
+	// Bound are the tries of parts of which a pod was bound to a node, whether that was still there or not; Removed those of
+	// which the attack deleted one.
+	Bound, Removed []Attempt
 	// Alarms are what programs wrote that they must never write: a race, a panic, an invariant that does not hold.
 	Alarms []string
 

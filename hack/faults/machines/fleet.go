@@ -7,10 +7,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,6 +52,8 @@ type Fleet struct {
 	endings  []check.Ending
 	exceeded []string
 	launches int
+	bound    map[check.Attempt]bool
+	removed  map[check.Attempt]bool
 }
 
 // New makes a cloud that can be reached at Address and has no cluster yet.
@@ -60,6 +64,7 @@ func New(cfg Config) (*Fleet, error) {
 	}
 	return &Fleet{
 		cfg: cfg, listener: listener, gangs: gangs{known: map[string]*gang{}}, machines: map[string]*machine{}, limits: map[string]int{}, taken: map[string]bool{},
+		bound: map[check.Attempt]bool{}, removed: map[check.Attempt]bool{},
 	}, nil
 }
 
@@ -129,14 +134,17 @@ func (f *Fleet) launched(i ec2fake.Instance) {
 // hold notes it if an environment is larger than it may be. AWS Batch: it may exceed maxvCpus by one instance at most; mu is held.
 func (f *Fleet) hold(environment string) {
 	sum, largest := 0, 0
+	var names []string
 	for _, m := range f.machines {
 		if m.instance.Tags[batchmeta.ComputeEnvironmentUUID] == environment && !m.ended {
 			vcpus := vcpusOf(m.instance.Type)
 			sum, largest = sum+vcpus, max(largest, vcpus)
+			names = append(names, m.instance.ID+" of "+m.instance.Tags[batchmeta.LaunchToken])
 		}
 	}
 	if limit, known := f.limits[environment]; known && sum >= limit+largest {
-		f.exceeded = append(f.exceeded, fmt.Sprintf("environment %s has %d vCPUs, of %d", environment, sum, limit))
+		f.exceeded = append(f.exceeded, fmt.Sprintf("%s: environment %s has %d vCPUs, of %d: %s",
+			time.Now().UTC().Format("15:04:05.000"), environment, sum, limit, strings.Join(names, ", ")))
 	}
 }
 
@@ -185,11 +193,20 @@ func (f *Fleet) Report(w *check.World) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w.Ended, w.Exceeded, w.Launches = slices.Clone(f.endings), slices.Clone(f.exceeded), f.launches
+	w.Bound, w.Removed = slices.Collect(maps.Keys(f.bound)), slices.Collect(maps.Keys(f.removed))
 }
 
-// of returns the machine that a pod is bound to; nil if it is none of ours, or gone.
+// Removed notes a pod that the attack deletes.
+func (f *Fleet) Removed(pod *corev1.Pod) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.removed[attemptOf(pod)] = true
+}
+
+// of notes that a pod is bound, and returns its machine; nil if that is none of ours, or gone.
 func (f *Fleet) of(pod *corev1.Pod) *machine {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.bound[attemptOf(pod)] = true
 	return f.machines[pod.Spec.NodeName]
 }

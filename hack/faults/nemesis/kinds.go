@@ -100,6 +100,7 @@ func (n *Nemesis) deletePod(ctx context.Context, r *rand.Rand) harm {
 		return harm{}
 	}
 	pod := &list.Items[choice%uint64(len(list.Items))]
+	n.fleet.Removed(pod)
 	if err := pods.Delete(ctx, pod.Name, metav1.DeleteOptions{}); err != nil {
 		return harm{}
 	}
