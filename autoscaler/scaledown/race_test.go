@@ -68,7 +68,7 @@ func (a *arena) Get(string) (*corev1.Node, error) { return nil, errors.New("not 
 // Record, Forget and Open are a ledger that remembers nothing.
 func (a *arena) Record(context.Context, provider.Entry) error   { return nil }
 func (a *arena) Forget(context.Context, string) error           { return nil }
-func (a*arena) Open(context.Context) ([]provider.Entry, error) { return nil, nil }
+func (a *arena) Open(context.Context) ([]provider.Entry, error) { return nil, nil }
 
 func newArena(t *testing.T, isStale bool) *arena {
 	t.Helper()
