@@ -230,16 +230,18 @@ func TestQuestions(t *testing.T) {
 		"FilterLogEvents":    {{nil, nil}},
 		"DescribeLogStreams": {{nil, nil}},
 
-		"GetCredentials": {{nil, nil}},
-		"WhoAmI":         {{nil, nil}},
-		"CanI":           {{nil, nil}},
-		"GetStatus":      {{nil, nil}},
-		"ListNodes":      {{"", nil}, {"e", []string{"get muster/computeenvironments/e"}}},
-		"ListDecisions":  {{nil, nil}},
-		"DescribeGang":   {{jobOfQ1 + "#2", []string{"get muster/jobs/q1"}}, {"nonsense", []string{"get muster/jobs/"}}},
-		"GetSummary":     {{nil, nil}},
-		"DescribeArray":  {{jobOfQ1, []string{"get muster/jobs/q1"}}, {"x", []string{"get muster/jobs/"}}},
-		"StreamEvents":   {{[]string{"q1", "q2"}, []string{"list muster/jobs/q1", "list muster/jobs/q2"}}, {[]string(nil), []string{"list muster/jobs/"}}},
+		"GetCredentials":  {{nil, nil}},
+		"WhoAmI":          {{nil, nil}},
+		"CanI":            {{nil, nil}},
+		"GetStatus":       {{nil, nil}},
+		"ListNodes":       {{"", nil}, {"e", []string{"get muster/computeenvironments/e"}}},
+		"ListDecisions":   {{nil, nil}},
+		"DescribeGang":    {{jobOfQ1 + "#2", []string{"get muster/jobs/q1"}}, {"nonsense", []string{"get muster/jobs/"}}},
+		"GetSummary":      {{nil, nil}},
+		"DescribeArray":   {{jobOfQ1, []string{"get muster/jobs/q1"}}, {"x", []string{"get muster/jobs/"}}},
+		"GetSpending":     {{nil, nil}},
+		"DescribeJobCost": {{jobOfQ1, []string{"get muster/jobs/q1"}}, {"x", []string{"get muster/jobs/"}}},
+		"StreamEvents":    {{[]string{"q1", "q2"}, []string{"list muster/jobs/q1", "list muster/jobs/q2"}}, {[]string(nil), []string{"list muster/jobs/"}}},
 	}
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(rules)), slices.Sorted(maps.Keys(cases))); diff != "" {
 		t.Errorf("operations with a rule and with a case differ (-rule +case):\n%s", diff)
@@ -445,6 +447,18 @@ func TestFilter(t *testing.T) {
 			&viewapi.Summary{Queues: []viewapi.QueueSummary{{JobQueue: "a"}, {JobQueue: "b"}, {JobQueue: "c"}}},
 			func(out any) (l ids) {
 				for _, q := range out.(*viewapi.Summary).Queues {
+					l = append(l, q.JobQueue)
+				}
+				return l
+			},
+			ids{"b"},
+		},
+		"what queues spent whose jobs one may list": {
+			"GetSpending",
+			[]string{"list muster/jobs/b", "get muster/jobs/c"},
+			&viewapi.Spending{Queues: []viewapi.QueueSpending{{JobQueue: "a"}, {JobQueue: "b"}, {JobQueue: "c"}}},
+			func(out any) (l ids) {
+				for _, q := range out.(*viewapi.Spending).Queues {
 					l = append(l, q.JobQueue)
 				}
 				return l

@@ -171,6 +171,9 @@ var rules = map[string]rule{
 	"GetSummary":     seen(rule{ask: nothing}, seenSummary),
 	"DescribeArray":  {ask: askJob},
 
+	"GetSpending":     seen(rule{ask: nothing}, seenSpending),
+	"DescribeJobCost": {ask: askJob},
+
 	// What is in the clusters is seen with the environments and jobs that it is of.
 	"ListNodes":     seen(rule{ask: askNodes}, seenNodes),
 	"ListDecisions": seen(rule{ask: nothing}, seenDecisions),

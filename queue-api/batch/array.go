@@ -17,7 +17,7 @@ func (j *Job) Child(index int, status JobStatus) Job {
 	child.ID, child.ArrayIndex = ChildID(j.ID, index), &index
 	child.Status, child.StatusReason, child.BlockedAt = status, "", time.Time{}
 	child.StartedAt, child.StoppedAt = time.Time{}, time.Time{}
-	child.Stop, child.Children, child.Rest, child.Version = nil, nil, nil, 0
+	child.Stop, child.Children, child.Spent, child.Rest, child.Version = nil, nil, Cost{}, nil, 0
 	child.Unmet, child.Tags = nil, nil // AWS Batch: tags of an array are not its children's
 	if status == StatusFailed && j.Rest != nil {
 		child.StatusReason, child.StoppedAt, child.Stop = j.Rest.Reason, j.Rest.StoppedAt, j.Stop

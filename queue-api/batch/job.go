@@ -65,6 +65,8 @@ type Job struct {
 	BlockedAt time.Time
 	// Children counts an array's children by status. The store keeps it; nil for any other job.
 	Children map[JobStatus]int
+	// Spent is what the attempts of an array's children cost that ended. The store keeps it; zero for any other job.
+	Spent Cost
 	// Rest is what became of the children of an array that had no record of their own when the array was stopped or its
 	// dependency failed: they all FAILED with it, at once.
 	Rest *Rest
@@ -116,6 +118,7 @@ type Attempt struct {
 	PodNamespace string
 	NodeName     string    // empty until bound
 	InstanceID   string    // of the node; empty until bound
+	Host         *Host     `json:",omitempty"` // nil until bound, and where nothing is known of the node; never changed
 	AdmittedAt   time.Time `json:",omitzero"`
 	StartedAt    time.Time
 	StoppedAt    time.Time
@@ -136,6 +139,7 @@ type NodeAttempt struct {
 	PodName        string
 	NodeName       string // empty until bound
 	InstanceID     string // of the node; empty until bound
+	Host           *Host  `json:",omitempty"` // as an Attempt's
 	StartedAt      time.Time
 	StoppedAt      time.Time
 	StatusReason   string
@@ -143,6 +147,7 @@ type NodeAttempt struct {
 	InitContainers []ContainerOutcome
 	Replaced       int       `json:",omitempty"` // how many pods of the node were lost before this one
 	LostAt         time.Time `json:",omitzero"`  // when the last of them was
+	Past           Cost      `json:",omitzero"`  // what they cost
 }
 
 // IsReplacing reports whether the node was lost and waits for another host. InstanceID is then that of the lost one.

@@ -64,7 +64,7 @@ func (p *plan) shortOf(ctx context.Context, name string, job batch.Job) (string,
 	resource, err := p.d.store.Consumable(ctx, name)
 	switch {
 	case errors.Is(err, batch.ErrNotFound): // AWS Batch: may be made again any time
-		p.short[name] = 0
+		p.short[name], p.consumables[name] = 0, nil
 		return fmt.Sprintf(explain.ConsumableWait+"%s: %d needed, and it does not exist.", name, needs), nil
 	case err != nil:
 		return "", err
@@ -73,6 +73,7 @@ func (p *plan) shortOf(ctx context.Context, name string, job batch.Job) (string,
 	default:
 		p.short[name] = 0
 	}
+	p.consumables[name] = &resource
 	return fmt.Sprintf(explain.ConsumableWait+"%s: %d needed, %d of %d available.",
 		name, needs, resource.Available(), resource.TotalQuantity), nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/explain"
 	"github.com/muster-batch/muster/queue-api/fairshare"
 	"github.com/muster-batch/muster/queue-api/podspec"
 )
@@ -88,6 +89,8 @@ type Config struct {
 	Metrics Metrics
 	// Traceparent is the span of a job's attempt; empty while no traces are sent. Default: none are.
 	Traceparent func(jobID string, attempt int) string
+	// Waits is told, after each round, why what waits in a queue is not admitted. Default nobody is.
+	Waits func(queue string, w Waits)
 	// Looked is told how each round went. Default nobody is.
 	Looked func(took time.Duration, err error)
 }
@@ -185,7 +188,9 @@ func (d *Dispatcher) runOnce(ctx context.Context) error {
 	for _, q := range r.order {
 		switch {
 		case q.Status == batch.ResourceDeleting:
+			d.tellAll(q.Name, explain.QueueDeleting)
 		case batchmeta.IsPaused(q.Tags):
+			d.tellAll(q.Name, explain.QueuePaused)
 			errs = append(errs, d.rest(ctx, q, r))
 		default:
 			errs = append(errs, d.dispatchQueue(ctx, q, r))

@@ -24,6 +24,8 @@ type plan struct {
 	taking  error           // what went wrong when consumable resources were taken
 	told    map[string]bool // blocked jobs and arrays, once this round told them so
 	actions []func(context.Context) error
+	// consumables are the resources of which there was too little, as they were read; nil for one that does not exist.
+	consumables map[string]*batch.ConsumableResource
 
 	skips    int                 // of each share
 	readings map[string]*reading // by share
@@ -34,6 +36,7 @@ type plan struct {
 func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, r *round) error {
 	p := &plan{
 		d: d, queue: q, round: r, short: shortages{}, told: map[string]bool{}, skips: d.cfg.Skips, readings: map[string]*reading{},
+		consumables: map[string]*batch.ConsumableResource{},
 	}
 	budgets := r.budgetsOf(q)
 	giveBack := r.lend(q, budgets)
@@ -58,6 +61,7 @@ func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, r *rou
 		p.note(v)
 		p.add(v)
 	}
+	p.tellWaits(verdicts, head, budgets)
 	if cut := p.remember(); head.JobID != "" || !cut {
 		d.heads[q.Number] = head
 	}

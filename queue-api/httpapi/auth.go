@@ -51,6 +51,10 @@ const (
 	// request is the job's id, a string.
 	OpGetSummary    = "GetSummary"
 	OpDescribeArray = "DescribeArray"
+	// OpGetSpending shows what was spent in queues; its request is nil. OpDescribeJobCost shows what a job cost; its request is the
+	// job's id, a string.
+	OpGetSpending     = "GetSpending"
+	OpDescribeJobCost = "DescribeJobCost"
 )
 
 type userKey struct{}

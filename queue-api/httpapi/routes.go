@@ -75,6 +75,8 @@ func (s *Server) ours(mux *http.ServeMux, cfg Config) {
 	if cfg.Views != nil {
 		mux.Handle("GET /x/v1/summary", s.summary(cfg.Views))
 		mux.Handle("GET /x/v1/jobs/{id}/array", s.array(cfg.Views))
+		mux.Handle("GET /x/v1/spending", s.spending(cfg.Views))
+		mux.Handle("GET /x/v1/jobs/{id}/cost", s.jobCost(cfg.Views))
 	}
 	if cfg.Credentials != nil {
 		mux.Handle("GET /x/v1/credentials", s.credentials(cfg.Credentials))

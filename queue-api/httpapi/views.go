@@ -16,6 +16,10 @@ type Views interface {
 	Summary(ctx context.Context) (*viewapi.Summary, error)
 	// ArrayStatuses are those of an array's children.
 	ArrayStatuses(ctx context.Context, call batch.Call, jobID string) (*viewapi.Array, error)
+	// Spending is what all queues spent. Others may have the same answer: it must not be changed.
+	Spending(ctx context.Context) (*viewapi.Spending, error)
+	// JobCost is what a job, a child of an array or a node cost.
+	JobCost(ctx context.Context, jobID string) (*viewapi.JobCost, error)
 }
 
 // summary tells callers how the queues are whose jobs they may list.
@@ -55,5 +59,26 @@ func (s *Server) array(views Views) http.Handler {
 	return s.endpoint(OpDescribeArray, func(r *http.Request) (any, error) {
 		id, call := r.PathValue("id"), s.call(r)
 		return s.authorized(r.Context(), call, OpDescribeArray, id, func() (any, error) { return views.ArrayStatuses(r.Context(), call, id) })
+	})
+}
+
+// spending tells callers what was spent in the queues whose jobs they may list.
+func (s *Server) spending(views Views) http.Handler {
+	return s.endpoint(OpGetSpending, func(r *http.Request) (any, error) {
+		return s.authorized(r.Context(), s.call(r), OpGetSpending, nil, func() (any, error) {
+			all, err := views.Spending(r.Context())
+			if err != nil {
+				return nil, err
+			}
+			return new(*all), nil
+		})
+	})
+}
+
+// jobCost tells what a job cost.
+func (s *Server) jobCost(views Views) http.Handler {
+	return s.endpoint(OpDescribeJobCost, func(r *http.Request) (any, error) {
+		id := r.PathValue("id")
+		return s.authorized(r.Context(), s.call(r), OpDescribeJobCost, id, func() (any, error) { return views.JobCost(r.Context(), id) })
 	})
 }

@@ -29,6 +29,16 @@ func (fakeViews) ArrayStatuses(_ context.Context, _ batch.Call, id string) (*vie
 	return &viewapi.Array{JobID: id, Size: 2, Statuses: "DR"}, nil
 }
 
+var oneSpending = &viewapi.Spending{At: 7, Queues: []viewapi.QueueSpending{
+	{JobQueue: "a", Cost: viewapi.Cost{Dollars: new(1.5), Attempts: 2}}, {JobQueue: "b", Cost: viewapi.Cost{Attempts: 1, UnknownAttempts: 1}},
+}}
+
+func (fakeViews) Spending(context.Context) (*viewapi.Spending, error) { return oneSpending, nil }
+
+func (fakeViews) JobCost(_ context.Context, id string) (*viewapi.JobCost, error) {
+	return &viewapi.JobCost{JobID: id, Cost: viewapi.Cost{Attempts: 1, UnknownAttempts: 1}}, nil
+}
+
 // onlyQueue lets the caller see one queue of a summary.
 type onlyQueue struct{ name string }
 
@@ -44,7 +54,26 @@ func (o onlyQueue) Filter(_ context.Context, _ batch.Call, _ string, out any) er
 		}
 		s.Queues = kept
 	}
+	if s, ok := out.(*viewapi.Spending); ok {
+		s.Queues = s.Queues[:1]
+	}
 	return nil
+}
+
+func TestSpendingIsWhatIsSeen(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Views: fakeViews{}, Authorizer: onlyQueue{"a"}}
+	w := do(newServer(t, fakePlane{}, cfg), httptest.NewRequestWithContext(t.Context(), http.MethodGet, viewapi.PathSpending, http.NoBody))
+	if body := w.Body.String(); w.Code != http.StatusOK || !strings.Contains(body, `"jobQueue":"a","cost":{"dollars":1.5,"attempts":2}`) || strings.Contains(body, `"b"`) {
+		t.Errorf("answered %d %s", w.Code, body)
+	}
+	if len(oneSpending.Queues) != 2 {
+		t.Error("the shared answer was changed")
+	}
+	w = do(newServer(t, fakePlane{}, cfg), httptest.NewRequestWithContext(t.Context(), http.MethodGet, viewapi.PathCost(fakeJobID), http.NoBody))
+	if body := w.Body.String(); w.Code != http.StatusOK || !strings.Contains(body, `"jobId":"`+fakeJobID+`"`) || !strings.Contains(body, `"cost":{"attempts":1,"unknownAttempts":1}`) {
+		t.Errorf("answered %d %s", w.Code, body)
+	}
 }
 
 func TestSummaryCountsWhatIsSeen(t *testing.T) {

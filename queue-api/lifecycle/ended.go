@@ -37,7 +37,7 @@ func (ev Ended) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error)
 		}
 		if n.StoppedAt.IsZero() {
 			done := ev.close(attemptOf(*n), job.Stop, now)
-			*n = nodeOf(done, ev.outcome(done))
+			closeNode(n, done, ev.outcome(done))
 		}
 		return job, []Effect{ReleasePod}, nil
 	}

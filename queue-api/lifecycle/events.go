@@ -183,6 +183,7 @@ type Bound struct {
 	Node       int // index of a multi-node job's node, else 0
 	NodeName   string
 	InstanceID string
+	Host       *batch.Host // nil where nothing is known of the node; what is known later is added then
 }
 
 func (ev Bound) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error) {
@@ -190,14 +191,22 @@ func (ev Bound) apply(job batch.Job, now time.Time) (batch.Job, []Effect, error)
 		if n.Status == batch.StatusRunnable {
 			n.Status, n.NodeName, n.InstanceID = batch.StatusStarting, ev.NodeName, ev.InstanceID
 		}
+		if n.NodeName == ev.NodeName && n.Host == nil {
+			n.Host = ev.Host
+		}
 		return job, nil, nil
 	}
-	if job.Status != batch.StatusRunnable || !decides(job, ev.Attempt, ev.Node) {
+	if !decides(job, ev.Attempt, ev.Node) {
 		return job, nil, nil
 	}
-	job = explain(job, "", now)
-	job.Status = batch.StatusStarting
-	job.Current.NodeName, job.Current.InstanceID = ev.NodeName, ev.InstanceID
+	if job.Status == batch.StatusRunnable {
+		job = explain(job, "", now)
+		job.Status = batch.StatusStarting
+		job.Current.NodeName, job.Current.InstanceID = ev.NodeName, ev.InstanceID
+	}
+	if job.Current.NodeName == ev.NodeName && job.Current.Host == nil {
+		job.Current.Host = ev.Host
+	}
 	noteMain(job.Current, job.MainNode, job.Status)
 	return job, nil, nil
 }

@@ -26,7 +26,7 @@ func (ev Ended) lose(job batch.Job, n *batch.NodeAttempt, now time.Time) (batch.
 	switch job.Tags[batchmeta.GangOnMemberLoss] {
 	case batchmeta.MemberLossRestart:
 		done := ev.close(attemptOf(*n), nil, now)
-		*n = nodeOf(done, batch.StatusFailed)
+		closeNode(n, done, batch.StatusFailed)
 		return giveUp(job, ev.StatusReason), []Effect{ReleasePod, StopPod}, true
 	case batchmeta.MemberLossReplace:
 		*n = replacement(*n, now)
@@ -51,6 +51,7 @@ func replacement(lost batch.NodeAttempt, now time.Time) batch.NodeAttempt {
 		InstanceID: lost.InstanceID,
 		Replaced:   lost.Replaced + 1,
 		LostAt:     now,
+		Past:       lost.Cost(now),
 	}
 }
 

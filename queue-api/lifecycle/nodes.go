@@ -57,10 +57,17 @@ func closeNodes(done *batch.Attempt, mainNode int, outcome batch.JobStatus) {
 	}
 }
 
+// closeNode ends one node as an attempt of its own was closed.
+func closeNode(n *batch.NodeAttempt, done batch.Attempt, outcome batch.JobStatus) {
+	past := n.Past
+	*n = nodeOf(done, outcome)
+	n.Past = past
+}
+
 // nodeOf is the part of an attempt that is one node's.
 func nodeOf(a batch.Attempt, status batch.JobStatus) batch.NodeAttempt {
 	return batch.NodeAttempt{
-		Status: status, PodName: a.PodName, NodeName: a.NodeName, InstanceID: a.InstanceID,
+		Status: status, PodName: a.PodName, NodeName: a.NodeName, InstanceID: a.InstanceID, Host: a.Host,
 		StartedAt: a.StartedAt, StoppedAt: a.StoppedAt, StatusReason: a.StatusReason,
 		Containers: a.Containers, InitContainers: a.InitContainers,
 	}
@@ -69,7 +76,7 @@ func nodeOf(a batch.Attempt, status batch.JobStatus) batch.NodeAttempt {
 // attemptOf is a node as an attempt of its own.
 func attemptOf(n batch.NodeAttempt) batch.Attempt {
 	return batch.Attempt{
-		PodName: n.PodName, NodeName: n.NodeName, InstanceID: n.InstanceID,
+		PodName: n.PodName, NodeName: n.NodeName, InstanceID: n.InstanceID, Host: n.Host,
 		StartedAt: n.StartedAt, StoppedAt: n.StoppedAt, StatusReason: n.StatusReason,
 		Containers: n.Containers, InitContainers: n.InitContainers,
 	}

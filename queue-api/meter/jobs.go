@@ -20,6 +20,8 @@ type Jobs struct {
 	completed   *prometheus.CounterVec
 	attempts    *prometheus.CounterVec
 	vcpuSeconds *prometheus.CounterVec
+	cost        *prometheus.CounterVec
+	unpriced    *prometheus.CounterVec
 	wait        *prometheus.HistogramVec
 	start       *prometheus.HistogramVec
 	run         *prometheus.HistogramVec
@@ -47,6 +49,10 @@ func NewJobs(registry prometheus.Registerer) (*Jobs, error) {
 		attempts: counter("muster_job_attempts_total", "Attempts that ended, by reason.", "reason"),
 		vcpuSeconds: counter("muster_job_vcpu_seconds_total",
 			"vCPU-seconds of attempts that ended: what they asked for, times how long they ran."),
+		cost: counter("muster_job_cost_dollars_total",
+			"What attempts cost that ended, as far as it is known: of each machine the share of its price, by how it was bought (ON_DEMAND, SPOT or unknown).",
+			"capacity_type"),
+		unpriced: counter("muster_job_unpriced_attempts_total", "Attempts that ended of which it is not known, or not wholly, what they cost."),
 		wait: histogram("muster_job_wait_seconds",
 			"Time from a submission, or from the end of the attempt before, to the admission of an attempt. Jobs that depend on others are counted from their second attempt on.",
 			1, 10, 60, 600, 3600, 21600, 86400),
@@ -69,7 +75,7 @@ type vector interface {
 }
 
 func (j *Jobs) all() []vector {
-	return []vector{j.transitions, j.completed, j.attempts, j.vcpuSeconds, j.wait, j.start, j.run}
+	return []vector{j.transitions, j.completed, j.attempts, j.vcpuSeconds, j.cost, j.unpriced, j.wait, j.start, j.run}
 }
 
 // Changed counts a change of a job; it implements redisstore.Observer.
@@ -132,12 +138,32 @@ func (j *Jobs) admitted(next *batch.Job) {
 
 func (j *Jobs) ended(next *batch.Job, a *batch.Attempt) {
 	j.attempts.WithLabelValues(next.Queue, AttemptReason(next, a)).Inc()
+	j.spent(next.Queue, a)
 	if a.StartedAt.IsZero() || a.StoppedAt.Before(a.StartedAt) {
 		return
 	}
 	ran := a.StoppedAt.Sub(a.StartedAt).Seconds()
 	j.run.WithLabelValues(next.Queue).Observe(ran)
 	j.vcpuSeconds.WithLabelValues(next.Queue).Add(ran * float64(next.Requests.MilliVCPU) / 1000)
+}
+
+// spent counts what an attempt cost. The nodes of a gang are bought alike.
+func (j *Jobs) spent(queue string, a *batch.Attempt) {
+	c := a.Cost(a.StoppedAt)
+	if c.Unknown > 0 {
+		j.unpriced.WithLabelValues(queue).Inc()
+	}
+	if c.Nano > 0 {
+		j.cost.WithLabelValues(queue, capacityOf(a)).Add(*batch.Cost{Nano: c.Nano}.Dollars())
+	}
+}
+
+// capacityOf is how the machine of an attempt was bought.
+func capacityOf(a *batch.Attempt) string {
+	if a.Host != nil && (a.Host.CapacityType == "ON_DEMAND" || a.Host.CapacityType == "SPOT") {
+		return a.Host.CapacityType
+	}
+	return "unknown"
 }
 
 // observe takes no times that are not known, and none that clocks which differ made negative.

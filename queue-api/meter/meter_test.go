@@ -16,6 +16,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/explain"
 	"github.com/muster-batch/muster/queue-api/lifecycle"
 )
 
@@ -132,6 +133,7 @@ func TestALifeIsCounted(t *testing.T) {
 		"muster_job_attempts_total exited":                1,
 		"muster_job_attempts_total succeeded":             1,
 		"muster_job_vcpu_seconds_total":                   360,
+		"muster_job_unpriced_attempts_total":              2,
 		"muster_job_wait_seconds count":                   2,
 		"muster_job_wait_seconds sum":                     7,
 		"muster_job_start_latency_seconds count":          2,
@@ -139,6 +141,71 @@ func TestALifeIsCounted(t *testing.T) {
 		"muster_job_run_seconds count":                    2,
 		"muster_job_run_seconds sum":                      180,
 	})
+}
+
+// Each machine counts for how it was bought; what nobody knows counts as that.
+func TestCostIsCounted(t *testing.T) {
+	t.Parallel()
+	jobs, registry := newJobs(t)
+	on := func(capacity string, price float64) {
+		l := submit(t, jobs, batch.Job{}).admitted(0)
+		host := &batch.Host{CapacityType: capacity, PricePerHour: price, Share: 0.5, BoundAt: begin}
+		l.after(0, lifecycle.Bound{Attempt: 1, NodeName: "n", Host: host}).after(0, lifecycle.Started{Attempt: 1, At: begin}).ends(time.Hour, exit(0))
+	}
+	for _, capacity := range []string{"SPOT", "SPOT", "ON_DEMAND", "", "of a tenant's own"} {
+		on(capacity, 0.5)
+	}
+	on("SPOT", 0)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			switch f.GetName() {
+			case "muster_job_cost_dollars_total":
+				got[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+			case "muster_job_unpriced_attempts_total":
+				got["unpriced"] = m.GetCounter().GetValue()
+			}
+		}
+	}
+	if diff := cmp.Diff(map[string]float64{"SPOT": 0.5, "ON_DEMAND": 0.25, "unknown": 0.5, "unpriced": 1}, got); diff != "" {
+		t.Errorf("cost mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// What was told is bounded by what waits, and the rest has the queue's reason.
+func TestPending(t *testing.T) {
+	t.Parallel()
+	p := NewPending()
+	p.Waits("a", Waiting{Told: map[explain.Code]int{explain.MaxResource: 2, explain.QuotaMaxVCPUs: 1}})
+	p.Waits("b", Waiting{Rest: explain.QueuePaused})
+	p.Waits("c", Waiting{Told: map[explain.Code]int{explain.ConsumableShort: 9}})
+	p.Waits("gone", Waiting{Rest: explain.QueuePaused})
+	p.Admitted("", map[AdmittedAs]int{{"a", explain.NodeLaunching}: 3, {"gone", explain.NodeLaunching}: 1})
+	p.Admitted("other", map[AdmittedAs]int{{"a", explain.NodeLaunching}: 1, {"a", explain.PodStarting}: 1})
+	got := p.jobs(map[string]int{"a": 10, "b": 5, "c": 4, "d": 1, "e": 0})
+	want := []pendingJobs{
+		{AdmittedAs{"a", explain.WaitingTurn}, 7}, {AdmittedAs{"b", explain.QueuePaused}, 5},
+		{AdmittedAs{"a", explain.NodeLaunching}, 4}, {AdmittedAs{"c", explain.ConsumableShort}, 4},
+		{AdmittedAs{"a", explain.MaxResource}, 2}, {AdmittedAs{"a", explain.PodStarting}, 1},
+		{AdmittedAs{"a", explain.QuotaMaxVCPUs}, 1}, {AdmittedAs{"d", explain.WaitingTurn}, 1},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(pendingJobs{})); diff != "" {
+		t.Errorf("pending mismatch (-want +got):\n%s", diff)
+	}
+	p.Admitted("", nil)
+	p.Admitted("other", nil)
+	p.Forget()
+	many := map[string]int{}
+	for i := range MaxPending + 10 {
+		many[fmt.Sprint(i)] = i + 1
+	}
+	if got := p.jobs(many); len(got) != MaxPending || got[0].jobs != MaxPending+10 {
+		t.Errorf("%d series, the first of %d jobs", len(got), got[0].jobs)
+	}
 }
 
 func TestReasons(t *testing.T) {
@@ -257,7 +324,8 @@ func TestState(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]float64{
-		"muster_queue_waiting_jobs": 4, "muster_queue_attempts": 3, "muster_queue_paused": 1, "muster_queue_oldest_runnable_age_seconds": 3600,
+		"muster_pending_jobs QUEUE:WAITING_TURN": 4,
+		"muster_queue_waiting_jobs":              4, "muster_queue_attempts": 3, "muster_queue_paused": 1, "muster_queue_oldest_runnable_age_seconds": 3600,
 		"muster_share_weight share-0": 0.25, "muster_share_weight share-1": 1, "muster_share_usage_vcpus share-0": 1, "muster_share_usage_vcpus share-1": 1,
 		"muster_share_target_vcpus share-0": 1.6, "muster_share_target_vcpus share-1": 0.4,
 		"muster_environment_vcpus ce-0 min": 0, "muster_environment_vcpus ce-0 max": 100, "muster_environment_vcpus ce-0 admitted": 5,

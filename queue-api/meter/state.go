@@ -37,6 +37,8 @@ type StateConfig struct {
 	Every time.Duration
 	// Paused tells whether a queue admits nothing because somebody paused it. Default: none is.
 	Paused func(batch.JobQueue) bool
+	// Pending knows why jobs wait. Default: nobody does.
+	Pending *Pending
 	// Clock is the real one by default.
 	Clock clock.WithTicker
 }
@@ -71,6 +73,9 @@ func NewState(registry prometheus.Registerer, cfg StateConfig) (*State, error) {
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = clock.RealClock{}
+	}
+	if cfg.Pending == nil {
+		cfg.Pending = NewPending()
 	}
 	s := &State{cfg: cfg, descs: newDescs()}
 	if err := registry.Register(s); err != nil {
@@ -146,6 +151,7 @@ func (s *State) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range s.descs.all() {
 		ch <- d
 	}
+	ch <- s.cfg.Pending.desc
 }
 
 // Collect implements prometheus.Collector.
@@ -158,11 +164,16 @@ func (s *State) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	used := map[string]int64{} // by environment
+	waiting := make(map[string]int, len(now.queues))
 	for i := range now.queues {
+		waiting[now.queues[i].Name] = waits(&now.tallies[i])
 		s.collectQueue(gauge, now, &now.queues[i], &now.tallies[i])
 		for environment, milli := range now.tallies[i].MilliVCPU {
 			used[environment] += milli
 		}
+	}
+	for _, p := range s.cfg.Pending.jobs(waiting) {
+		gauge(s.cfg.Pending.desc, float64(p.jobs), p.Queue, string(p.Code))
 	}
 	for _, share := range now.shares() {
 		gauge(s.descs.shareWeight, share.weight, share.queue, share.name)
@@ -186,11 +197,7 @@ func (s *State) collectQueue(gauge func(*prometheus.Desc, float64, ...string), n
 	for _, status := range batch.JobStatuses {
 		gauge(s.descs.jobs, float64(t.Jobs[status]), q.Name, string(status))
 	}
-	waiting := 0
-	for _, n := range t.Waiting {
-		waiting += n
-	}
-	gauge(s.descs.waiting, float64(waiting), q.Name)
+	gauge(s.descs.waiting, float64(waits(t)), q.Name)
 	gauge(s.descs.attempts, float64(t.Attempts), q.Name)
 	gauge(s.descs.paused, number(s.cfg.Paused(*q)), q.Name)
 	age := time.Duration(0)
@@ -198,6 +205,15 @@ func (s *State) collectQueue(gauge func(*prometheus.Desc, float64, ...string), n
 		age = max(0, now.at.Sub(t.OldestRunnable))
 	}
 	gauge(s.descs.oldest, age.Seconds(), q.Name)
+}
+
+// waits is how much waits for admission in a queue.
+func waits(t *batch.Tally) int {
+	n := 0
+	for _, of := range t.Waiting {
+		n += of
+	}
+	return n
 }
 
 func (s *State) collectHealth(ch chan<- prometheus.Metric, gauge func(*prometheus.Desc, float64, ...string), h batch.StoreHealth) {

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/cache"
+	resourcehelper "k8s.io/component-helpers/resource"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/crashpoint"
@@ -82,10 +83,17 @@ func trimPod(obj any) (any, error) {
 		return obj, nil
 	}
 	pod.ManagedFields = nil
-	nonEssential, ok := pod.Annotations[batchmeta.NonEssential]
-	if pod.Annotations = nil; ok {
-		pod.Annotations = map[string]string{batchmeta.NonEssential: nonEssential}
+	var kept map[string]string
+	if nonEssential, ok := pod.Annotations[batchmeta.NonEssential]; ok {
+		kept = map[string]string{batchmeta.NonEssential: nonEssential}
 	}
+	if isGang(pod) { // a job's own requests are those of all its nodes together, which may differ
+		if kept == nil {
+			kept = map[string]string{}
+		}
+		kept[requestsKept] = formatRequests(resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{}))
+	}
+	pod.Annotations = kept
 	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, HostNetwork: pod.Spec.HostNetwork}
 	return pod, nil
 }
@@ -98,7 +106,7 @@ func trimNode(obj any) (any, error) {
 	kept := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: node.Name, ResourceVersion: node.ResourceVersion, Labels: node.Labels},
 		Spec:       corev1.NodeSpec{Taints: node.Spec.Taints},
-		Status:     corev1.NodeStatus{Addresses: node.Status.Addresses},
+		Status:     corev1.NodeStatus{Addresses: node.Status.Addresses, Allocatable: allocatableOf(node)},
 	}
 	if deadline, ok := node.Annotations[batchmeta.InterruptionDeadline]; ok {
 		kept.Annotations = map[string]string{batchmeta.InterruptionDeadline: deadline}

@@ -24,7 +24,11 @@ type onHost struct {
 	given  []string // nodes that the autoscaler ended
 	ends   time.Time
 	within []time.Duration // asked of StopWithin
+
+	machines map[string]Machine // by node
 }
+
+func (h *onHost) Machine(node string) Machine { return h.machines[node] }
 
 func (h *onHost) HostGone(pod *corev1.Pod) bool { return slices.Contains(h.gone, pod.Spec.NodeName) }
 func (h *onHost) GivenUp(node string) bool      { return slices.Contains(h.given, node) }

@@ -104,7 +104,7 @@ func nodeOf(job batch.Job, node int) batch.NodeAttempt {
 	a := job.Current
 	return batch.NodeAttempt{
 		Status: job.Status, PodName: a.PodName, NodeName: a.NodeName, InstanceID: a.InstanceID,
-		StartedAt: a.StartedAt, StatusReason: a.StatusReason,
+		Host: a.Host, StartedAt: a.StartedAt, StatusReason: a.StatusReason,
 	}
 }
 

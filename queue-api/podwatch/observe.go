@@ -17,12 +17,13 @@ import (
 // maxReason is how much of a container's reason is kept. AWS Batch: 255 characters.
 const maxReason = 255
 
-// observe gives the events that a pod stands for, in the order of a job's life. instanceID is that of the pod's node.
-func observe(m member, instanceID string) []lifecycle.Event {
+// observe gives the events that a pod stands for, in the order of a job's life. instanceID is that of the pod's node, host what is to
+// be noted of it, if anything is.
+func observe(m member, instanceID string, host *batch.Host) []lifecycle.Event {
 	var events []lifecycle.Event
 	pod := m.pod
 	if pod.Spec.NodeName != "" {
-		events = append(events, lifecycle.Bound{Attempt: m.attempt, Node: m.node, NodeName: pod.Spec.NodeName, InstanceID: instanceID})
+		events = append(events, lifecycle.Bound{Attempt: m.attempt, Node: m.node, NodeName: pod.Spec.NodeName, InstanceID: instanceID, Host: host})
 	}
 	if at, ok := startedAt(pod); ok || succeeded(pod) { // whatever its containers say, what succeeded has run
 		events = append(events, lifecycle.Started{Attempt: m.attempt, Node: m.node, At: at})

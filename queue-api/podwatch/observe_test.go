@@ -108,7 +108,7 @@ func TestObserve(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(tc.want, observe(member{pod: tc.pod, attempt: 2}, "i-1")); diff != "" {
+			if diff := cmp.Diff(tc.want, observe(member{pod: tc.pod, attempt: 2}, "i-1", nil)); diff != "" {
 				t.Errorf("events mismatch (-want +got):\n%s", diff)
 			}
 		})

@@ -31,6 +31,8 @@ type Pods interface {
 	Live(ctx context.Context, namespace, name string) (*corev1.Pod, error)
 	// InstanceID names the instance behind a node.
 	InstanceID(ctx context.Context, node string) string
+	// Machine is what is known of the machine that a pod is on; the zero Machine if nothing is.
+	Machine(node string) Machine
 	// Announce tells the address of a multi-node job's main node to the other nodes, whose containers wait for it. It
 	// returns false while the address is not known.
 	Announce(ctx context.Context, main *corev1.Pod) (bool, error)
@@ -128,7 +130,11 @@ func (w *Watcher) advance(ctx context.Context, job batch.Job, members []member) 
 		if instance == "" {
 			instance = w.pods.InstanceID(ctx, m.pod.Spec.NodeName)
 		}
-		events = append(events, observe(m, instance)...)
+		host, err := w.host(ctx, job, m)
+		if err != nil {
+			return job, 0, err
+		}
+		events = append(events, observe(m, instance, host)...)
 	}
 	job, err := w.play(ctx, job, events)
 	if err != nil {

@@ -83,6 +83,11 @@ type scene struct {
 
 func newScene(t *testing.T, attempts int, timeout time.Duration) *scene {
 	t.Helper()
+	return newSceneOf(t, batch.Job{Timeout: timeout, RetryStrategy: &batch.RetryStrategy{Attempts: attempts}})
+}
+
+func newSceneOf(t *testing.T, job batch.Job) *scene {
+	t.Helper()
 	s := &scene{
 		store: storetest.NewMemory(), cluster: &onePod{}, dispatcher: &dispatcherLog{}, clock: clocktesting.NewFakeClock(began),
 	}
@@ -93,10 +98,8 @@ func newScene(t *testing.T, attempts int, timeout time.Duration) *scene {
 	if s.id, err = batch.NewJobID(q.Number, nil); err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.store.Submit(t.Context(), q.Number, batch.Job{
-		ID: s.id, Queue: "q", Status: batch.StatusRunnable, Timeout: timeout, RetryStrategy: &batch.RetryStrategy{Attempts: attempts},
-	})
-	if err != nil {
+	job.ID, job.Queue, job.Status = s.id, "q", batch.StatusRunnable
+	if _, err = s.store.Submit(t.Context(), q.Number, job); err != nil {
 		t.Fatal(err)
 	}
 	s.watcher = New(s.store, s.cluster, s.dispatcher, Config{Clock: s.clock, FinishedPodTTL: 30 * time.Second, StartTimeout: time.Minute})

@@ -23,6 +23,7 @@ import (
 // Store is what a Watcher asks of the store.
 type Store interface {
 	Queues(ctx context.Context) ([]batch.JobQueue, error)
+	Environments(ctx context.Context) ([]batch.ComputeEnvironment, error)
 	Job(ctx context.Context, id string) (batch.Job, error)
 	Jobs(ctx context.Context, ids []string) ([]batch.Job, error)
 	Live(ctx context.Context, queueNumber int) ([]string, error)
@@ -71,6 +72,9 @@ type Config struct {
 	Events Events
 	// Started is told of each attempt whose containers run, with its main pod. Default nobody is.
 	Started func(job batch.Job, pod *corev1.Pod)
+	// Waits is told, after each full reconcile, how many of the attempts under way do not run, by why; nil once nobody watches
+	// any more. Default nobody is.
+	Waits func(counts map[Waits]int)
 	// Looked is told how each full reconcile went. Default nobody is.
 	Looked func(took time.Duration, err error)
 	// Clock times attempts. Default the real one.
@@ -86,6 +90,7 @@ type Watcher struct {
 	work       workqueue.TypedRateLimitingInterface[string] // ids of jobs and of arrays' children
 	resync     chan struct{}
 	notes      notes
+	prices     prices
 }
 
 // gangDelay collects what happens to the pods of a multi-node job, so that a thousand nodes cost few writes.
@@ -105,6 +110,9 @@ func New(store Store, pods Pods, dispatcher Dispatcher, cfg Config) *Watcher {
 	}
 	if cfg.Looked == nil {
 		cfg.Looked = func(time.Duration, error) {}
+	}
+	if cfg.Waits == nil {
+		cfg.Waits = func(map[Waits]int) {}
 	}
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[string](50*time.Millisecond, 10*time.Second)
 	return &Watcher{
@@ -164,6 +172,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { w.resyncLoop(ctx) })
 	wg.Wait()
+	w.cfg.Waits(nil)
 	if err := context.Cause(ctx); errors.Is(err, batch.ErrStaleEpoch) {
 		return err
 	}
@@ -226,17 +235,22 @@ func (w *Watcher) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	count, err := w.newCount(ctx)
+	if err != nil {
+		return err
+	}
 	for _, q := range queues {
 		ids, err := w.store.Live(ctx, q.Number)
 		if err != nil {
 			return err
 		}
 		for page := range slices.Chunk(ids, reconcileAtOnce) {
-			if err := w.reconcileJobs(ctx, page); err != nil {
+			if err := w.reconcileJobs(ctx, page, count); err != nil {
 				return err
 			}
 		}
 	}
+	w.cfg.Waits(count.waits)
 	return nil
 }
 
@@ -245,12 +259,13 @@ const reconcileAtOnce = 500
 
 // reconcileJobs looks at jobs that have attempts under way. What is done about one whose pods are not seen depends on what it
 // is by then.
-func (w *Watcher) reconcileJobs(ctx context.Context, ids []string) error {
+func (w *Watcher) reconcileJobs(ctx context.Context, ids []string, count *count) error {
 	jobs, err := w.store.Jobs(ctx, ids)
 	if err != nil {
 		return err
 	}
 	for i := range jobs {
+		count.add(&jobs[i])
 		if w.seesAll(&jobs[i]) {
 			continue
 		}

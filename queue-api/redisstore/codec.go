@@ -25,14 +25,19 @@ const (
 	fieldOpen      = "o" // an array's: its children without a record may run
 	fieldNext      = "x" // an array's: no child before that one waits without having been tried; absent means 0
 	fieldOrder     = "n"
+
+	// What attempts of an array's children cost that ended: billionths, attempts, and of how many it is not known. Absent until one did.
+	fieldNano     = "p"
+	fieldEnded    = "q"
+	fieldUnpriced = "u"
 )
 
 // jobFields are what a record is read by.
-var jobFields = []string{fieldDigest, fieldName, fieldCreated, fieldDependsOn, fieldMutable, fieldVersion, fieldCounts}
+var jobFields = []string{fieldDigest, fieldName, fieldCreated, fieldDependsOn, fieldMutable, fieldVersion, fieldCounts, fieldNano, fieldEnded, fieldUnpriced}
 
 // record is a job's record as it is stored, without its spec.
 type record struct {
-	digest, name, created, dependsOn, mutable, version, counts string
+	digest, name, created, dependsOn, mutable, version, counts, nano, ended, unpriced string
 }
 
 // parseRecord reads the reply to a request for jobFields, or those and more; ok is false if there is no record.
@@ -40,7 +45,7 @@ func parseRecord(fields []any) (r record, ok bool) {
 	if len(fields) < len(jobFields) || fields[5] == nil {
 		return r, false
 	}
-	for i, into := range []*string{&r.digest, &r.name, &r.created, &r.dependsOn, &r.mutable, &r.version, &r.counts} {
+	for i, into := range []*string{&r.digest, &r.name, &r.created, &r.dependsOn, &r.mutable, &r.version, &r.counts, &r.nano, &r.ended, &r.unpriced} {
 		*into, _ = fields[i].(string)
 	}
 	return r, true
@@ -64,8 +69,18 @@ func (r record) job(at address, s *spec) (batch.Job, error) {
 	}
 	if job.IsArray() {
 		job.Children = children(&job, r.counts)
+		job.Spent = batch.Cost{Nano: whole(r.nano), Attempts: whole(r.ended), Unknown: whole(r.unpriced)}
 	}
 	return job, nil
+}
+
+// whole reads a count; what is absent is 0.
+func whole(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // change overlays what transitions write.

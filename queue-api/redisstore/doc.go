@@ -48,6 +48,9 @@
 //	muster:{N}:closed                   string  the queue is being deleted: no submissions         for ever
 //	muster:{N}:confirmed                string  written to have a replica confirm what was read    for ever
 //	muster:{N}:history                  hash    step modulo a day → how the queue was then         for ever
+//	muster:{N}:costs:HOUR               hash    of an hour modulo a day, by share: what ended cost for ever
+//	muster:{N}:cost-tags:HOUR           hash    the same by tag                                    for ever
+//	muster:{N}:cost-jobs:HOUR           zset    what it cost → id, arrays as one, the dearest      for ever
 //
 // ID is 13 bytes of a UUID, and four more for the index of a child. What jobs have in common is kept once: the spec. A
 // plain waiting job costs its record, small enough for Redis to keep it in one piece, and an entry in two indexes. An array

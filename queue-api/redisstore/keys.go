@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 )
@@ -63,13 +64,23 @@ func (s slot) closed() string                       { return string(s) + "closed
 func (s slot) confirmed() string                    { return string(s) + "confirmed" }
 func (s slot) history() string                      { return string(s) + "history" }
 
+// spending are the keys of an hour: what attempts cost by share, by tag, and the jobs that cost most. A day has as many.
+func (s slot) spending(hour int64) []string {
+	place := strconv.FormatInt(hour%batch.SpendingHours, 10)
+	return []string{string(s) + "costs:" + place, string(s) + "cost-tags:" + place, string(s) + "cost-jobs:" + place}
+}
+
 // withoutJobs are the keys that a queue may have when it has no jobs, but for closed.
 func (s slot) withoutJobs() []string {
-	return []string{
+	keys := []string{
 		s.specs(), s.specReferences(), s.waitingShares(), s.activeShares(), s.ledger(), s.pace(), s.live(), s.usage(), s.shareLive(),
 		s.shareUsage(), s.order(), s.settled(), s.marks(), s.events(), s.cursors(), s.epoch(), s.view(),
 		s.confirmed(), s.history(),
 	}
+	for hour := range int64(batch.SpendingHours) {
+		keys = append(keys, s.spending(hour)...)
+	}
+	return keys
 }
 
 // shortID is a job's id in keys and indexes: the 13 bytes of its UUID that are not the same for all jobs of the queue; of

@@ -97,6 +97,10 @@ func runSuiteAt(t *testing.T, client redis.UniversalClient, durability Durabilit
 		t.Helper()
 		return openWith(t, Config{Retention: retention, Clock: clock})
 	})
+	storetest.RunSpending(t, func(t *testing.T, clock *clocktesting.FakeClock) storetest.Store {
+		t.Helper()
+		return openWith(t, Config{Clock: clock})
+	})
 	t.Run("model", func(t *testing.T) { storetest.RunModel(t, 1, 50, empty) })
 }
 

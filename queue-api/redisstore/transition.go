@@ -19,14 +19,14 @@ func (s *Store) Transition(ctx context.Context, id string, step func(batch.Job) 
 		return batch.Job{}, err
 	}
 	for range casAttempts {
-		old, arrayVersion, err := s.readForChange(ctx, at)
+		old, array, err := s.readForChange(ctx, at)
 		if err != nil {
 			return batch.Job{}, err
 		}
 		given := old
 		given.Tags = maps.Clone(old.Tags) // others share them
 		next, err := step(given)
-		next.Children = old.Children
+		next.Children, next.Spent = old.Children, old.Spent
 		if err != nil {
 			return old, err
 		}
@@ -35,7 +35,7 @@ func (s *Store) Transition(ctx context.Context, id string, step func(batch.Job) 
 		}
 		var outcome []any
 		if at.id.isChild() {
-			outcome, err = s.writeChild(ctx, at, &old, &next, arrayVersion)
+			outcome, err = s.writeChild(ctx, at, &old, &next, &array)
 		} else {
 			outcome, err = s.write(ctx, at, &old, &next)
 		}
@@ -61,20 +61,20 @@ func (s *Store) Transition(ctx context.Context, id string, step func(batch.Job) 
 	return batch.Job{}, fmt.Errorf("job %s: %w", id, batch.ErrConflict)
 }
 
-// readForChange loads a job and, if it is a child, its array's version at that moment.
-func (s *Store) readForChange(ctx context.Context, at address) (job batch.Job, arrayVersion int64, err error) {
+// readForChange loads a job and, if it is a child, its array as it was at that moment.
+func (s *Store) readForChange(ctx context.Context, at address) (job, array batch.Job, err error) {
 	wanted := []address{at}
 	if at.id.isChild() {
 		wanted = append(wanted, address{slot: at.slot, id: at.id.job()})
 	}
 	jobs, err := s.read(ctx, wanted)
 	if err != nil {
-		return batch.Job{}, 0, err
+		return batch.Job{}, batch.Job{}, err
 	}
 	if len(jobs) < len(wanted) {
-		return batch.Job{}, 0, batch.ErrNotFound
+		return batch.Job{}, batch.Job{}, batch.ErrNotFound
 	}
-	return jobs[0], jobs[len(jobs)-1].Version, nil
+	return jobs[0], jobs[len(jobs)-1], nil
 }
 
 // write runs the transition script for the difference between two states of a job or array.
@@ -95,20 +95,25 @@ func (s *Store) write(ctx context.Context, at address, old, next *batch.Job) ([]
 	}
 	environment, milli := charge(old, next)
 	share := next.ShareIdentifier
-	keys := []string{
+	costKeys, costs := s.spent(at.slot, old, next, next.Tags)
+	keys := append([]string{
 		at.record(), at.status(old.Status), at.status(next.Status), at.waiting(share), at.waitingShares(), at.activeShares(),
 		at.live(), at.usage(), at.shareUsage(), at.shareLive(), at.events(), at.epoch(), at.settled(), at.marks(),
 		at.dependents(at.id), at.ended(), at.specs(), at.specReferences(), at.children(at.id),
-	}
-	return s.outcome(ctx, s.scripts.transition, keys, string(at.id), strconv.FormatInt(old.Version, 10), s.epoch, mutable,
+	}, costKeys...)
+	args := append([]any{
+		string(at.id), strconv.FormatInt(old.Version, 10), s.epoch, mutable,
 		letterOf(old.Status), letterOf(next.Status), s.clock.Now().UnixMilli(), next.StatusReason, flag(isTold(old, next)),
 		waitingMove(old, next), place(next.SchedulingPriority, len(next.Attempts) > 0), share,
 		liveMove(old, next), environment, milli, settles(old, next), endedAt(old, next), digest, encoded,
-		size, flag(isOpen(next)), flag(old.Rest == nil && next.Rest != nil), s.eventsKept, changes, s.hint(old, next))
+		size, flag(isOpen(next)), flag(old.Rest == nil && next.Rest != nil), s.eventsKept, changes, s.hint(old, next),
+	}, costs...)
+	return s.outcome(ctx, s.scripts.transition, keys, args...)
 }
 
-// writeChild runs the child script for the difference between two states of an array's child.
-func (s *Store) writeChild(ctx context.Context, at address, old, next *batch.Job, arrayVersion int64) ([]any, error) {
+// writeChild runs the child script for the difference between two states of an array's child. What it costs counts for the tags of
+// its array, having none of its own.
+func (s *Store) writeChild(ctx context.Context, at address, old, next, parent *batch.Job) ([]any, error) {
 	mutable, err := encodeMutable(next)
 	if err != nil {
 		return nil, err
@@ -122,15 +127,19 @@ func (s *Store) writeChild(ctx context.Context, at address, old, next *batch.Job
 		}
 	}
 	environment, milli := charge(old, next)
-	keys := []string{
+	costKeys, costs := s.spent(at.slot, old, next, parent.Tags)
+	keys := append([]string{
 		at.record(), at.job(array), at.children(array), at.waiting(share), at.waitingShares(), at.activeShares(),
 		at.live(), at.usage(), at.shareUsage(), at.shareLive(), at.events(), at.epoch(), at.settled(), at.marks(), at.dependents(array),
-	}
-	return s.outcome(ctx, s.scripts.child, keys, string(at.id), string(array), index, next.ArraySize,
-		strconv.FormatInt(old.Version, 10), strconv.FormatInt(arrayVersion, 10), s.epoch, mutable, before, letterOfChild(next),
+	}, costKeys...)
+	args := append([]any{
+		string(at.id), string(array), index, next.ArraySize,
+		strconv.FormatInt(old.Version, 10), strconv.FormatInt(parent.Version, 10), s.epoch, mutable, before, letterOfChild(next),
 		letterOf(old.Status), letterOf(next.Status), s.clock.Now().UnixMilli(), next.StatusReason, flag(isTold(old, next)),
 		retriedMove(old, next), place(next.SchedulingPriority, true), place(next.SchedulingPriority, false), share,
-		liveMove(old, next), environment, milli, settles(old, next), s.eventsKept, changes, s.hint(old, next))
+		liveMove(old, next), environment, milli, settles(old, next), s.eventsKept, changes, s.hint(old, next),
+	}, costs...)
+	return s.outcome(ctx, s.scripts.child, keys, args...)
 }
 
 // outcome runs a script that returns what became of a transition, and more.

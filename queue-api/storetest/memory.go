@@ -30,6 +30,7 @@ type Memory struct {
 	changes      map[int][]batch.StatusChange
 	cursors      map[string]string      // by sink and queue
 	steps        map[int]map[int][]byte // by queue and place
+	spent        map[int][]spentHour    // by queue, oldest first
 	dependents   map[string]map[batch.Dependent]bool
 	settled      map[string]int64 // by id: its mark
 	lastMark     int64
@@ -58,6 +59,7 @@ func NewMemory() *Memory {
 		changes:      map[int][]batch.StatusChange{},
 		cursors:      map[string]string{},
 		steps:        map[int]map[int][]byte{},
+		spent:        map[int][]spentHour{},
 		dependents:   map[string]map[batch.Dependent]bool{},
 		settled:      map[string]int64{},
 		shares:       map[int]map[string]bool{},

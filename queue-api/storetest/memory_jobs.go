@@ -87,7 +87,7 @@ func (m *Memory) Transition(_ context.Context, id string, step func(batch.Job) (
 	if err != nil || reflect.DeepEqual(old, next) {
 		return old, err
 	}
-	next.Version, next.Children = old.Version+1, old.Children
+	next.Version, next.Children, next.Spent = old.Version+1, old.Children, old.Spent
 	if next.IsArray() {
 		m.moveUnrecorded(old, &next)
 	}
@@ -95,6 +95,7 @@ func (m *Memory) Transition(_ context.Context, id string, step func(batch.Job) (
 	if next.IsChild() {
 		m.countChild(old, next)
 	}
+	m.spend(old, next)
 	if next.IsWaiting() || next.Children[batch.StatusRunnable] > 0 {
 		m.activate(queueOf(id), next.ShareIdentifier)
 	}

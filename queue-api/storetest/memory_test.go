@@ -25,6 +25,11 @@ func TestMemory(t *testing.T) {
 		m.Now, m.Retention = clock.Now, retention
 		return m
 	})
+	RunSpending(t, func(_ *testing.T, clock *clocktesting.FakeClock) Store {
+		m := NewMemory()
+		m.Now = clock.Now
+		return m
+	})
 }
 
 func TestModel(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -112,13 +113,19 @@ func (m *model) liveOn() {
 			if job.Current == nil {
 				return lifecycle.Admitted{ComputeEnvironment: "ce", PodName: "p"}
 			}
-			return lifecycle.Bound{Attempt: n, NodeName: "n"}
+			return m.bound(n)
 		case batch.StatusStarting:
 			return lifecycle.Started{Attempt: n, At: at}
 		case batch.StatusSubmitted, batch.StatusRunning, batch.StatusSucceeded, batch.StatusFailed:
 		}
-		return lifecycle.Ended{Attempt: n, Succeeded: rapid.Bool().Draw(m.T, "succeeded")}
+		return lifecycle.Ended{Attempt: n, Succeeded: rapid.Bool().Draw(m.T, "succeeded"), StoppedAt: at.Add(time.Hour)}
 	})
+}
+
+// bound is on a machine whose price may not be known.
+func (m *model) bound(attempt int) lifecycle.Event {
+	price := float64(rapid.IntRange(0, 2).Draw(m.T, "price"))
+	return lifecycle.Bound{Attempt: attempt, NodeName: "n", Host: &batch.Host{InstanceType: "t", PricePerHour: price, Share: 0.5, BoundAt: at}}
 }
 
 // step lets an event happen to a job in both stores, the same in both.
@@ -183,7 +190,7 @@ func (m *model) event(job batch.Job) lifecycle.Event {
 		lifecycle.Blocked{Reason: rapid.SampledFrom([]string{"", "CAPACITY:X - y", "CAPACITY:X - z", "OTHER - y"}).Draw(m.T, "blocked")},
 		lifecycle.Admitted{ComputeEnvironment: "ce", PodName: "p"},
 		lifecycle.Withdrawn{Attempt: n},
-		lifecycle.Bound{Attempt: n, NodeName: "n"},
+		m.bound(n),
 		lifecycle.Started{Attempt: n, At: at},
 		lifecycle.TimedOut{Attempt: n},
 		lifecycle.Rejected{Attempt: n, Reason: "r"},
@@ -387,6 +394,13 @@ func (m *model) compareAll() {
 		m.compareDependents(job.ID)
 		m.compareChildren(job.ID, "", 3)
 	}
+	same(m, "spending", func(s Store) ([]batch.Spending, error) {
+		all, err := s.Spending(m.ctx, []int{m.queues[0].Number, m.queues[1].Number})
+		for i := range all {
+			all[i].Hours = nil // one store may have written before the hour was full, the other after
+		}
+		return all, err
+	})
 	same(m, "holders", func(s Store) ([]string, error) { return s.ConsumableHolders(m.ctx) })
 	same(m, "consumables", func(s Store) ([]batch.ConsumableResource, error) { return s.Consumables(m.ctx) })
 }

@@ -140,6 +140,13 @@ type HistoryStore interface {
 	Steps(ctx context.Context, queueNumbers []int) ([][][]byte, error)
 }
 
+// SpendingStore keeps what attempts cost. A transition that ends attempts counts them, once, in the current hour of the job's queue: for
+// its share, its tags, and the job itself; a child's for its array's tags and its array, whose Spent they add to.
+type SpendingStore interface {
+	// Spending is that of each queue during the last batch.SpendingHours hours, of which the current one is the last.
+	Spending(ctx context.Context, queueNumbers []int) ([]batch.Spending, error)
+}
+
 // TagStore changes tags. A job's tags change by Transition, which stores whatever Tags the step leaves.
 type TagStore interface {
 	// UpdateDefinition changes Tags of a revision, nothing else. It fails with batch.ErrNotFound.

@@ -18,6 +18,7 @@ type Store interface {
 	ConsumableStore
 	OutboxStore
 	HistoryStore
+	SpendingStore
 	TagStore
 	TargetStore
 	RetentionStore

@@ -8,6 +8,7 @@ import "net/url"
 const (
 	PathSimulate    = "/x/v1/simulate"    // POST a SubmitJob request; answers Simulation
 	PathSummary     = "/x/v1/summary"     // GET; answers Summary
+	PathSpending    = "/x/v1/spending"    // GET; answers Spending
 	PathNodes       = "/x/v1/nodes"       // GET ?computeEnvironment=; answers Nodes
 	PathDecisions   = "/x/v1/decisions"   // GET; answers Decisions
 	PathEvents      = "/x/v1/events"      // GET ?jobQueue=&jobId=; server-sent events
@@ -33,3 +34,6 @@ func PathArray(jobID string) string { return "/x/v1/jobs/" + url.PathEscape(jobI
 
 // PathGang is where the members of a multi-node job are shown: GET answers Gang.
 func PathGang(jobID string) string { return "/x/v1/jobs/" + url.PathEscape(jobID) + "/gang" }
+
+// PathCost is where it is told what a job cost: GET answers JobCost.
+func PathCost(jobID string) string { return "/x/v1/jobs/" + url.PathEscape(jobID) + "/cost" }

@@ -23,6 +23,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/events"
 	"github.com/muster-batch/muster/queue-api/fsck"
 	"github.com/muster-batch/muster/queue-api/logs"
+	"github.com/muster-batch/muster/queue-api/meter"
 	"github.com/muster-batch/muster/queue-api/podevents"
 	"github.com/muster-batch/muster/queue-api/podwatch"
 	"github.com/muster-batch/muster/queue-api/redisstore"
@@ -135,6 +136,7 @@ func newParts(kube cluster, o options, store *redisstore.Store, view clusterView
 	if err != nil {
 		return parts{}, err
 	}
+	cfg.Waits = func(queue string, w dispatch.Waits) { keep.count.pending.Waits(queue, meter.Waiting(w)) }
 	cfg.Metrics, cfg.Looked, cfg.Traceparent = keep.metrics, keep.count.loops.Of(loopDispatch), keep.traces.Traceparent
 	p := parts{events: podevents.New(kube.logs, keep.events, podevents.Config{Host: keep.host})}
 	p.clusters = &clusterSet{
@@ -148,6 +150,7 @@ func newParts(kube cluster, o options, store *redisstore.Store, view clusterView
 		cfg := podwatch.Config{
 			FinishedPodTTL: o.finishedPodTTL, StartTimeout: o.pullTimeout, Owns: owns, Cluster: cluster,
 			Found: func(f batch.Finding) { keep.checks.Found(f.Check) }, Looked: keep.count.loops.Of(loopSettle), Events: events, Started: keep.traces.Started,
+			Waits: func(counts map[podwatch.Waits]int) { keep.count.admitted(cluster, counts) },
 		}
 		keeps(&cfg, collector)
 		return podwatch.New(store, pods, afterEnds{p.dispatcher, p.releaser}, cfg)
@@ -170,6 +173,7 @@ func lead(ctx context.Context, kube cluster, o options, store *redisstore.Store,
 	klog.FromContext(ctx).Info("Leading")
 	keep.count.leading.Set(1)
 	defer keep.count.leading.Set(0)
+	defer keep.count.pending.Forget()
 	pods, err := podwatch.NewCluster(kube.core, kube.core.RESTClient())
 	if err != nil {
 		return err

@@ -30,6 +30,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/httpapi"
 	"github.com/muster-batch/muster/queue-api/podevents"
 	"github.com/muster-batch/muster/queue-api/redisstore"
+	"github.com/muster-batch/muster/queue-api/spending"
 	"github.com/muster-batch/muster/queue-api/summary"
 )
 
@@ -193,7 +194,7 @@ func newAPI(
 	if apiConfig.Console, err = o.newConsole(&access, store.SealKey); err != nil {
 		return nil, composer, err
 	}
-	apiConfig.Views = views{summary.NewView(store, clock.RealClock{}), service}
+	apiConfig.Views = views{service, summary.NewView(store, clock.RealClock{}), spending.NewView(store, clock.RealClock{})}
 	api, err := httpapi.New(service, registry, apiConfig)
 	return api, composer, err
 }

@@ -2,13 +2,14 @@
 -- transition makes its record.
 -- KEYS  1 child  2 array  3 children  4 waiting in its share  5 shares with something waiting  6 active shares  7 live
 --       8 usage  9 usage by share  10 live by share  11 events  12 epoch  13 settled  14 marks  15 dependents
+--       16 to 18 what the hour cost
 -- ARGV  1 id  2 array's id  3 index  4 size of the array  5 version expected, 0 for no record
 --       6 version of the array that a child without a record was made from  7 epoch of the writer, 0 for none  8 mutable
 --       9 letter expected  10 letter to be  11 from  12 to  13 at, ms  14 reason  15 tell the outbox (1 or 0)
 --       16 waiting by itself: '' leave, 'in' enter, 'out' leave  17 its place, and  18 the array's, but for the order
 --       19 share  20 live: '' leave, 'in' enter, 'out' leave  21 environment charged  22 thousandths of a vCPU
 --       23 settled: '' no, 'awaited' if anybody waits for it or it is the last to end, 'yes'
---       24 events kept  25 channel  26 what to say there
+--       24 events kept  25 channel  26 what to say there  27 and on: what ended cost, see spend
 -- Returns 'ok', or 'missing', 'conflict' (another version) or 'stale' (a newer leader wrote here).
 local id, array, index, size = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local before, after, share = ARGV[9], ARGV[10], ARGV[19]
@@ -77,6 +78,7 @@ elseif ARGV[16] == 'out' then
   leave(KEYS[4], KEYS[5], share, id)
 end
 charge(ARGV[20], {live = KEYS[7], usage = KEYS[8], shareUsage = KEYS[9], shareLive = KEYS[10]}, id, ARGV[21], share, tonumber(ARGV[22]))
+spend({KEYS[16], KEYS[17], KEYS[18]}, array, KEYS[2], share, 27)
 
 -- 4. Who must know.
 local settled = ARGV[23] == 'yes'

@@ -91,3 +91,54 @@ local function childOf(array, index)
   end
   return array .. bytes
 end
+
+-- What attempts cost that ended is counted by hour in places of a day: keys are those of the place, which is emptied first if it is of
+-- another hour. Counting must not end the script, whatever is there.
+local function count(key, field, by)
+  if tonumber(by) ~= 0 then
+    return redis.pcall('HINCRBY', key, field, by)
+  end
+end
+
+-- countFor counts a cost for a share or a tag; false if there are too many already. Attempts are never 0: a count that is theirs alone
+-- is new, and c counts those.
+local function countFor(key, name, most, nano, attempts, unknown)
+  if count(key, 'a' .. name, attempts) == tonumber(attempts) and redis.call('HINCRBY', key, 'c', 1) > most then
+    redis.call('HDEL', key, 'a' .. name)
+    redis.call('HINCRBY', key, 'c', -1)
+    return false
+  end
+  count(key, 'n' .. name, nano)
+  count(key, 'u' .. name, unknown)
+  return true
+end
+
+-- spend counts what ended: ARGV from first on are the hour, '' for nothing, billionths, attempts, of how many it is not known, what the
+-- job cost in all up to now, and the tags. array is the record of a child's array, which sums its children's; its total counts then.
+local function spend(keys, id, array, share, first)
+  local hour, nano, attempts, unknown, total = ARGV[first], ARGV[first + 1], ARGV[first + 2], ARGV[first + 3], ARGV[first + 4]
+  if hour == '' then
+    return
+  end
+  if redis.call('HGET', keys[1], 'h') ~= hour then
+    redis.call('DEL', keys[1], keys[2], keys[3])
+    redis.call('HSET', keys[1], 'h', hour)
+  end
+  if array then
+    count(array, 'q', attempts)
+    count(array, 'u', unknown)
+    total = count(array, 'p', nano) or redis.call('HGET', array, 'p') or 0
+  end
+  if not countFor(keys[1], share, 500, nano, attempts, unknown) then
+    countFor(keys[1], '*', 501, nano, attempts, unknown)
+  end
+  for i = first + 5, #ARGV do
+    if not countFor(keys[2], ARGV[i], 250, nano, attempts, unknown) then
+      redis.call('HSET', keys[2], 'x', 1)
+    end
+  end
+  if type(total) ~= 'table' and tonumber(total) > 0 then
+    redis.call('ZADD', keys[3], total, id)
+    redis.call('ZREMRANGEBYRANK', keys[3], 0, -51)
+  end
+end

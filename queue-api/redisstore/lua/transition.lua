@@ -1,14 +1,14 @@
 -- Moves a job, or an array as a whole, from one version of its record to the next, with every index that depends on it.
 -- KEYS  1 job  2 status index left  3 status index entered  4 waiting in its share  5 shares with something waiting
 --       6 active shares  7 live  8 usage  9 usage by share  10 live by share  11 events  12 epoch  13 settled  14 marks
---       15 dependents  16 ended  17 specs  18 references to specs  19 children
+--       15 dependents  16 ended  17 specs  18 references to specs  19 children  20 to 22 what the hour cost
 -- ARGV  1 id  2 version expected  3 epoch of the writer, 0 for none  4 mutable  5 from  6 to  7 at, ms  8 reason
 --       9 tell the outbox (1 or 0)  10 waiting: '' leave, 'in' enter, 'out' leave  11 place in its share but for the order
 --       12 share  13 live: '' leave, 'in' enter, 'out' leave  14 environment charged  15 thousandths of a vCPU
 --       16 settled: '' no, 'awaited' if anybody waits for it, 'yes'  17 when it ended, ms, '' while it has not
 --       18 digest of its spec  19 spec, '' unless it changes  20 size of the array, 0 for none
 --       21 its children without a record may run (1 or 0)  22 they fail now (1 or 0)
---       23 events kept  24 channel  25 what to say there
+--       23 events kept  24 channel  25 what to say there  26 and on: what ended cost, see spend
 -- Returns 'ok' and the counts of children, or 'missing', 'conflict' (another version) or 'stale' (a newer leader wrote here).
 local id, from, to, at, share, size = ARGV[1], ARGV[5], ARGV[6], ARGV[7], ARGV[12], tonumber(ARGV[20])
 if fenced(KEYS[12], ARGV[3]) then
@@ -79,6 +79,7 @@ charge(ARGV[13], {live = KEYS[7], usage = KEYS[8], shareUsage = KEYS[9], shareLi
 if ARGV[17] ~= '' then
   redis.call('ZADD', KEYS[16], ARGV[17], id)
 end
+spend({KEYS[20], KEYS[21], KEYS[22]}, id, nil, share, 26)
 
 -- 4. Who must know.
 if ARGV[16] == 'yes' or (ARGV[16] == 'awaited' and awaited(KEYS[15], '|')) then
