@@ -16,6 +16,7 @@ import (
 type batcher struct {
 	client redis.UniversalClient
 	seal   func(redis.Pipeliner) func() error // may be nil
+	failed func(error)                        // is told the first error of a pipeline's commands; may be nil
 
 	mu       sync.Mutex
 	underWay int        // pipelines
@@ -123,6 +124,9 @@ func (b *batcher) lead(ctx context.Context, r *request) {
 	// One caller's end must not be that of the others; the client's own timeouts hold.
 	commands, err := pipe.Exec(context.WithoutCancel(ctx))
 	tellAll(commands, err)
+	if err != nil && b.failed != nil {
+		b.failed(err)
+	}
 
 	r.sealed = verdict()
 	for _, f := range followers {

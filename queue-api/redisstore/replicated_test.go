@@ -78,9 +78,32 @@ func untilReplicated(write func() error) (err error) {
 
 func TestNodeOfAClusterIsNoServerByItself(t *testing.T) {
 	t.Parallel()
-	node := redistest.StartCluster(t, 1, false, redistest.Safe()...).Masters[0]
+	node := redistest.StartCluster(t, 1, 0, redistest.Safe()...).Masters[0]
 	err := New(open(t, node.URL()), Config{}).Check(t.Context())
 	if !errors.Is(err, ErrUnsafe) || !strings.Contains(err.Error(), "redis+cluster://") {
 		t.Errorf("got %v, want the URL that is right", err)
+	}
+}
+
+// A queue whose slot is moved to another master is written there at once.
+func TestWritesFollowASlotThatMoves(t *testing.T) {
+	t.Parallel()
+	for _, durability := range []Durability{Fsync, Replicated} {
+		t.Run(string(durability), func(t *testing.T) {
+			t.Parallel()
+			replicas := map[Durability]int{Replicated: 1}[durability]
+			cluster := redistest.StartCluster(t, 2, replicas, redistest.Safe()...)
+			s := New(open(t, cluster.URL()), Config{Durability: durability})
+			q := createQueue(t, s)
+			submit := func() error { _, err := s.Submit(t.Context(), q.Number, makeJob(t, q.Number, nil)); return err }
+			if err := insist(t, submit); err != nil {
+				t.Fatal(err)
+			}
+			key := slotOf(q.Number).epoch()
+			cluster.Move(key, 1-cluster.Shard(key))
+			if err := insist(t, submit); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

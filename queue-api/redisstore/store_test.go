@@ -51,13 +51,13 @@ func TestStoreOnSentinels(t *testing.T) {
 // TestStoreOnCluster holds it over a Redis Cluster, which refuses a script that touches keys of two slots.
 func TestStoreOnCluster(t *testing.T) {
 	t.Parallel()
-	runSuite(t, open(t, redistest.StartCluster(t, 3, false, redistest.Safe()...).URL()))
+	runSuite(t, open(t, redistest.StartCluster(t, 3, 0, redistest.Safe()...).URL()))
 }
 
 // TestStoreOnReplicatedCluster holds it over one that has a replica of each master, and waits for it.
 func TestStoreOnReplicatedCluster(t *testing.T) {
 	t.Parallel()
-	runReplicated(t, redistest.StartCluster(t, 3, true).URL())
+	runReplicated(t, redistest.StartCluster(t, 3, 1).URL())
 }
 
 // TestStoreInMemory holds the store over the Redis of --dev to the same rules.

@@ -140,7 +140,7 @@ func TestHealthOfServers(t *testing.T) {
 		},
 		"a cluster": func(t *testing.T) *Store {
 			t.Helper()
-			return New(open(t, redistest.StartCluster(t, 3, false, redistest.Safe()...).URL()), Config{})
+			return New(open(t, redistest.StartCluster(t, 3, 0, redistest.Safe()...).URL()), Config{})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -72,6 +72,11 @@ func (w *writers) master(ctx context.Context, cluster *redis.ClusterClient, key 
 	b := w.masters[address]
 	if b == nil || b.client != node {
 		b = newBatcher(node, w.await)
+		b.failed = func(err error) {
+			if redis.HasErrorPrefix(err, "MOVED") { // to another master, which it names; the next call goes there
+				cluster.ReloadState(context.Background()) // which it does not look at
+			}
+		}
 		w.masters[address] = b
 	}
 	return b, nil

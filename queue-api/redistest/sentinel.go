@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,18 +55,28 @@ func StartSentinels(tb testing.TB, settings ...string) *Sentinels {
 func startReplicated(tb testing.TB, settings []string) *Node {
 	tb.Helper()
 	server := newServer(tb, freeAddress(tb))
-	line, err := cable.New(server.Address)
+	line := newCable(tb, server.Address)
+	server.args = slices.Concat([]string{
+		"--save", "", "--repl-diskless-sync-delay", "0",
+		"--replica-announce-ip", "127.0.0.1", "--replica-announce-port", portOf(line.Address()),
+	}, replicated(), settings)
+	server.Restart()
+	return &Node{Server: server, Cable: line}
+}
+
+// replicated are the settings of a server that takes a write only while it has a replica.
+func replicated() []string {
+	return []string{"--repl-ping-replica-period", "1", "--min-replicas-to-write", "1", "--appendonly", "yes", "--maxmemory-policy", "noeviction"}
+}
+
+func newCable(tb testing.TB, target string) *cable.Cable {
+	tb.Helper()
+	line, err := cable.New(target)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(line.Close)
-	server.args = append([]string{
-		"--save", "", "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", "--min-replicas-to-write", "1",
-		"--replica-announce-ip", "127.0.0.1", "--replica-announce-port", portOf(line.Address()),
-		"--appendonly", "yes", "--maxmemory-policy", "noeviction",
-	}, settings...)
-	server.Restart()
-	return &Node{Server: server, Cable: line}
+	return line
 }
 
 // Follow makes the node a replica and returns once it has what the master has.
@@ -126,9 +137,39 @@ func (s *Sentinels) Master() *Node {
 	return nil
 }
 
+// Fail takes the master away; there is one shard. What it returns brings the node back, but not before another one took its place.
+func (s *Sentinels) Fail(fault Fault, _ int) (undo func()) {
+	old := s.awaitMaster(nil)
+	switch fault {
+	case Killed:
+		old.Kill()
+		return func() { old.RestartAsReplica(s.awaitMaster(old)) }
+	case Paused:
+		old.Pause()
+		return func() { s.awaitMaster(old); old.Resume() }
+	case Parted:
+		old.Cable.Cut()
+	}
+	return func() { s.awaitMaster(old); old.Cable.Join() }
+}
+
+// awaitMaster is the next master after the old one.
+func (s *Sentinels) awaitMaster(old *Node) (master *Node) {
+	s.sentinels[0].t.Helper()
+	await(s.sentinels[0].t, "the Sentinels have another master", func() bool {
+		master = s.Master()
+		return master != nil && master != old
+	})
+	return master
+}
+
 // Direct dials a node, which the Sentinels know by its cable, past the cable: a client on the same side of it.
 func (s *Sentinels) Direct(ctx context.Context, network, address string) (net.Conn, error) {
-	for _, node := range s.Nodes {
+	return direct(ctx, s.Nodes, network, address)
+}
+
+func direct(ctx context.Context, nodes []*Node, network, address string) (net.Conn, error) {
+	for _, node := range nodes {
 		if node.Cable.Address() == address {
 			address = node.Address
 		}

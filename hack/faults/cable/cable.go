@@ -24,6 +24,7 @@ type Cable struct {
 	change  *sync.Cond // broadcast when stalled is taken back, or a link or the cable ends
 	links   map[*link]bool
 	isCut   bool
+	cutFrom map[string]bool // hosts whose connections are cut
 	stalled bool
 	closed  bool
 	delay   time.Duration
@@ -36,7 +37,7 @@ func New(targets ...string) (*Cable, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lay cable: %w", err)
 	}
-	c := &Cable{listener: listener, targets: targets, links: map[*link]bool{}, armed: map[Moment]int{}}
+	c := &Cable{listener: listener, targets: targets, links: map[*link]bool{}, cutFrom: map[string]bool{}, armed: map[Moment]int{}}
 	c.change = sync.NewCond(&c.mu)
 	c.carrying.Go(c.accept)
 	return c, nil
@@ -104,7 +105,7 @@ func (c *Cable) dial() net.Conn {
 func (c *Cable) add(l *link) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.isCut || c.closed {
+	if c.isCut || c.closed || c.cutFrom[l.host()] {
 		return false
 	}
 	c.links[l] = true
@@ -114,9 +115,14 @@ func (c *Cable) add(l *link) bool {
 // endAll ends every connection; mu is held.
 func (c *Cable) endAll() {
 	for l := range c.links {
-		l.ended = true
-		l.end()
+		c.endLink(l)
 	}
-	clear(c.links)
 	c.change.Broadcast()
+}
+
+// endLink ends one; mu is held, and change is still to be broadcast.
+func (c *Cable) endLink(l *link) {
+	l.ended = true
+	l.end()
+	delete(c.links, l)
 }

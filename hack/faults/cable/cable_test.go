@@ -63,7 +63,12 @@ func newCable(t *testing.T, targets ...string) *cable.Cable {
 
 func dial(t *testing.T, c *cable.Cable) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", c.Address())
+	return dialFrom(t, c, "127.0.0.1")
+}
+
+func dialFrom(t *testing.T, c *cable.Cable, host string) net.Conn {
+	t.Helper()
+	conn, err := from(host).Dial("tcp", c.Address())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +77,23 @@ func dial(t *testing.T, c *cable.Cable) net.Conn {
 		t.Fatal(err)
 	}
 	return conn
+}
+
+func from(host string) *net.Dialer {
+	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(host)}}
+}
+
+// wantRefused checks that a new connection is not answered.
+func wantRefused(t *testing.T, c *cable.Cable, host string) {
+	t.Helper()
+	conn, err := from(host).Dial("tcp", c.Address())
+	if err != nil {
+		return // it was told even sooner
+	}
+	defer conn.Close()
+	if reply, err := ask(conn, "hello"); err == nil {
+		t.Errorf("a new connection was answered %q through a cut cable", reply)
+	}
 }
 
 // ask sends a line and returns everything up to the end of the reply's line, or of the connection.
@@ -128,14 +150,24 @@ func TestCutUntilJoined(t *testing.T) {
 	if reply, err := ask(before, "hello"); err == nil {
 		t.Errorf("the old connection was answered %q through a cut cable", reply)
 	}
-	if after, err := net.Dial("tcp", c.Address()); err == nil { // else it was told even sooner
-		if reply, err := ask(after, "hello"); err == nil {
-			t.Errorf("a new connection was answered %q through a cut cable", reply)
-		}
-		_ = after.Close()
-	}
+	wantRefused(t, c, "127.0.0.1")
 	c.Join()
 	wantReply(t, dial(t, c))
+}
+
+func TestCutFromOneHost(t *testing.T) {
+	t.Parallel()
+	c := newCable(t, newServer(t, "a").address)
+	other, before := dial(t, c), dialFrom(t, c, "127.0.0.9")
+	wantReply(t, before)
+	c.CutFrom("127.0.0.9")
+	if reply, err := ask(before, "hello"); err == nil {
+		t.Errorf("the old connection was answered %q", reply)
+	}
+	wantRefused(t, c, "127.0.0.9")
+	wantReply(t, other)
+	c.Join()
+	wantReply(t, dialFrom(t, c, "127.0.0.9"))
 }
 
 func TestResetEndsWhatThereIs(t *testing.T) {

@@ -22,11 +22,25 @@ func (c *Cable) Cut() {
 	c.endAll()
 }
 
-// Join takes Cut back.
+// CutFrom does so to the connections of one host, an IP address.
+func (c *Cable) CutFrom(host string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cutFrom[host] = true
+	for l := range c.links {
+		if l.host() == host {
+			c.endLink(l)
+		}
+	}
+	c.change.Broadcast()
+}
+
+// Join takes Cut and CutFrom back.
 func (c *Cable) Join() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.isCut = false
+	clear(c.cutFrom)
 }
 
 // Reset ends every connection; new ones are let through.

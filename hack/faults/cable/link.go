@@ -19,6 +19,12 @@ type link struct {
 	deaf  bool // the reply to what has passed is to be lost
 }
 
+// host is the client's.
+func (l *link) host() string {
+	host, _, _ := net.SplitHostPort(l.near.RemoteAddr().String())
+	return host
+}
+
 // end breaks both connections with a reset, so that nobody takes what had been sent so far for all there was.
 func (l *link) end() {
 	for _, end := range []net.Conn{l.near, l.far} {
