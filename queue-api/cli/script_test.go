@@ -48,6 +48,7 @@ type worldKey struct{}
 //	answer PATH FILE                        has a path of the API answered so
 //	asked REQUEST                           fails unless it was asked for, as "GET /x/v1/nodes"
 //	code CODE COMMAND...                    fails unless muster COMMAND ends with that exit code
+//	appears FILE TEXT                       waits until the file holds the text, for a minute
 //	eventually COMMAND...                   repeats muster COMMAND until it prints what follows --, for a minute
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -55,7 +56,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"advance": advanceCmd, "write": writeCmd, "save": saveCmd, "answer": answerCmd, "asked": askedCmd, "eventually": eventuallyCmd, "code": codeCmd,
+			"advance": advanceCmd, "write": writeCmd, "save": saveCmd, "answer": answerCmd, "asked": askedCmd, "eventually": eventuallyCmd, "appears": appearsCmd, "code": codeCmd,
 		},
 	})
 }
@@ -146,6 +147,22 @@ func eventuallyCmd(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		if time.Now().After(deadline) {
 			ts.Fatalf("muster %s never printed %q", strings.Join(args[:i], " "), want)
+		}
+	}
+}
+
+func appearsCmd(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: appears FILE TEXT")
+	}
+	path := ts.MkAbs(args[0])
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		text, err := os.ReadFile(path)
+		if err == nil && strings.Contains(string(text), args[1]) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s never held %q: %s, %v", args[0], args[1], text, err)
 		}
 	}
 }
