@@ -15,6 +15,10 @@
 //	                              ▼                                  ▼           ▼
 //	                           failed ──► (nothing)             terminating ──► (nothing)
 //
+// The ledger is what makes a launch happen once and be counted by whoever leads: it is written before the fleet is asked, by
+// no one but who opened it last, and struck out only when the fleet's lists show what came of it. A launch of which nobody
+// knows that, as when the answer is lost, is asked for again with the same token and counts meanwhile.
+//
 // A launching instance is a placeholder; core sees it as a node that is being created. A failed one tells core to back the
 // group off, and core drops it. A terminating one counts against the environment's vCPUs until the fleet says it is gone.
 // An instance that the fleet no longer lists is gone too, and its Node object is deleted.
