@@ -18,22 +18,13 @@ import (
 	"github.com/muster-batch/muster/queue-api/httpapi"
 	"github.com/muster-batch/muster/queue-api/spending"
 	"github.com/muster-batch/muster/queue-api/summary"
-	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // views shows what the store has beyond the Batch API.
 type views struct {
+	*summary.View
+	*spending.Costs
 	*controlplane.Service
-	queues *summary.View
-	costs  *spending.View
-}
-
-func (v views) Summary(ctx context.Context) (*viewapi.Summary, error) { return v.queues.Summary(ctx) }
-
-func (v views) Spending(ctx context.Context) (*viewapi.Spending, error) { return v.costs.Spending(ctx) }
-
-func (v views) JobCost(ctx context.Context, jobID string) (*viewapi.JobCost, error) {
-	return v.costs.JobCost(ctx, jobID)
 }
 
 // consoleOptions are the web console's.

@@ -194,7 +194,7 @@ func newAPI(
 	if apiConfig.Console, err = o.newConsole(&access, store.SealKey); err != nil {
 		return nil, composer, err
 	}
-	apiConfig.Views = views{service, summary.NewView(store, clock.RealClock{}), spending.NewView(store, clock.RealClock{})}
+	apiConfig.Views = views{summary.NewView(store, clock.RealClock{}), spending.New(store, clock.RealClock{}), service}
 	api, err := httpapi.New(service, registry, apiConfig)
 	return api, composer, err
 }

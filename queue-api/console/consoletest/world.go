@@ -18,6 +18,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/events"
 	"github.com/muster-batch/muster/queue-api/httpapi"
 	"github.com/muster-batch/muster/queue-api/lifecycle"
+	"github.com/muster-batch/muster/queue-api/spending"
 	"github.com/muster-batch/muster/queue-api/storetest"
 	"github.com/muster-batch/muster/queue-api/summary"
 )
@@ -52,7 +53,7 @@ func Open(cfg Config) (*World, func(), error) {
 	}
 	done := make(chan struct{})
 	api := httpapi.Config{
-		Views:  views{summary.NewView(w, w.Clock), w.Plane},
+		Views:  views{summary.NewView(w, w.Clock), spending.New(w, w.Clock), w.Plane},
 		Events: events.NewStream(w.Memory, events.Composer{Jobs: w.Plane, Scope: scope}, events.StreamConfig{Done: done}),
 	}
 	pages := console.Config{Open: len(cfg.Tokens) == 0, SealKey: sealKey, Clock: w.Clock}
@@ -83,6 +84,7 @@ func sealKey(context.Context) ([]byte, error) { return []byte("0123456789abcdef0
 // views shows what the store has beyond the Batch API.
 type views struct {
 	*summary.View
+	*spending.Costs
 	*controlplane.Service
 }
 

@@ -99,7 +99,7 @@ func TestSpending(t *testing.T) {
 	blue := w.submit(batch.Job{ShareIdentifier: "blue", Tags: map[string]string{"team": "y"}})
 	w.ran(blue, 0.2, 1)
 	w.ran(w.submit(batch.Job{ShareIdentifier: "green"}), 0, 1)
-	v := NewView(w, w.clock)
+	v := New(w, w.clock)
 	var got *viewapi.Spending
 	for range 3 {
 		var err error
@@ -139,7 +139,7 @@ func TestSpending(t *testing.T) {
 func TestJobCost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	v := NewView(w, w.clock)
+	v := New(w, w.clock)
 	plain, array, gang := w.submit(batch.Job{}), w.submit(batch.Job{ArraySize: 3}), w.submit(batch.Job{NumNodes: 2})
 	w.ran(plain, 0.2, 0.5)
 	w.ran(batch.ChildID(array, 1), 0.2, 1)

@@ -17,7 +17,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
-// Store is what a View reads.
+// Store is what Costs read.
 type Store interface {
 	Queues(ctx context.Context) ([]batch.JobQueue, error)
 	Job(ctx context.Context, id string) (batch.Job, error)
@@ -35,8 +35,8 @@ const (
 	maxRows = 500
 )
 
-// View answers what jobs cost. Those who ask at the same time what queues spent share an answer, which they must not change.
-type View struct {
+// Costs tell what jobs cost. Those who ask at the same time what queues spent share an answer, which they must not change.
+type Costs struct {
 	store  Store
 	clock  clock.PassiveClock
 	flight singleflight.Group
@@ -46,18 +46,18 @@ type View struct {
 	madeAt time.Time
 }
 
-// NewView makes a View.
-func NewView(store Store, clk clock.PassiveClock) *View { return &View{store: store, clock: clk} }
+// New makes Costs.
+func New(store Store, clk clock.PassiveClock) *Costs { return &Costs{store: store, clock: clk} }
 
 // Spending is what all queues spent.
-func (v *View) Spending(ctx context.Context) (*viewapi.Spending, error) {
-	v.mu.Lock()
-	made, madeAt := v.made, v.madeAt
-	v.mu.Unlock()
-	if made != nil && v.clock.Since(madeAt) < freshFor {
+func (s *Costs) Spending(ctx context.Context) (*viewapi.Spending, error) {
+	s.mu.Lock()
+	made, madeAt := s.made, s.madeAt
+	s.mu.Unlock()
+	if made != nil && s.clock.Since(madeAt) < freshFor {
 		return made, nil
 	}
-	asked := v.flight.DoChan("", func() (any, error) { return v.make(context.WithoutCancel(ctx)) })
+	asked := s.flight.DoChan("", func() (any, error) { return s.make(context.WithoutCancel(ctx)) })
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -69,11 +69,11 @@ func (v *View) Spending(ctx context.Context) (*viewapi.Spending, error) {
 	}
 }
 
-func (v *View) make(ctx context.Context) (*viewapi.Spending, error) {
+func (s *Costs) make(ctx context.Context) (*viewapi.Spending, error) {
 	ctx, cancel := context.WithTimeout(ctx, makeTimeout)
 	defer cancel()
-	now := v.clock.Now()
-	queues, err := v.store.Queues(ctx)
+	now := s.clock.Now()
+	queues, err := s.store.Queues(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -81,11 +81,11 @@ func (v *View) make(ctx context.Context) (*viewapi.Spending, error) {
 	for i := range queues {
 		numbers[i] = queues[i].Number
 	}
-	spent, err := v.store.Spending(ctx, numbers)
+	spent, err := s.store.Spending(ctx, numbers)
 	if err != nil {
 		return nil, err
 	}
-	jobs, err := v.jobs(ctx, spent)
+	jobs, err := s.jobs(ctx, spent)
 	if err != nil {
 		return nil, err
 	}
@@ -94,21 +94,21 @@ func (v *View) make(ctx context.Context) (*viewapi.Spending, error) {
 	for i := range queues {
 		out.Queues[i] = queueSpending(queues[i].Name, &spent[i], jobs, first)
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.made, v.madeAt = out, now
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.made, s.madeAt = out, now
 	return out, nil
 }
 
 // jobs are those that cost most, by id, as far as they are kept.
-func (v *View) jobs(ctx context.Context, spent []batch.Spending) (map[string]*batch.Job, error) {
+func (s *Costs) jobs(ctx context.Context, spent []batch.Spending) (map[string]*batch.Job, error) {
 	var ids []string
 	for i := range spent {
 		for _, job := range spent[i].Jobs {
 			ids = append(ids, job.JobID)
 		}
 	}
-	found, err := v.store.Jobs(ctx, ids)
+	found, err := s.store.Jobs(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func costOf(c batch.Cost) viewapi.Cost {
 func dollarsOf(c batch.Cost) float64 { return *batch.Cost{Nano: c.Nano}.Dollars() }
 
 // JobCost is what a job, a child of an array or a node of a multi-node job cost up to now.
-func (v *View) JobCost(ctx context.Context, jobID string) (*viewapi.JobCost, error) {
+func (s *Costs) JobCost(ctx context.Context, jobID string) (*viewapi.JobCost, error) {
 	id := jobID
 	if name, ok := batch.NameFromARN(batch.ARNJob, jobID); ok {
 		id = name
@@ -187,14 +187,14 @@ func (v *View) JobCost(ctx context.Context, jobID string) (*viewapi.JobCost, err
 	if ref.Child >= 0 {
 		record = batch.ChildID(ref.Job, ref.Child)
 	}
-	job, err := v.store.Job(ctx, record)
+	job, err := s.store.Job(ctx, record)
 	if errors.Is(err, batch.ErrNotFound) || err == nil && ref.Node >= job.NumNodes {
 		return nil, noJob(jobID)
 	}
 	if err != nil {
 		return nil, err
 	}
-	now := v.clock.Now()
+	now := s.clock.Now()
 	out := &viewapi.JobCost{JobID: id, At: now.UnixMilli(), Attempts: []viewapi.AttemptCost{}}
 	total := batch.Cost{}
 	if job.IsArray() {
