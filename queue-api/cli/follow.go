@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/cli/joblog"
 	"github.com/muster-batch/muster/queue-api/client"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // logOptions say what is read of a job's logs.
@@ -56,11 +58,20 @@ func (s *logSink) print(prefix string, events []joblog.Event) error {
 type source struct {
 	id, label string
 	job       *awsapi.JobDetail
-	tails     map[string]*joblog.Tail // by name of stream
-	order     []joblog.Stream
-	attempts  int // whose streams are in order
+	logs      []*openLog
+	attempts  int // whose logs are open
 	done      bool
-	quiet     time.Time // since when nothing new came after the end
+	quiet     time.Time // since when nothing new came after the job's end
+	failing   time.Time // since when nothing could be read after the job's end
+}
+
+// openLog is a log that is followed.
+type openLog struct {
+	joblog.Stream
+
+	tail   *joblog.Tail
+	isGone bool // there is none, or not yet
+	isRead bool // it has ended, and all of it was read
 }
 
 // follower prints the logs of jobs as they grow, until the jobs have ended and their logs do.
@@ -91,7 +102,7 @@ func (l *follower) begin(job *awsapi.JobDetail) {
 	}
 	l.begun = true
 	for _, part := range partsOf(job, maxFollowed) {
-		l.sources = append(l.sources, &source{id: part.id, label: part.label, tails: map[string]*joblog.Tail{}})
+		l.sources = append(l.sources, &source{id: part.id, label: part.label})
 	}
 	if isArray(job) && value(job.ArrayProperties.Size) > maxFollowed {
 		l.f.notef("Of %d children the first %d are followed; muster logs -f %s:INDEX follows another\n", value(job.ArrayProperties.Size), maxFollowed, value(job.JobId))
@@ -173,27 +184,70 @@ func (l *follower) refresh(ctx context.Context) error {
 
 // stepOne prints what is new in one job's logs.
 func (l *follower) stepOne(ctx context.Context, s *source) error {
-	ended := statusOf(s.job).IsTerminal()
+	hasEnded := statusOf(s.job).IsTerminal() // before its logs are read: they may have ended since
 	if err := l.open(s); err != nil {
 		return err
 	}
 	isNew, err := l.read(ctx, s)
-	if err != nil {
-		return err
+	if errors.Is(err, errNoLogs) {
+		l.sayMissing()
+		s.done = hasEnded
+		return nil
 	}
+	if err != nil {
+		return l.orGiveUp(s, hasEnded, err)
+	}
+	s.failing = time.Time{}
+	if !hasEnded {
+		return nil
+	}
+	isRead, isTold := s.state()
 	switch now := l.f.now(); {
-	case !ended:
-	case isNew || s.quiet.IsZero() && len(s.order) > 0:
+	case isRead:
+		s.done = true
+		l.sayGone(s)
+	case isNew || s.quiet.IsZero():
 		s.quiet = now
-	case now.Sub(s.quiet) >= settle:
+	case !isTold && now.Sub(s.quiet) >= settle:
 		s.done = true
 	}
 	return nil
 }
 
-// settle is for how long nothing new must come once a job has ended: a container runtime may be behind with what it writes down, and a
-// last line without an end is shown when the log is kept.
-const settle = 5 * time.Second
+// state tells whether all logs of a job that has ended were read to their ends, and whether the server tells where they end.
+func (s *source) state() (isRead, isTold bool) {
+	isRead, isTold = true, true
+	for _, log := range s.logs {
+		isRead = isRead && (log.isRead || log.isGone)
+		isTold = isTold && (log.isRead || log.isGone || log.tail.End() != nil)
+	}
+	return isRead, isTold
+}
+
+const (
+	// settle is for how long nothing new must come once a job has ended, where the server is of a version that does not tell when
+	// all of a log was read.
+	settle = 5 * time.Second
+	// failsWithin is how long reading what a job wrote may fail once it has ended: whoever waits for the job is not to wait for ever.
+	failsWithin = 2 * time.Minute
+)
+
+// orGiveUp returns err unless the log of a job that has ended could not be read for too long.
+func (l *follower) orGiveUp(s *source, hasEnded bool, err error) error {
+	now := l.f.now()
+	switch {
+	case !hasEnded || !isPassing(err):
+		return err
+	case s.failing.IsZero():
+		s.failing = now
+		return err
+	case now.Sub(s.failing) < failsWithin:
+		return err
+	}
+	s.done = true
+	l.f.notef("The rest of what job %s wrote could not be read: %v\n", s.id, err)
+	return nil
+}
 
 // open begins with the streams of attempts that are new.
 func (l *follower) open(s *source) error {
@@ -218,40 +272,46 @@ func (l *follower) open(s *source) error {
 			return err
 		}
 		for _, stream := range streams {
-			if s.tails[stream.Name] == nil {
-				c, err := l.f.connect(context.Background()) // made before
-				if err != nil {
-					return err
-				}
-				s.tails[stream.Name] = joblog.NewTail(c, stream.Name, l.o.since, l.o.tail)
-				s.order = append(s.order, stream)
+			if slices.ContainsFunc(s.logs, func(log *openLog) bool { return log.Name == stream.Name }) {
+				continue
 			}
+			c, err := l.f.connect(context.Background()) // made before
+			if err != nil {
+				return err
+			}
+			s.logs = append(s.logs, &openLog{Stream: stream, tail: joblog.NewTail(c, stream.Name, l.o.since, l.o.tail)})
 		}
 		s.attempts = number
 	}
 	return nil
 }
 
-// read prints what is new in the streams that are open, each to its end.
+// errNoLogs is of a server that was started without an archive.
+var errNoLogs = errors.New("the server keeps no logs: see --log-dir and --log-url of queue-api")
+
+// read prints what is new in the logs that are open, each to its end.
 func (l *follower) read(ctx context.Context, s *source) (isNew bool, err error) {
-	for _, stream := range s.order {
-		for {
-			events, err := s.tails[stream.Name].Next(ctx)
+	for _, log := range s.logs {
+		for !log.isRead {
+			events, err := log.tail.Next(ctx)
 			switch {
 			case client.IsUnknownOperation(err):
-				l.sayMissing()
-				return false, nil
-			case client.IsNotFound(err):
-				events = nil // not yet, or not any more
-			case err != nil:
+				return false, errNoLogs
+			case err != nil && !client.IsNotFound(err):
 				return isNew, err
+			}
+			log.isGone = err != nil // not there yet, or not any more
+			isNew = isNew || len(events) > 0
+			if err := l.sink.print(l.prefix(s, log.Container), events); err != nil {
+				return isNew, err
+			}
+			if end := log.tail.End(); !log.isGone && end != nil {
+				log.isRead = end.State != viewapi.LogOpen
+				l.sayEnd(log.Name, end)
+				break
 			}
 			if len(events) == 0 {
 				break
-			}
-			isNew = true
-			if err := l.sink.print(l.prefix(s, stream), events); err != nil {
-				return isNew, err
 			}
 		}
 	}
@@ -259,10 +319,10 @@ func (l *follower) read(ctx context.Context, s *source) (isNew bool, err error) 
 }
 
 // prefix says whose line it is where there are several.
-func (l *follower) prefix(s *source, stream joblog.Stream) string {
+func (l *follower) prefix(s *source, container string) string {
 	label := s.label
-	if isSeveral(s.order) {
-		label = strings.TrimSpace(label + " " + stream.Container)
+	if slices.ContainsFunc(s.logs, func(log *openLog) bool { return log.Container != container }) {
+		label = strings.TrimSpace(label + " " + container)
 	}
 	if label == "" {
 		return ""
@@ -270,14 +330,20 @@ func (l *follower) prefix(s *source, stream joblog.Stream) string {
 	return "[" + label + "] "
 }
 
-// isSeveral reports whether streams are of more than one container.
-func isSeveral(streams []joblog.Stream) bool {
-	for _, s := range streams {
-		if s.Container != streams[0].Container {
-			return true
+// sayEnd tells of a log that is not whole.
+func (l *follower) sayEnd(stream string, end *viewapi.LogEnd) {
+	if end.State != viewapi.LogOpen && end.State != viewapi.LogComplete {
+		l.f.notef("Log %s is not whole (%s): %s\n", stream, strings.ToLower(end.State), end.Reason)
+	}
+}
+
+// sayGone tells of logs that must have been there.
+func (l *follower) sayGone(s *source) {
+	for _, log := range s.logs {
+		if log.isGone && log.HasRun {
+			l.f.notef("Nothing is kept of %s\n", log.Name)
 		}
 	}
-	return false
 }
 
 func (l *follower) sayMissing() {

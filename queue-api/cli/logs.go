@@ -13,7 +13,6 @@ import (
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/cli/joblog"
-	"github.com/muster-batch/muster/queue-api/client"
 )
 
 func newLogs(f *frame) *cobra.Command {
@@ -148,27 +147,16 @@ func (f *frame) printOne(ctx context.Context, job *awsapi.JobDetail, label strin
 		return err
 	}
 	l := &follower{f: f, sink: sink}
-	s := &source{label: label, order: streams}
+	s := &source{label: label}
 	for _, stream := range streams {
-		tail := joblog.NewTail(c, stream.Name, o.since, o.tail)
-		for {
-			events, err := tail.Next(ctx)
-			if client.IsNotFound(err) && !client.IsUnknownOperation(err) {
-				f.notef("Nothing is kept of %s\n", stream.Name)
-				break
-			}
-			if client.IsUnknownOperation(err) {
-				return errors.New("the server keeps no logs: see --log-dir and --log-url of queue-api")
-			}
-			if err != nil {
-				return err
-			}
-			if len(events) == 0 {
-				break
-			}
-			if err := sink.print(l.prefix(s, stream), events); err != nil {
-				return err
-			}
+		s.logs = append(s.logs, &openLog{Stream: stream, tail: joblog.NewTail(c, stream.Name, o.since, o.tail)})
+	}
+	if _, err := l.read(ctx, s); err != nil {
+		return err
+	}
+	for _, log := range s.logs {
+		if log.isGone {
+			f.notef("Nothing is kept of %s\n", log.Name)
 		}
 	}
 	return nil

@@ -163,7 +163,8 @@ func (f *frame) awaitJob(ctx context.Context, id string, follow bool) (*awsapi.J
 			return job, nil
 		case err == nil && !statusOf(job).IsTerminal():
 			p.showJob(job, f.now())
-		case err == nil: // its log goes on
+		case err == nil:
+			p.show("Waiting for the rest of what it wrote", "")
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case !isPassing(err):

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,11 +13,15 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/authn"
@@ -37,6 +42,9 @@ type world struct {
 
 	url string
 	pods
+	collector *logs.Collector
+	archive   *faulty
+
 	mu       sync.Mutex        // guards what follows
 	answers  map[string][]byte // given for a path instead of the API's
 	requests []string          // methods and paths of all that was asked
@@ -44,7 +52,9 @@ type world struct {
 
 // newWorld starts the API and gives what ends it. Keys that the file of access keys has are wanted, if there is one.
 func newWorld(keysFile string) (*world, func(), error) {
-	w := &world{Memory: storetest.NewMemory(), pods: pods{texts: map[string][]string{}, jobs: map[string]string{}}, answers: map[string][]byte{}}
+	w := &world{
+		Memory: storetest.NewMemory(), pods: pods{texts: map[string][]string{}, jobs: map[string]string{}, open: map[string]bool{}}, answers: map[string][]byte{},
+	}
 	plane, err := controlplane.New(w.Memory, clock.RealClock{}, controlplane.Config{})
 	if err != nil {
 		return nil, nil, err
@@ -57,10 +67,16 @@ func newWorld(keysFile string) (*world, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	archive, err := logs.NewArchive(store)
+	w.archive = &faulty{Store: store}
+	archive, err := logs.NewArchive(w.archive)
 	if err != nil {
 		return nil, nil, err
 	}
+	metrics, err := logs.NewMetrics(prometheus.NewRegistry())
+	if err != nil {
+		return nil, nil, err
+	}
+	w.collector = logs.NewCollector(archive, &w.pods, metrics, logs.CollectorConfig{Workers: 4, Followers: 1})
 	done := make(chan struct{})
 	cfg := httpapi.Config{
 		Logs: cloudwatch.New(logs.NewView(archive, &w.pods), nil, clock.RealClock{}).Operations(),
@@ -85,8 +101,13 @@ func newWorld(keysFile string) (*world, func(), error) {
 	}
 	server := httptest.NewServer(w.before(api))
 	w.url = server.URL
+	ctx, cancel := context.WithCancel(context.Background())
+	var collecting sync.WaitGroup
+	collecting.Go(func() { _ = w.collector.Run(ctx) }) // has no error
 	return w, func() {
 		close(done)
+		cancel()
+		collecting.Wait()
 		server.CloseClientConnections()
 		server.Close()
 		_ = os.RemoveAll(dir)
@@ -149,13 +170,42 @@ func (w *world) client() (*client.Client, error) { return client.New(client.Conf
 type outcome struct {
 	exitCode int
 	reason   string
+	isLost   bool // the machine is gone, and the log with it
 }
 
-// advance moves a job on to a status, through those before it.
+// keep has the logs of a job's attempt under way kept; its pods are gone then.
+func (w *world) keep(job batch.Job, isLost bool) {
+	for _, name := range podsOf(job) {
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name)},
+			Status:     corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: "default", ContainerID: "c"}}},
+		}
+		w.collector.Keep(job, pod, isLost, func() { w.forget(name) })
+	}
+}
+
+// faulty is a Store that can be made to take nothing.
+type faulty struct {
+	logs.Store
+
+	isDown atomic.Bool
+}
+
+// Put implements logs.Store.
+func (f *faulty) Put(ctx context.Context, key string, content []byte) error {
+	if f.isDown.Load() {
+		return errors.New("the store takes nothing")
+	}
+	return f.Store.Put(ctx, key, content)
+}
+
+// advance moves a job on to a status, through those before it. The log of an attempt that ends is kept.
 func (w *world) advance(ctx context.Context, id string, to batch.JobStatus, end outcome) error {
 	for {
 		var reached batch.JobStatus
+		var before batch.Job
 		job, err := w.Transition(ctx, id, func(j batch.Job) (batch.Job, error) {
+			before = j
 			if reached = j.Status; j.Status == to || j.Status.IsTerminal() {
 				return j, nil
 			}
@@ -167,6 +217,9 @@ func (w *world) advance(ctx context.Context, id string, to batch.JobStatus, end 
 			return fmt.Errorf("job %s: %w", id, err)
 		}
 		w.note(job)
+		if before.Current != nil && job.Current == nil {
+			w.keep(before, end.isLost)
+		}
 		if reached == to || reached.IsTerminal() {
 			return nil
 		}
@@ -201,6 +254,22 @@ type pods struct {
 	mu    sync.Mutex // guards what follows
 	texts map[string][]string
 	jobs  map[string]string
+	open  map[string]bool // whose last line has no end
+}
+
+// forget has a pod be gone.
+func (p *pods) forget(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.jobs, batch.TaskID(name))
+}
+
+// writeOpen has the pod of a job's attempt under way write a line that has no end.
+func (p *pods) writeOpen(job batch.Job, line string) {
+	p.write(job, 0, line)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open[batch.TaskID(podsOf(job)[0])] = true
 }
 
 // note has the pods of a job's attempt be there.
@@ -253,13 +322,36 @@ var writtenFrom = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 func (p *pods) Open(_ context.Context, origin logs.Origin, since time.Time) (io.ReadCloser, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	task := batch.TaskID(origin.Pod)
+	if _, ok := p.jobs[task]; !ok {
+		return nil, logs.ErrNotFound
+	}
 	var b strings.Builder
-	for i, line := range p.texts[batch.TaskID(origin.Pod)] {
+	for i, line := range p.texts[task] {
 		if at := writtenFrom.Add(time.Duration(i) * time.Second); !at.Before(since) {
 			b.WriteString(at.Format(time.RFC3339Nano) + " " + line + "\n")
 		}
 	}
-	return io.NopCloser(strings.NewReader(b.String())), nil
+	text := b.String()
+	if p.open[task] {
+		text = strings.TrimSuffix(text, "\n")
+	}
+	return io.NopCloser(strings.NewReader(text)), nil
+}
+
+// Read implements logs.Source.
+func (p *pods) Read(ctx context.Context, origin logs.Origin, since time.Time, _ bool) (io.ReadCloser, error) {
+	return p.Open(ctx, origin, since)
+}
+
+// Fate implements logs.Live.
+func (p *pods) Fate(_ context.Context, stream string, _ *logs.Origin, _ string) (logs.Fate, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.jobs[stream[strings.LastIndexByte(stream, '/')+1:]]; !ok {
+		return logs.FateGone, nil
+	}
+	return logs.FateOpen, nil
 }
 
 // furnish makes what jobs need: environment ce, queues q and empty, definitions d of a container and e of a pod.

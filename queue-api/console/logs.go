@@ -11,6 +11,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 const (
@@ -174,12 +175,17 @@ type (
 			Timestamp int64  `json:"timestamp"`
 			Message   string `json:"message"`
 		} `json:"events"`
-		Forward  string `json:"nextForwardToken"`
-		Backward string `json:"nextBackwardToken"`
+		Forward  string          `json:"nextForwardToken"`
+		Backward string          `json:"nextBackwardToken"`
+		End      *viewapi.LogEnd `json:"musterEnd"`
 	}
 )
 
-const logGroup = "/aws/batch/job"
+const (
+	logGroup = "/aws/batch/job"
+	// codeNoLog is the error of a log that is not there.
+	codeNoLog = "ResourceNotFoundException"
+)
 
 // read fills the page with the lines before a token, or with the last ones.
 func (r *Request) read(p *logsPage, before string) error {
@@ -188,7 +194,7 @@ func (r *Request) read(p *logsPage, before string) error {
 	if err := r.API.Logs(r.Context(), "GetLogEvents", &in, &got); err != nil {
 		problem := problemOf(r.Context(), err)
 		p.Trouble = "The log could not be read: " + problem.Message
-		if problem.Code == "ResourceNotFoundException" {
+		if problem.Code == codeNoLog {
 			p.Trouble = "Nothing of this log is kept, and its pod is gone or has written nothing yet."
 		}
 		if problem.Status == 404 {
@@ -212,7 +218,7 @@ func (r *Request) read(p *logsPage, before string) error {
 	if before != "" {
 		p.Latest = p.path(p.Stream, "", "")
 	} else {
-		p.Tail = Root + "logs/tail?" + url.Values{"stream": {p.Stream}, "after": {got.Forward}, "job": {p.Job}}.Encode()
+		p.Tail = Root + "logs/tail?" + url.Values{"stream": {p.Stream}, "after": {got.Forward}}.Encode()
 	}
 	p.Save = Root + "logs/download?" + url.Values{"stream": {p.Stream}}.Encode()
 	return nil

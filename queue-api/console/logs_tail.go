@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,8 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/muster-batch/muster/queue-api/awsapi"
-	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 const (
@@ -27,11 +27,10 @@ const (
 	tailLines = 500
 	// maxTails bounds the tails at a time.
 	maxTails = 200
-	// keptWithin is how long after its attempt a log may still grow: what is left of it is being kept.
-	keptWithin = 30 * time.Second
 )
 
-// serveTail sends what is written to a log from now on. Each event's id is where the next one goes on.
+// serveTail sends what is written to a log from now on, until the API says that it has ended. Each event's id is where the next one
+// goes on.
 func serveTail(w http.ResponseWriter, r *Request) error {
 	if r.Console.tails.Add(1) > maxTails {
 		r.Console.tails.Add(-1)
@@ -41,7 +40,7 @@ func serveTail(w http.ResponseWriter, r *Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), tailLife)
 	defer cancel()
 	q := r.URL.Query()
-	t := tail{Request: r, w: w, stream: q.Get("stream"), job: q.Get("job"), token: cmp.Or(r.Header.Get("Last-Event-ID"), q.Get("after"))}
+	t := tail{Request: r, w: w, stream: q.Get("stream"), token: cmp.Or(r.Header.Get("Last-Event-ID"), q.Get("after"))}
 	if err := t.look(ctx); err != nil { // what is refused is refused as a whole
 		return err
 	}
@@ -55,20 +54,26 @@ func serveTail(w http.ResponseWriter, r *Request) error {
 type tail struct {
 	*Request
 
-	w           http.ResponseWriter
-	stream, job string
-	token       string // where it goes on
-	lines       []logLine
+	w      http.ResponseWriter
+	stream string
+	token  string // where it goes on
+	lines  []logLine
+	end    *viewapi.LogEnd // nil before the end of what there is
 }
 
-// look reads what is new.
+// look reads what is new. A log that was there and is not any more has ended.
 func (t *tail) look(ctx context.Context) error {
 	var got gotLogEvents
 	in := getLogEvents{Group: logGroup, Stream: t.stream, Token: t.token, Limit: tailLines, StartFromHead: true}
-	if err := t.API.Logs(ctx, "GetLogEvents", &in, &got); err != nil {
+	err := t.API.Logs(ctx, "GetLogEvents", &in, &got)
+	if known, ok := errors.AsType[*ProblemError](err); ok && known.Code == codeNoLog && t.token != "" {
+		t.lines, t.end = nil, &viewapi.LogEnd{State: viewapi.LogLost, Reason: "nothing of it is kept"}
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	t.token, t.lines = got.Forward, linesOf(&got)
+	t.token, t.lines, t.end = got.Forward, linesOf(&got), got.End
 	return nil
 }
 
@@ -79,8 +84,8 @@ func (t *tail) run(ctx context.Context) {
 		if !t.send() {
 			return
 		}
-		if len(t.lines) == 0 && t.isOver(ctx) {
-			t.event("over", "{}")
+		if t.end != nil && t.end.State != viewapi.LogOpen {
+			t.over()
 			return
 		}
 		select {
@@ -113,23 +118,11 @@ func (t *tail) event(name, data string) bool {
 
 func (t *tail) flush() bool { return http.NewResponseController(t.w).Flush() == nil }
 
-// isOver reports whether the attempt ended so long ago that all of its log is kept.
-func (t *tail) isOver(ctx context.Context) bool {
-	var out awsapi.DescribeJobsResponse
-	if err := t.API.Post(ctx, "/v1/describejobs", &awsapi.DescribeJobsRequest{Jobs: []string{t.job}}, &out); err != nil {
-		return false
+// over tells that nothing more will come, and how much of the log there is.
+func (t *tail) over() {
+	if data, err := json.Marshal(t.end); err == nil {
+		t.event("over", string(data))
 	}
-	if len(out.Jobs) == 0 {
-		return true
-	}
-	job := &out.Jobs[0]
-	stopped := int64(0)
-	if status := batch.JobStatus(deref(job.Status)); status.IsTerminal() {
-		stopped = deref(job.StoppedAt)
-	} else if streams := streamsOf(job); len(streams) == 0 || streams[0].Name == t.stream {
-		return false
-	}
-	return t.Now().Sub(time.UnixMilli(stopped)) > keptWithin
 }
 
 // serveDownload sends a whole log as text, each line with its time.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -223,7 +224,7 @@ func loggedJob() *awsapi.DescribeJobsResponse {
 func logOf(lines ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var out gotLogEvents
-		out.Forward, out.Backward = "end", "begin"
+		out.Forward, out.Backward, out.End = "end", "begin", &viewapi.LogEnd{State: viewapi.LogComplete}
 		if r.Header.Get("X-Amz-Target") != "Logs_20140328.GetLogEvents" {
 			out.Forward = "a call of something else"
 		}
@@ -284,7 +285,7 @@ func TestLogIsFollowedToItsEnd(t *testing.T) {
 	if p.status != http.StatusOK || p.header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("answered %d %v", p.status, p.header)
 	}
-	wants(t, p, "id: end\nevent: lines\ndata: [", `\u003cscript\u003e`, "a\ufffdid: forged", "id: end\nevent: over\n")
+	wants(t, p, "id: end\nevent: lines\ndata: [", `\u003cscript\u003e`, "a\ufffdid: forged", "id: end\nevent: over\ndata: {\"state\":\"COMPLETE\"}\n")
 	if strings.Contains(p.text, "\nid: forged") {
 		t.Error("a line forges an event")
 	}
@@ -300,6 +301,43 @@ func TestLogIsFollowedToItsEnd(t *testing.T) {
 		if p := stranger.get("/console/logs/" + path + "?stream=x"); p.status != http.StatusUnauthorized {
 			t.Errorf("a stranger's %s: %d", path, p.status)
 		}
+	}
+}
+
+// TestTailWaitsForTheEnd has a log be kept after its job has ended: the tail goes on until the API says that this is all, or that there
+// is no log any more.
+func TestTailWaitsForTheEnd(t *testing.T) {
+	t.Parallel()
+	noLog := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Amzn-Errortype", codeNoLog)
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"message":"The specified log stream does not exist."}`)
+	}
+	for name, tc := range map[string]struct {
+		last http.HandlerFunc // what the API answers at last
+		want string
+	}{
+		"all is kept":   {logOf("the last one"), `{"state":"COMPLETE"}`},
+		"it is no more": {noLog, `{"state":"LOST","reason":"nothing of it is kept"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Int64
+			api := &fakeAPI{answers: map[string]any{"/": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if asked.Add(1) > 2 {
+					tc.last(w, r)
+					return
+				}
+				_ = json.NewEncoder(w).Encode(gotLogEvents{Forward: "here", End: &viewapi.LogEnd{State: viewapi.LogOpen}})
+			})}}
+			b := open(t, api, Config{Tokens: &fakeTokens{users: map[string]string{"good": "ann"}}, Clock: clock.RealClock{}})
+			b.post("/console/login", url.Values{"token": {"good"}})
+			p := b.get("/console/logs/tail?stream=d%2Fdefault%2F2&after=x")
+			wants(t, p, "event: over\ndata: "+tc.want+"\n")
+			if n := asked.Load(); n != 3 {
+				t.Errorf("asked %d times, answered %s", n, p.text)
+			}
+		})
 	}
 }
 

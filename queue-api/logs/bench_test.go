@@ -27,7 +27,7 @@ func BenchmarkKeep(b *testing.B) {
 		if err := c.pass(b.Context(), Origin{}, &reading{w: w}, false); err != nil {
 			b.Fatal(err)
 		}
-		if err := w.end(b.Context(), 0, ""); err != nil {
+		if err := w.end(b.Context(), 0, End{State: EndComplete}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -56,9 +56,11 @@ type Collector struct {
 	cfg     CollectorConfig
 	work    workqueue.TypedDelayingInterface[types.UID]
 	follow  workqueue.TypedInterface[followed]
+	lost    workqueue.TypedDelayingInterface[lostLog]
 
-	mu   sync.Mutex // guards pods, and what is said below
-	pods map[types.UID]*collection
+	mu     sync.Mutex // guards what follows, and what is said below
+	pods   map[types.UID]*collection
+	losses int // in lost
 }
 
 // collection is a pod whose logs are to be kept.
@@ -88,6 +90,7 @@ func NewCollector(archive *Archive, source Source, metrics Metrics, cfg Collecto
 		archive: archive, source: source, metrics: metrics, cfg: cfg, pods: map[types.UID]*collection{},
 		work:   workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[types.UID]{Clock: cfg.Clock}),
 		follow: workqueue.NewTyped[followed](),
+		lost:   workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[lostLog]{Clock: cfg.Clock}),
 	}
 }
 
@@ -126,9 +129,14 @@ func (c *Collector) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() {
 		c.work.ShutDown()
 		c.follow.ShutDown()
+		c.lost.ShutDown()
 	})
 	defer stop()
 	var workers sync.WaitGroup
+	workers.Go(func() {
+		for c.tellNext(ctx) {
+		}
+	})
 	for range c.cfg.Followers {
 		workers.Go(func() {
 			for c.followNext(ctx) {
@@ -226,45 +234,46 @@ func (c *Collector) keep(ctx context.Context, one *collection, s *corev1.Contain
 	if r.w == nil {
 		w, err := c.archive.resume(ctx, stream, one.job.ID, limit)
 		if err != nil {
-			return c.orGiveUp(ctx, one, stream, err)
+			return c.orGiveUp(ctx, one, s, err)
 		}
 		r.w = w
 	}
 	if r.w.isEnded {
 		return true, nil
 	}
-	result, note := resultComplete, ""
+	end := End{State: EndComplete}
 	if one.isLost {
-		result, note = resultIncomplete, "[the log ends here: the machine was lost before the rest was read]"
+		end = End{State: EndIncomplete, Reason: "the machine was lost before the rest was read"}
 	} else if isQuiet, err := c.read(ctx, one, r, s.Name); err != nil {
 		if errors.Is(err, errArchive) || c.cfg.Clock.Since(one.tried) < c.cfg.Timeout {
 			r.w = nil // what of it is in the archive is known there
-			return c.orGiveUp(ctx, one, stream, err)
+			return c.orGiveUp(ctx, one, s, err)
 		}
-		result, note = resultIncomplete, fmt.Sprintf("[the log ends here: its kubelet did not give the rest within %v: %.300s]", c.cfg.Timeout, err.Error())
+		end = End{State: EndIncomplete, Reason: fmt.Sprintf("its kubelet did not give the rest within %v: %.300s", c.cfg.Timeout, err.Error())}
 	} else if !isQuiet {
 		return false, nil
 	}
-	if err := r.w.end(ctx, endOf(s, c.cfg.Clock.Now()), note); err != nil {
+	if err := r.w.end(ctx, endOf(s, c.cfg.Clock.Now()), end); err != nil {
 		r.w = nil
-		return c.orGiveUp(ctx, one, stream, err)
+		return c.orGiveUp(ctx, one, s, err)
 	}
-	c.metrics.streams.WithLabelValues(result).Inc()
 	c.metrics.bytes.Add(float64(r.w.added))
 	c.metrics.dropped.Add(float64(r.w.dropped))
-	if result != resultComplete {
-		klog.FromContext(ctx).Info("Log is not complete", "stream", stream, "job", one.job.ID, "note", note)
+	if end.State == EndComplete {
+		c.metrics.streams.WithLabelValues(resultComplete).Inc()
+		return true, nil
 	}
+	c.metrics.streams.WithLabelValues(resultIncomplete).Inc()
+	klog.FromContext(ctx).Info("Log is not complete", "stream", stream, "job", one.job.ID, "reason", end.Reason)
 	return true, nil
 }
 
 // orGiveUp returns err unless the archive has been failing for so long that the pod is to wait no longer.
-func (c *Collector) orGiveUp(ctx context.Context, one *collection, stream string, err error) (bool, error) {
+func (c *Collector) orGiveUp(ctx context.Context, one *collection, s *corev1.ContainerStatus, err error) (bool, error) {
 	if c.cfg.Clock.Since(one.tried) < c.cfg.StoreTimeout || ctx.Err() != nil {
 		return false, err
 	}
-	klog.FromContext(ctx).Error(err, "Log is lost: it could not be kept", "stream", stream, "job", one.job.ID)
-	c.metrics.streams.WithLabelValues(resultLost).Inc()
+	c.giveUp(ctx, one, s, err)
 	return true, nil
 }
 

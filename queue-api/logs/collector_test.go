@@ -87,6 +87,18 @@ func (r *rig) await(t *testing.T) {
 	t.Fatal("logs are not kept")
 }
 
+// wantEnd opens the log, of which all is read, and compares how it ended.
+func (r *rig) wantEnd(t *testing.T, want End) {
+	t.Helper()
+	log, err := NewView(r.archive, &container{gone: true}).Open(t.Context(), testStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end, isEnded, err := log.End(t.Context()); err != nil || !isEnded || end != want {
+		t.Errorf("the end is %+v, %v, %v, want %+v", end, isEnded, err, want)
+	}
+}
+
 func (r *rig) lines(t *testing.T) []string {
 	t.Helper()
 	log, err := NewView(r.archive, &container{gone: true}).Open(t.Context(), testStream)
@@ -114,6 +126,7 @@ func TestCollectorKeepsAndIsDone(t *testing.T) {
 	if got := r.lines(t); len(got) != 500 || got[499] != "line 499" {
 		t.Errorf("%d lines, the last is %q", len(got), got[len(got)-1])
 	}
+	r.wantEnd(t, End{State: EndComplete})
 	if got := testutil.ToFloat64(r.metrics.streams.WithLabelValues(resultComplete)); got != 1 {
 		t.Errorf("%v complete logs: a container that never started has none", got)
 	}
@@ -147,6 +160,7 @@ func TestCollectorGivesUpOnAKubelet(t *testing.T) {
 	if got := testutil.ToFloat64(r.metrics.streams.WithLabelValues(resultIncomplete)); got != 1 {
 		t.Errorf("%v incomplete logs", got)
 	}
+	r.wantEnd(t, End{State: EndIncomplete, Reason: "its kubelet did not give the rest within 20s: read log: dial tcp: no route to host"})
 }
 
 func TestCollectorOfALostMachine(t *testing.T) {
@@ -157,12 +171,13 @@ func TestCollectorOfALostMachine(t *testing.T) {
 	if got := r.lines(t); len(got) != 1 || !strings.Contains(got[0], "machine was lost") {
 		t.Errorf("the log says %q", got)
 	}
+	r.wantEnd(t, End{State: EndIncomplete, Reason: "the machine was lost before the rest was read"})
 }
 
 func TestCollectorWaitsForTheArchive(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &container{lines: numbered(3, 1)}, CollectorConfig{StoreTimeout: time.Hour})
-	r.store.failAt = 1
+	r.store.fail(1)
 	r.keepPod(false)
 	for r.clock.Since(began) < 30*time.Minute {
 		time.Sleep(time.Millisecond)
@@ -171,23 +186,67 @@ func TestCollectorWaitsForTheArchive(t *testing.T) {
 	if len(r.done) > 0 {
 		t.Fatal("the pod was let go while the archive was down")
 	}
-	r.store.mu.Lock()
-	r.store.failAt = 0
-	r.store.mu.Unlock()
+	r.store.fail(0)
 	r.await(t)
 	if got := r.lines(t); len(got) != 3 {
 		t.Errorf("%d lines", len(got))
 	}
 }
 
+// TestCollectorLetsGoOfAPodWithoutAnArchive counts what is lost then, and says it in the archive as soon as there is one again.
 func TestCollectorLetsGoOfAPodWithoutAnArchive(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, &container{lines: numbered(3, 1)}, CollectorConfig{StoreTimeout: time.Minute})
-	r.store.failAt = 1
+	kept := numbered(3, time.Second)
+	r := newRig(t, &container{lines: kept}, CollectorConfig{StoreTimeout: time.Minute})
+	r.store.fail(1)
 	r.keepPod(false)
 	r.await(t)
 	if got := testutil.ToFloat64(r.metrics.streams.WithLabelValues(resultLost)); got != 1 {
 		t.Errorf("%v lost logs", got)
+	}
+	if got := testutil.ToFloat64(r.metrics.dropped); got != 3*float64(kept[0].size()) {
+		t.Errorf("%v bytes were dropped", got)
+	}
+	if _, err := NewView(r.archive, &container{gone: true}).Open(t.Context(), testStream); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a log of which nothing is kept: %v", err)
+	}
+	r.store.fail(0)
+	for r.store.count() == 0 {
+		time.Sleep(time.Millisecond)
+		r.clock.Step(time.Second)
+	}
+	const reason = "the archive took nothing for 1m0s; 21 bytes are lost"
+	r.wantEnd(t, End{State: EndLost, Reason: reason, Dropped: 21})
+	if got := r.lines(t); len(got) != 1 || got[0] != "[the log ends here: "+reason+"]" {
+		t.Errorf("the log says %q", got)
+	}
+}
+
+// TestLogThatStopsInTheArchive is one whose collector gave up, and was gone before it could say so.
+func TestLogThatStopsInTheArchive(t *testing.T) {
+	t.Parallel()
+	archive := newArchive(t, newMemory(), 100)
+	w, err := archive.resume(t.Context(), testStream, testJob, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range numbered(50, time.Second) {
+		if err := w.add(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kubelet := &container{lines: numbered(50, time.Second)}
+	log, err := NewView(archive, kubelet).Open(t.Context(), testStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end, isEnded, err := log.End(t.Context()); err != nil || isEnded {
+		t.Errorf("while its pod is there it has ended as %+v, %v", end, err)
+	}
+	kubelet.gone = true
+	want := End{State: EndLost, Reason: "the archive did not take the rest"}
+	if end, isEnded, err := log.End(t.Context()); err != nil || !isEnded || end != want {
+		t.Errorf("it ended as %+v, %v, %v", end, isEnded, err)
 	}
 }
 
@@ -222,6 +281,7 @@ func TestTooLongALog(t *testing.T) {
 	if got := testutil.ToFloat64(r.metrics.dropped); got != float64(dropped) {
 		t.Errorf("the metric says %v, the log %d", got, dropped)
 	}
+	r.wantEnd(t, End{State: EndTruncated, Reason: "it is longer than 20000 bytes", Dropped: int64(dropped)})
 }
 
 // laggard is a kubelet whose log grows after the container's end, at every read.

@@ -110,7 +110,7 @@ func TestExpiry(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := w.end(t.Context(), 0, ""); err != nil {
+		if err := w.end(t.Context(), 0, End{State: EndComplete}); err != nil {
 			t.Fatal(err)
 		}
 	}

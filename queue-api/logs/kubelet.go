@@ -72,12 +72,26 @@ func (p *Pods) Find(ctx context.Context, stream string) (Origin, string, error) 
 	if f, ok := p.known.Get(stream); ok {
 		return f.(found).origin, f.(found).job, nil
 	}
+	// Most are where an API server's cache has them. That there is none must be true.
+	f, err := p.find(ctx, stream, "0")
+	if errors.Is(err, ErrNotFound) {
+		f, err = p.find(ctx, stream, "")
+	}
+	if err != nil {
+		return Origin{}, "", err
+	}
+	p.known.Add(stream, f)
+	return f.origin, f.job, nil
+}
+
+// find looks for the pod in all clusters, as of a version of what they have.
+func (p *Pods) find(ctx context.Context, stream, version string) (found, error) {
 	parts := strings.Split(stream, "/")
 	name := batch.PodOfTask(parts[len(parts)-1])
 	var trouble []error
 	for cluster, kubelets := range p.clusters() {
 		list, err := kubelets.Client.Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
-			FieldSelector: "metadata.name=" + name, LabelSelector: batchmeta.JobID, ResourceVersion: "0",
+			FieldSelector: "metadata.name=" + name, LabelSelector: batchmeta.JobID, ResourceVersion: version,
 		})
 		if err != nil {
 			trouble = append(trouble, fmt.Errorf("find pod %s: %w", name, err))
@@ -86,17 +100,64 @@ func (p *Pods) Find(ctx context.Context, stream string) (Origin, string, error) 
 		for i := range list.Items {
 			job, err := p.jobOf(ctx, &list.Items[i])
 			if err != nil {
-				return Origin{}, "", err
+				return found{}, err
 			}
 			origin := Origin{Cluster: cluster, Namespace: list.Items[i].Namespace, Pod: name, Container: parts[1]}
 			if job == nil || batch.LogStream(job.Definition.Name, origin.Container, name) != stream || !hasContainer(&list.Items[i], origin.Container) {
 				continue
 			}
-			p.known.Add(stream, found{origin, job.ID})
-			return origin, job.ID, nil
+			return found{origin, job.ID}, nil
 		}
 	}
-	return Origin{}, "", errors.Join(append(trouble, ErrNotFound)...)
+	if len(trouble) > 0 {
+		return found{}, errors.Join(trouble...)
+	}
+	return found{}, ErrNotFound
+}
+
+// Fate implements Live.
+func (p *Pods) Fate(ctx context.Context, stream string, origin *Origin, job string) (Fate, error) {
+	if origin == nil {
+		f, err := p.find(ctx, stream, "")
+		if errors.Is(err, ErrNotFound) {
+			return FateGone, nil
+		}
+		if err != nil {
+			return FateOpen, err
+		}
+		origin = &f.origin
+	}
+	// The job is asked first: while it runs its API server need not be.
+	one, err := p.jobs.Job(ctx, job)
+	if err != nil && !errors.Is(err, batch.ErrNotFound) {
+		return FateOpen, err
+	}
+	if err == nil && one.Current != nil && hasPod(one.Current, origin.Namespace, origin.Pod) {
+		return FateOpen, nil
+	}
+	kubelets, ok := p.clusters()[origin.Cluster]
+	if !ok {
+		return FateOpen, fmt.Errorf("cluster %s is not known now", origin.Cluster)
+	}
+	pod, err := kubelets.Client.Pods(origin.Namespace).Get(ctx, origin.Pod, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return FateGone, nil
+	}
+	if err != nil {
+		return FateOpen, fmt.Errorf("look at pod %s: %w", origin.Pod, err)
+	}
+	return fateOf(pod, origin.Container), nil
+}
+
+// fateOf is what is to come of the log of a container whose job is done with the pod.
+func fateOf(pod *corev1.Pod, container string) Fate {
+	switch {
+	case slices.Contains(pod.Finalizers, batchmeta.Tracking):
+		return FateOpen
+	case slices.ContainsFunc(started(pod), func(s corev1.ContainerStatus) bool { return s.Name == container }):
+		return FateGone
+	}
+	return FateUnstarted
 }
 
 // jobOf is the job that a pod belongs to; nil if there is none that knows of the pod.
@@ -112,14 +173,16 @@ func (p *Pods) jobOf(ctx context.Context, pod *corev1.Pod) (*batch.Job, error) {
 	if job.Current != nil {
 		attempts = append(slices.Clone(attempts), *job.Current)
 	}
-	for i := range attempts {
-		a := &attempts[i]
-		isNode := slices.ContainsFunc(a.Nodes, func(n batch.NodeAttempt) bool { return n.PodName == pod.Name })
-		if a.PodNamespace == pod.Namespace && (isNode || a.PodName == pod.Name) {
-			return &job, nil
-		}
+	if slices.ContainsFunc(attempts, func(a batch.Attempt) bool { return hasPod(&a, pod.Namespace, pod.Name) }) {
+		return &job, nil
 	}
 	return nil, nil
+}
+
+// hasPod reports whether an attempt was made with a pod.
+func hasPod(a *batch.Attempt, namespace, name string) bool {
+	isNode := slices.ContainsFunc(a.Nodes, func(n batch.NodeAttempt) bool { return n.PodName == name })
+	return a.PodNamespace == namespace && (isNode || a.PodName == name)
 }
 
 // ownerOf names the job, or the child of an array, that the pod says it belongs to.

@@ -40,6 +40,20 @@ var errDown = errors.New("store is down")
 
 func newMemory() *memory { return &memory{objects: map[string][]byte{}} }
 
+// fail has a put fail from now on, and those after it; 0 is none.
+func (m *memory) fail(at int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.puts, m.failAt = 0, at
+}
+
+// count is how many objects there are.
+func (m *memory) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.objects)
+}
+
 func (m *memory) Put(_ context.Context, key string, content []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -130,6 +144,14 @@ func (c *container) Read(_ context.Context, _ Origin, since time.Time, _ bool) (
 		return io.NopCloser(io.MultiReader(strings.NewReader(text[:c.failAt]), broken{})), nil
 	}
 	return io.NopCloser(strings.NewReader(text)), nil
+}
+
+// Fate is that of a pod which nobody keeps.
+func (c *container) Fate(context.Context, string, *Origin, string) (Fate, error) {
+	if c.gone {
+		return FateGone, nil
+	}
+	return FateOpen, nil
 }
 
 func (c *container) Find(context.Context, string) (Origin, string, error) {

@@ -36,7 +36,7 @@ func NewMetrics(registry prometheus.Registerer) (Metrics, error) {
 		}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "muster_log_dropped_bytes_total",
-			Help: "Bytes of logs that were not kept because an attempt had too many.",
+			Help: "Bytes of logs that were not kept: an attempt had too many, or the archive did not take them.",
 		}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "muster_log_collect_duration_seconds",

@@ -73,7 +73,7 @@ func collectOnce(rt *rapid.T, archive *Archive, kubelet *container) error {
 			return err
 		}
 	}
-	return w.end(rt.Context(), began.Add(time.Hour).UnixNano(), "")
+	return w.end(rt.Context(), began.Add(time.Hour).UnixNano(), End{State: EndComplete})
 }
 
 // checkReading reads a log in every way.
@@ -119,7 +119,7 @@ func checkReading(rt *rapid.T, archive *Archive, live Live, want []string) {
 }
 
 // TestOneViewWhileItRuns reads on and on by the last line's time while a container writes, its pod ends, is collected and
-// goes: no line is missing, and none comes twice.
+// goes: no line is missing, none comes twice, and the end is told when all have been read and not before.
 func TestOneViewWhileItRuns(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -130,6 +130,7 @@ func TestOneViewWhileItRuns(t *testing.T) {
 		view := NewView(archive, kubelet)
 		var got []string
 		last := int64(0)
+		hasEnded := false
 		read := func() {
 			log, err := view.Open(rt.Context(), testStream)
 			if errors.Is(err, ErrNotFound) {
@@ -145,6 +146,11 @@ func TestOneViewWhileItRuns(t *testing.T) {
 			for _, l := range lines {
 				got, last = append(got, l.Text), l.Time
 			}
+			end, isEnded, err := log.End(rt.Context())
+			if err != nil || isEnded && (end != End{State: EndComplete} || len(got) != len(whole)) {
+				rt.Fatalf("after %d of %d lines it ended as %v, %v", len(got), len(whole), end, err)
+			}
+			hasEnded = isEnded
 		}
 		for len(kubelet.lines) < len(whole) {
 			kubelet.lines = whole[:min(len(whole), len(kubelet.lines)+rapid.IntRange(1, 20).Draw(rt, "more"))]
@@ -158,8 +164,13 @@ func TestOneViewWhileItRuns(t *testing.T) {
 				rt.Fatal(err)
 			}
 		}
+		if read(); !hasEnded {
+			rt.Fatal("all is kept, and the end is not told")
+		}
 		kubelet.gone = true
-		read()
+		if read(); !hasEnded {
+			rt.Fatal("the end is forgotten")
+		}
 		if diff := cmp.Diff(texts(whole), append([]string{}, got...)); diff != "" {
 			rt.Fatalf("lines mismatch (-want +got):\n%s", diff)
 		}

@@ -22,10 +22,13 @@ type Origin struct {
 
 // Live is the logs of pods that live.
 type Live interface {
-	// Find tells where a stream is written, and of which job it is. It returns ErrNotFound if no pod writes it.
+	// Find tells where a stream is written, and of which job it is. It returns ErrNotFound if no pod writes it, and another error
+	// if that could not be found out.
 	Find(ctx context.Context, stream string) (origin Origin, job string, err error)
 	// Open reads what the container wrote since a time, each line with its own. It returns ErrNotFound if the pod is gone.
 	Open(ctx context.Context, origin Origin, since time.Time) (io.ReadCloser, error)
+	// Fate tells what is to come of a job's log that has no end in the archive. origin is nil if no pod is known that writes it.
+	Fate(ctx context.Context, stream string, origin *Origin, job string) (Fate, error)
 }
 
 // View is all logs, of pods that live and of those that are gone.
@@ -64,19 +67,16 @@ func (v *View) Open(ctx context.Context, stream string) (*Log, error) {
 		return l, err
 	}
 	origin, job, err := v.live.Find(ctx, stream)
-	switch {
-	case err == nil:
+	if err == nil {
 		l.job, l.origin = job, &origin
 		return l, nil
-	case !errors.Is(err, ErrNotFound):
-		return nil, err
 	}
-	// The pod may have gone after the archive was looked at.
+	// The pod may have gone after the archive was looked at. What is there is shown also if it is not known where the rest is.
 	if err := l.look(ctx); err != nil {
 		return nil, err
 	}
 	if len(l.chunks) == 0 {
-		return nil, ErrNotFound
+		return nil, err
 	}
 	return l, nil
 }

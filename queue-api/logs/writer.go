@@ -61,7 +61,7 @@ func (w *writer) add(ctx context.Context, l Line) error {
 		return nil
 	}
 	if len(w.text) > 0 && len(w.text)+l.size()+maxStamp > w.archive.chunkSize {
-		if err := w.flush(ctx, false); err != nil {
+		if err := w.flush(ctx); err != nil {
 			return err
 		}
 	}
@@ -95,39 +95,51 @@ func (w *writer) hold(l Line, tail int64) {
 const maxTail = 1 << 20
 
 // flush writes the chunk that is under way.
-func (w *writer) flush(ctx context.Context, isEnd bool) error {
-	w.next.isEnd = isEnd
-	if err := w.archive.store.Put(ctx, w.next.makeKey(), w.archive.pack(w.text)); err != nil {
+func (w *writer) flush(ctx context.Context) error {
+	return w.put(ctx, w.archive.pack(w.text))
+}
+
+func (w *writer) put(ctx context.Context, content []byte) error {
+	if err := w.archive.store.Put(ctx, w.next.makeKey(), content); err != nil {
 		return fmt.Errorf("%w: keep log %s: %w", errArchive, w.stream, err)
 	}
 	w.begin()
 	return nil
 }
 
-// end completes the stream. at is when that was, should the stream have no line; note, if not empty, becomes its last line.
-func (w *writer) end(ctx context.Context, at int64, note string) error {
+// end completes the stream. at is when that was, should the stream have no line.
+func (w *writer) end(ctx context.Context, at int64, e End) error {
 	if w.isEnded {
 		return nil
 	}
 	if w.dropped > 0 {
 		if len(w.text) > 0 {
-			if err := w.flush(ctx, false); err != nil {
+			if err := w.flush(ctx); err != nil {
 				return err
 			}
 		}
+		why := fmt.Sprintf("it is longer than %d bytes", w.limit)
 		// Lines were dropped before the first that was held, so this time is free.
-		w.write(Line{w.latest[0].Time - 1, fmt.Sprintf("[%d bytes of this log were dropped here: it is longer than %d bytes]", w.dropped, w.limit)})
+		w.write(Line{w.latest[0].Time - 1, fmt.Sprintf("[%d bytes of this log were dropped here: %s]", w.dropped, why)})
+		if e.Dropped += w.dropped; e.State == EndComplete {
+			e.State, e.Reason = EndTruncated, why
+		}
 	}
 	for _, l := range w.latest {
 		w.write(l)
 	}
-	if note != "" {
+	if note := e.note(); note != "" {
 		w.write(Line{max(w.last+1, at), note})
 	}
 	if w.next.lines == 0 {
 		w.next.first, w.next.last = max(w.last+1, at), max(w.last+1, at)
 	}
-	if err := w.flush(ctx, true); err != nil {
+	content, err := e.appendFrame(nil)
+	if err != nil {
+		return err
+	}
+	w.next.isEnd = true
+	if err := w.put(ctx, append(content, w.archive.pack(w.text)...)); err != nil {
 		return err
 	}
 	w.isEnded = true

@@ -15,6 +15,7 @@ import (
 type Stream struct {
 	Name      string
 	Container string
+	HasRun    bool // the attempt came as far as to run its containers
 }
 
 // ErrNotStarted means that the attempt has no log yet, and may get one.
@@ -54,6 +55,9 @@ func Streams(job *awsapi.JobDetail, attempt int, container string) ([]Stream, er
 		return nil, fmt.Errorf("job %s has had %d attempts", value(job.JobId), all)
 	}
 	streams := streamsOf(job, number)
+	for i := range streams {
+		streams[i].HasRun = hasRun(job, number)
+	}
 	if container == "" {
 		if len(streams) == 0 {
 			return nil, ErrNotStarted
@@ -68,6 +72,17 @@ func Streams(job *awsapi.JobDetail, attempt int, container string) ([]Stream, er
 		names = append(names, s.Container)
 	}
 	return nil, fmt.Errorf("container %q: the job has %s", container, strings.Join(names, ", "))
+}
+
+// hasRun reports whether an attempt came as far as to run.
+func hasRun(job *awsapi.JobDetail, number int) bool {
+	switch {
+	case number <= len(job.EksAttempts):
+		return value(job.EksAttempts[number-1].StartedAt) > 0
+	case number <= len(job.Attempts):
+		return value(job.Attempts[number-1].StartedAt) > 0
+	}
+	return value(job.Status) == string(batch.StatusRunning)
 }
 
 func streamsOf(job *awsapi.JobDetail, number int) []Stream {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-batch/muster/queue-api/client"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 // Group is the log group of all jobs.
@@ -33,6 +34,8 @@ type logEvents struct {
 	Events            []Event `json:"events"`
 	NextForwardToken  *string `json:"nextForwardToken"`
 	NextBackwardToken *string `json:"nextBackwardToken"`
+	// End is nil before the end of what there is, and of servers that do not tell.
+	End *viewapi.LogEnd `json:"musterEnd"`
 }
 
 // maxPage is the most events of a page. CloudWatch Logs: 10,000, or a MiB.
@@ -46,6 +49,7 @@ type Tail struct {
 	last   int    // how many lines before the end to begin at; negative for the beginning
 	token  *string
 	begun  bool
+	end    *viewapi.LogEnd
 }
 
 // NewTail begins at a time, unless it is zero, and at the last so many lines, unless that is negative.
@@ -70,9 +74,13 @@ func (t *Tail) Next(ctx context.Context) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.begun, t.token = true, out.NextForwardToken
+	t.begun, t.token, t.end = true, out.NextForwardToken, out.End
 	return out.Events, nil
 }
+
+// End tells whether more will come after what Next gave last, where that was the end of what there was; nil where it was not, or
+// where the server is of a version that does not tell.
+func (t *Tail) End() *viewapi.LogEnd { return t.end }
 
 // lastLines reads backwards from the end, and has Next go on from there.
 func (t *Tail) lastLines(ctx context.Context) ([]Event, error) {

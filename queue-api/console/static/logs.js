@@ -46,10 +46,11 @@ function follow() {
       add(JSON.parse(event.data));
       if (box.checked) toEnd();
     });
-    source.addEventListener("over", () => {
+    source.addEventListener("over", (event) => {
       over = true;
       close();
-      state.textContent = "The end";
+      const { reason } = JSON.parse(event.data);
+      state.textContent = reason ? `The end; not all is there: ${reason}` : "The end";
     });
     // A tail ends every so often, and the browser begins the next; what is refused is tried again later.
     source.addEventListener("error", () => {

@@ -58,6 +58,15 @@ func (p *pods) Find(_ context.Context, stream string) (logs.Origin, string, erro
 	return logs.Origin{Pod: batch.PodOfTask(task)}, jobID, nil
 }
 
+func (p *pods) Fate(_ context.Context, stream string, _ *logs.Origin, _ string) (logs.Fate, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.texts[stream[strings.LastIndexByte(stream, '/')+1:]]; !ok {
+		return logs.FateGone, nil
+	}
+	return logs.FateOpen, nil
+}
+
 // Read shows a line a second.
 func (p *pods) Read(_ context.Context, origin logs.Origin, since time.Time, _ bool) (io.ReadCloser, error) {
 	p.mu.Lock()
@@ -97,6 +106,7 @@ type site struct {
 	*pods
 
 	collector *logs.Collector
+	service   *Service
 	endpoint  string
 }
 
@@ -129,9 +139,9 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := New(logs.NewView(archive, s.pods), viewer{"ann"}, clock.RealClock{})
+	s.service = New(logs.NewView(archive, s.pods), viewer{"ann"}, clock.RealClock{})
 	api, err := httpapi.New(struct{ httpapi.ControlPlane }{}, prometheus.NewRegistry(), httpapi.Config{
-		Logs: service.Operations(), Authorizer: open{}, SealKey: func(context.Context) ([]byte, error) { return make([]byte, 32), nil }, Authenticator: &authn.Authenticator{Keys: access, Clock: clock.RealClock{}},
+		Logs: s.service.Operations(), Authorizer: open{}, SealKey: func(context.Context) ([]byte, error) { return make([]byte, 32), nil }, Authenticator: &authn.Authenticator{Keys: access, Clock: clock.RealClock{}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -4,12 +4,16 @@ package cloudwatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
+	"k8s.io/klog/v2"
+
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/logs"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 type getLogEventsRequest struct {
@@ -27,6 +31,9 @@ type getLogEventsResponse struct {
 	Events            []outputLogEvent `json:"events"`
 	NextForwardToken  string           `json:"nextForwardToken"`
 	NextBackwardToken string           `json:"nextBackwardToken"`
+	// End is there on a page forward that reaches the end of what there is. CloudWatch Logs has no such member, and its clients
+	// take no notice.
+	End *viewapi.LogEnd `json:"musterEnd,omitempty"`
 }
 
 type outputLogEvent struct {
@@ -65,31 +72,53 @@ func (s *Service) getLogEvents(ctx context.Context, call batch.Call, in *getLogE
 	if err != nil {
 		return nil, err
 	}
-	var lines []logs.Line
-	if from.isForward {
-		lines, err = forward(ctx, log, max(from.at, start-1), end, limit)
-	} else {
-		lines, err = backward(ctx, log, start, min(from.at, end), limit)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return pageOf(lines, from), nil
-}
-
-func forward(ctx context.Context, log *logs.Log, after, end int64, limit int) ([]logs.Line, error) {
-	var lines []logs.Line
-	size := 0
-	for line, err := range log.After(ctx, after) {
+	if !from.isForward {
+		lines, err := backward(ctx, log, start, min(from.at, end), limit)
 		if err != nil {
 			return nil, err
 		}
+		return pageOf(lines, from), nil
+	}
+	lines, isAll, err := forward(ctx, log, max(from.at, start-1), end, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := pageOf(lines, from)
+	if isAll {
+		out.End, err = endOf(ctx, log)
+	}
+	if errors.Is(err, logs.ErrNotFound) && len(lines) == 0 {
+		return nil, notFound("stream")
+	}
+	return out, nil
+}
+
+// forward gives lines after a time, and tells whether these are all that there are now.
+func forward(ctx context.Context, log *logs.Log, after, end int64, limit int) (lines []logs.Line, isAll bool, err error) {
+	size := 0
+	for line, err := range log.After(ctx, after) {
+		if err != nil {
+			return nil, false, err
+		}
 		if line.Time >= end || len(lines) == limit || size+len(line.Text)+eventSize > maxPage {
-			break
+			return lines, false, nil
 		}
 		lines, size = append(lines, line), size+len(line.Text)+eventSize
 	}
-	return lines, nil
+	return lines, true, nil
+}
+
+// endOf tells how a log ended that has been read as far as it goes. What cannot be found out now is asked for again.
+func endOf(ctx context.Context, log *logs.Log) (*viewapi.LogEnd, error) {
+	end, isEnded, err := log.End(ctx)
+	switch {
+	case isEnded:
+		return &viewapi.LogEnd{State: string(end.State), Reason: end.Reason, DroppedBytes: end.Dropped}, nil
+	case err != nil && !errors.Is(err, logs.ErrNotFound):
+		klog.FromContext(ctx).V(2).Info("It is not known whether a log has ended", "err", err)
+		return &viewapi.LogEnd{State: viewapi.LogOpen}, nil
+	}
+	return &viewapi.LogEnd{State: viewapi.LogOpen}, err
 }
 
 func backward(ctx context.Context, log *logs.Log, start, before int64, limit int) ([]logs.Line, error) {
