@@ -63,6 +63,10 @@ var (
 		Name: "helm", module: "helm.sh/helm/v4", stamp: "helm.sh/helm/v4/internal/version.version",
 		programs: []program{{"helm", "helm.sh/helm/v4/cmd/helm"}},
 	}
+	VersityGW = Tool{
+		Name: "versitygw", module: "github.com/versity/versitygw", stamp: "main.Version", static: true,
+		programs: []program{{"versitygw", "github.com/versity/versitygw/cmd/versitygw"}},
+	}
 	Registry = Tool{
 		Name: "registry", static: true,
 		programs: []program{{"registry", "."}, {"pause", "./pause"}},
@@ -70,7 +74,7 @@ var (
 )
 
 // All are all tools.
-var All = []Tool{Etcd, Registry, Kubernetes, Kwok, Helm}
+var All = []Tool{Etcd, Registry, Kubernetes, Kwok, Helm, VersityGW}
 
 // Tools are the tools that a cluster with real nodes, or simulated ones, needs.
 func Tools(simulated bool) []Tool {
