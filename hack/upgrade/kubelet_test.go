@@ -16,11 +16,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/util/workqueue"
 
+	"github.com/muster-batch/muster/hack/kubetest"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
@@ -35,8 +33,7 @@ const (
 type kubelet struct {
 	t        *testing.T
 	client   kubernetes.Interface
-	pods     cache.SharedIndexInformer
-	work     workqueue.TypedRateLimitingInterface[string]
+	loop     *kubetest.PodLoop
 	released atomic.Bool
 
 	mu      sync.Mutex // guards what follows
@@ -48,37 +45,14 @@ type kubelet struct {
 
 func startKubelet(ctx context.Context, t *testing.T, client kubernetes.Interface) *kubelet {
 	t.Helper()
-	// An API server whose client ends while it takes a pod's last finalizer away may leave the pod there: it is looked at again.
-	factory := informers.NewSharedInformerFactoryWithOptions(client, 10*time.Second,
-		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = batchmeta.JobID }))
 	k := &kubelet{
-		t: t, client: client, pods: factory.Core().V1().Pods().Informer(),
-		began: map[string]types.UID{}, running: map[string]types.UID{}, passed: map[string]int{},
-		work: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](10*time.Millisecond, time.Second)),
+		t: t, client: client, began: map[string]types.UID{}, running: map[string]types.UID{}, passed: map[string]int{},
 	}
-	changed := func(obj any) {
-		if key, err := cache.MetaNamespaceKeyFunc(obj); err == nil {
-			k.work.Add(key)
-		}
-	}
-	if _, err := k.pods.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: changed, UpdateFunc: func(_, obj any) { changed(obj) }}); err != nil {
-		t.Fatal(err)
-	}
-	factory.Start(ctx.Done())
-	factory.WaitForCacheSync(ctx.Done())
-	var workers sync.WaitGroup
-	for range 32 {
-		workers.Go(func() {
-			for k.next(ctx) {
-			}
-		})
-	}
-	workers.Go(func() { k.beat(ctx) })
-	t.Cleanup(func() {
-		k.work.ShutDown()
-		workers.Wait()
-		factory.Shutdown()
-	})
+	// An API server whose client ends while it takes a pod's last finalizer away may leave the pod there: it is looked at again.
+	k.loop = kubetest.RunPodLoop(t, client, kubetest.PodLoopConfig{Selector: batchmeta.JobID, Sync: k.sync, Resync: 10 * time.Second, Workers: 32})
+	var beating sync.WaitGroup
+	beating.Go(func() { k.beat(ctx) })
+	t.Cleanup(beating.Wait)
 	return k
 }
 
@@ -102,56 +76,35 @@ func (k *kubelet) beat(ctx context.Context) {
 // release lets what runs end, now and from now on.
 func (k *kubelet) release() {
 	k.released.Store(true)
-	for _, key := range k.pods.GetStore().ListKeys() {
-		k.work.Add(key)
-	}
-}
-
-func (k *kubelet) next(ctx context.Context) bool {
-	key, quit := k.work.Get()
-	if quit {
-		return false
-	}
-	defer k.work.Done(key)
-	obj, found, err := k.pods.GetStore().GetByKey(key)
-	if err != nil || !found {
-		k.work.Forget(key)
-		return true
-	}
-	if err := k.sync(ctx, obj.(*corev1.Pod).DeepCopy()); err != nil && !apierrors.IsNotFound(err) {
-		k.work.AddRateLimited(key)
-		return true
-	}
-	k.work.Forget(key)
-	return true
+	k.loop.AgainAll()
 }
 
 // sync does the next thing with a pod.
-func (k *kubelet) sync(ctx context.Context, pod *corev1.Pod) error {
+func (k *kubelet) sync(ctx context.Context, pod *corev1.Pod) (time.Duration, error) {
 	isFinished := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 	switch {
 	case pod.DeletionTimestamp != nil && pod.Spec.NodeName != "":
 		k.end(pod, false)
-		return k.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)})
+		return 0, k.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)})
 	case pod.DeletionTimestamp != nil, isFinished:
-		return nil
+		return 0, nil
 	case pod.Spec.NodeName == "":
-		return k.client.CoreV1().Pods(pod.Namespace).Bind(ctx, &corev1.Binding{
+		return 0, k.client.CoreV1().Pods(pod.Namespace).Bind(ctx, &corev1.Binding{
 			ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace, UID: pod.UID},
 			Target:     corev1.ObjectReference{Kind: "Node", Name: nodeName},
 		}, metav1.CreateOptions{})
 	case pod.Status.Phase != corev1.PodRunning:
 		k.begin(pod)
-		return k.say(ctx, pod, corev1.PodRunning, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}})
+		return 0, k.say(ctx, pod, corev1.PodRunning, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}})
 	case !k.released.Load():
-		return nil
+		return 0, nil
 	}
 	phase, code := corev1.PodSucceeded, int32(0)
 	if len(pod.Spec.Containers[0].Env) > 0 && fails(pod) {
 		phase, code = corev1.PodFailed, 1
 	}
 	k.end(pod, code == 0)
-	return k.say(ctx, pod, phase, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+	return 0, k.say(ctx, pod, phase, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
 		ExitCode: code, StartedAt: metav1.Now(), FinishedAt: metav1.Now(), ContainerID: "test://" + string(pod.UID),
 	}})
 }

@@ -50,13 +50,13 @@ func TestMain(m *testing.M) {
 // startServer starts an S3 server that checks signatures, with one bucket, and has AWS's SDK find it and a key.
 func startServer(t *testing.T) {
 	t.Helper()
-	root, aside := t.TempDir(), t.TempDir()
+	root, aside, users := t.TempDir(), t.TempDir(), t.TempDir()
 	if err := os.Mkdir(filepath.Join(root, bucketName), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	address := kubetest.FreeAddress(t)
 	kubetest.Run(t, kubetest.Binary(t, "versitygw-v*", "versitygw"), "--port="+address, "--region="+region,
-		"--access="+keyID, "--secret="+secret, "--quiet", "posix", "--sidecar="+aside, root)
+		"--access="+keyID, "--secret="+secret, "--iam-dir="+users, "--quiet", "posix", "--sidecar="+aside, root)
 	await(t, "the S3 server listens", func() bool {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 		if err != nil {
