@@ -264,6 +264,13 @@ func (p *pods) forget(name string) {
 	delete(p.jobs, batch.TaskID(name))
 }
 
+func (p *pods) hasPod(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.jobs[batch.TaskID(name)]
+	return ok
+}
+
 // writeOpen has the pod of a job's attempt under way write a line that has no end.
 func (p *pods) writeOpen(job batch.Job, line string) {
 	p.write(job, 0, line)
