@@ -21,9 +21,9 @@ type Page struct {
 	File string
 	// Cluster is which cluster its commands are played on.
 	Cluster string
-	// IsGenerated pages come from code; only their words are checked.
-	IsGenerated bool
-	Blocks      []Block
+	// IsGenerated pages come from code; their words are checked, and their commands played if they name a cluster.
+	IsGenerated, NamesCluster bool
+	Blocks                    []Block
 	// Anchors are what links can lead to.
 	Anchors []string
 	Links   []Link
@@ -223,7 +223,7 @@ func (p *parser) comment() error {
 	note := Note{Key: strings.TrimSpace(key), Value: strings.TrimSpace(value)}
 	switch note.Key {
 	case noteCluster:
-		p.page.Cluster = note.Value
+		p.page.Cluster, p.page.NamesCluster = note.Value, true
 		if !slices.Contains(clusters, note.Value) {
 			return fmt.Errorf("no cluster %q: one of %v", note.Value, clusters)
 		}
@@ -332,6 +332,9 @@ func anchor(title string, others []string) string {
 	}
 	return name
 }
+
+// IsPlayed reports whether the page's commands are played.
+func (p Page) IsPlayed() bool { return !p.IsGenerated || p.NamesCluster }
 
 // Resolve is the file under the root that a link of the page leads to, and the anchor in it.
 func (p Page) Resolve(target string) (file, fragment string) {

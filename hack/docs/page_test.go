@@ -49,7 +49,7 @@ func TestParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Page{
-		File: "docs/x.md", Cluster: clusterEC2,
+		File: "docs/x.md", Cluster: clusterEC2, NamesCluster: true,
 		Blocks: []Block{
 			{Line: 7, Language: "sh", Text: "make demo\n# a comment\n\naws batch"},
 			{Line: 14, Language: "sh", Text: "kubectl get pods"},

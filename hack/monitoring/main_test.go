@@ -136,7 +136,7 @@ func TestAlertsAreWhole(t *testing.T) {
 			t.Errorf("%s is no name for an alert", a.Name)
 		}
 		seen[a.Name] = true
-		if !slices.Contains([]string{page, ticket}, a.Severity) || a.Summary == "" || a.Means == "" || a.Look == "" || a.Do == "" || !regexp.MustCompile(`^[0-9]+[mh]$`).MatchString(a.For) {
+		if !slices.Contains([]string{page, ticket}, a.Severity) || a.Summary == "" || a.Means == "" || len(a.Look) == 0 || a.Do == "" || !regexp.MustCompile(`^[0-9]+[mh]$`).MatchString(a.For) {
 			t.Errorf("%s is not whole", a.Name)
 		}
 	}
