@@ -13,6 +13,9 @@ import (
 // MaxOffers bounds the instance types of a report.
 const MaxOffers = 256
 
+// amd64 is the architecture that types have that name none.
+const amd64 = "amd64"
+
 // Offer is an instance type that an environment's nodes may be of: one line of ReportInstanceTypes.
 type Offer struct {
 	InstanceType string
@@ -25,6 +28,8 @@ type Offer struct {
 	// PricePerHour is what an instance costs in the way that the environment buys it, in the currency of the fleet's prices: US
 	// dollars, in China yuan. 0 is unknown.
 	PricePerHour float64
+	// Architecture of its processors, in Kubernetes' spelling; empty for amd64.
+	Architecture string
 }
 
 // Holds is how many pods of a size an empty node has room for; 0 if it is too small for one.
@@ -39,7 +44,7 @@ func (o *Offer) Holds(milliVCPU, memoryMiB, gpus int64) int {
 }
 
 // FormatOffers is the text of a report's instance types, the smallest first, a line for each: name, vCPUs, MiB, GPUs,
-// thousandths of a vCPU and MiB for pods, price. Of more than MaxOffers the cheapest of each size are kept before all others.
+// thousandths of a vCPU and MiB for pods, price, and the architecture if it is another than amd64. Of more than MaxOffers the cheapest of each size are kept before all others.
 func FormatOffers(offers []Offer) string {
 	offers = fewer(offers)
 	slices.SortFunc(offers, bySize)
@@ -47,6 +52,9 @@ func FormatOffers(offers []Offer) string {
 	for i, o := range offers {
 		lines[i] = fmt.Sprintf("%s %d %d %d %d %d %s", o.InstanceType, o.VCPUs, o.MemoryMiB, o.GPUs, o.FreeMilliVCPU, o.FreeMiB,
 			strconv.FormatFloat(o.PricePerHour, 'f', -1, 64))
+		if o.Architecture != "" && o.Architecture != amd64 {
+			lines[i] += " " + o.Architecture
+		}
 	}
 	return strings.Join(lines, "\n")
 }
@@ -91,7 +99,7 @@ func ParseOffers(text string) []Offer {
 
 func parseOffer(line string) (o Offer, ok bool) {
 	fields := strings.Fields(line)
-	if len(fields) != 7 {
+	if len(fields) != 7 && len(fields) != 8 {
 		return o, false
 	}
 	var n [5]int64
@@ -106,7 +114,11 @@ func parseOffer(line string) (o Offer, ok bool) {
 	if err != nil || !(price >= 0 && price < 1e9) { // nor is NaN a price
 		return o, false
 	}
-	return Offer{
+	o = Offer{
 		InstanceType: fields[0], VCPUs: int(n[0]), MemoryMiB: n[1], GPUs: int(n[2]), FreeMilliVCPU: n[3], FreeMiB: n[4], PricePerHour: price,
-	}, true
+	}
+	if len(fields) == 8 && fields[7] != amd64 {
+		o.Architecture = fields[7]
+	}
+	return o, true
 }

@@ -16,13 +16,14 @@ func TestOffersAreReadAsTheyWereWritten(t *testing.T) {
 		{InstanceType: "m5.large", VCPUs: 2, MemoryMiB: 8192, FreeMilliVCPU: 1930, FreeMiB: 6907, PricePerHour: 0.096},
 		{InstanceType: "c5.large", VCPUs: 2, MemoryMiB: 4096, FreeMilliVCPU: 1930, FreeMiB: 3100},
 		{InstanceType: "g4dn.xlarge", VCPUs: 4, MemoryMiB: 16384, GPUs: 1, FreeMilliVCPU: 3920, FreeMiB: 14000, PricePerHour: 0.526},
+		{InstanceType: "m6g.large", VCPUs: 2, MemoryMiB: 9000, FreeMilliVCPU: 1930, FreeMiB: 6907, PricePerHour: 0.077, Architecture: "arm64"},
 	}
 	text := FormatOffers(offers)
-	want := "c5.large 2 4096 0 1930 3100 0\nm5.large 2 8192 0 1930 6907 0.096\ng4dn.xlarge 4 16384 1 3920 14000 0.526"
+	want := "c5.large 2 4096 0 1930 3100 0\nm5.large 2 8192 0 1930 6907 0.096\nm6g.large 2 9000 0 1930 6907 0.077 arm64\ng4dn.xlarge 4 16384 1 3920 14000 0.526"
 	if text != want {
 		t.Errorf("got  %s\nwant %s", text, want)
 	}
-	if diff := cmp.Diff([]Offer{offers[1], offers[0], offers[2]}, ParseOffers(text)); diff != "" {
+	if diff := cmp.Diff([]Offer{offers[1], offers[0], offers[3], offers[2]}, ParseOffers(text)); diff != "" {
 		t.Errorf("offers mismatch (-want +got):\n%s", diff)
 	}
 }
@@ -32,6 +33,7 @@ func TestOffersThatAreNoneAreLeftOut(t *testing.T) {
 	for _, line := range []string{
 		"", "x", "m5.large 2 8192 0 1930 6907", "m5.large 2 8192 0 1930 6907 NaN", "m5.large 2 8192 0 1930 6907 -1",
 		"m5.large -2 8192 0 1930 6907 1", "m5.large 2 99999999999999 0 1930 6907 1", "m5.large two 8192 0 1930 6907 1",
+		"m5.large 2 8192 0 1930 6907 1 arm64 x",
 	} {
 		if got := ParseOffers(line + "\nok 1 2 0 1 2 0"); len(got) != 1 || got[0].InstanceType != "ok" {
 			t.Errorf("%q is read as %+v", line, got)

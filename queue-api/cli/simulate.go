@@ -113,6 +113,9 @@ func positionText(p *viewapi.Position) string {
 	if p.Share != "" {
 		text += ", share " + p.Share
 	}
+	if p.JobsAhead > p.Ahead {
+		text += fmt.Sprintf("; %d jobs and children go first", p.JobsAhead)
+	}
 	if len(p.AheadByShare) > 0 {
 		var parts []string
 		for _, s := range p.AheadByShare {
@@ -166,8 +169,19 @@ func printFits(p *output.Printer, environments []viewapi.SimulatedEnvironment) e
 				e.Name, yesNo(e.Fits), name, number(it.VCPUs), strconv.FormatInt(it.MemoryMiB, 10), strconv.Itoa(it.GPUs), price(it.PricePerHour), joined(e.State, e.Reason),
 			})
 		}
+		for _, x := range e.Excluded {
+			rows = append(rows, []string{e.Name, yesNo(false), excludedText(&x), "", "", "", "", x.Reason})
+		}
 	}
 	return t.Add(rows...)
+}
+
+// excludedText is what is excluded: an instance type, or some nodes.
+func excludedText(x *viewapi.Exclusion) string {
+	if x.Nodes == 0 {
+		return x.InstanceType
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s (%d nodes)", x.InstanceType, x.Nodes))
 }
 
 // price is in dollars an hour.

@@ -37,6 +37,8 @@ type node struct {
 	isDraining  bool
 	mark        string
 	allocatable viewapi.Resources
+	// rules are its labels, its taints and whether it is cordoned, no more: what decides which pods it takes.
+	rules *corev1.Node
 }
 
 // pod is what is shown of a pod.
@@ -160,6 +162,9 @@ func nodeOf(n *corev1.Node) node {
 		if c.Type == corev1.NodeReady {
 			one.isReady = c.Status == corev1.ConditionTrue
 		}
+	}
+	one.rules = &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: n.Name, Labels: n.Labels}, Spec: corev1.NodeSpec{Taints: n.Spec.Taints, Unschedulable: n.Spec.Unschedulable},
 	}
 	one.mark = markOf(n)
 	one.isDraining = one.mark != ""

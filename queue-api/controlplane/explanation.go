@@ -23,6 +23,12 @@ type PodLook interface {
 	Unscheduled(ctx context.Context, cluster, namespace, pod string) (words string, err error)
 }
 
+// NodeLook looks at the nodes of compute environments, in whichever cluster they are.
+type NodeLook interface {
+	// NodesOf gives the nodes of an environment, by its UUID. It fails if they are not known.
+	NodesOf(ctx context.Context, uuid string) ([]explain.Node, error)
+}
+
 // lookWithin bounds how long a cluster is waited for.
 const lookWithin = 2 * time.Second
 
@@ -86,9 +92,52 @@ func (s *Service) waitingFacts(ctx context.Context, job *batch.Job) (explain.Fac
 		klog.FromContext(ctx).V(2).Info("Ignoring what cannot be read", "jobQueue", job.Queue, "err", err)
 	}
 	if f.Shares != nil {
-		f.Shares.Standings, err = s.standings(ctx, f.Queue, f.Now)
+		if f.Shares.Standings, err = s.standings(ctx, f.Queue, f.Now); err != nil {
+			return f, err
+		}
 	}
-	return f, err
+	return f, s.countAhead(ctx, &f)
+}
+
+// Bounds of what is looked at to count the children of arrays that are ahead: entries of the job's own share, and of each of some others.
+const (
+	ownEntries   = 1000
+	otherEntries = 100
+	otherShares  = 50
+)
+
+// countAhead counts for how many jobs the entries ahead of a job stand.
+func (s *Service) countAhead(ctx context.Context, f *explain.Facts) error {
+	entries := map[string]int{f.Job.ShareIdentifier: min(f.Place.Ahead, ownEntries)}
+	if f.Shares != nil {
+		for _, standing := range f.Shares.Standings[:min(len(f.Shares.Standings), otherShares)] {
+			if standing.Share != f.Job.ShareIdentifier {
+				entries[standing.Share] = min(standing.Waiting, otherEntries)
+			}
+		}
+	}
+	jobs, err := s.front.JobsFirst(ctx, f.Queue.Number, entries)
+	if err != nil {
+		return err
+	}
+	f.Stretches = make(map[string]explain.Stretch, len(entries))
+	for share, n := range entries {
+		f.Stretches[share] = explain.Stretch{Entries: n, Jobs: jobs[share]}
+	}
+	return s.countSiblings(ctx, f)
+}
+
+// countSiblings counts the children that go before one that waits with its array: they are admitted in the order of their index.
+func (s *Service) countSiblings(ctx context.Context, f *explain.Facts) error {
+	if !f.Job.IsChild() || len(f.Job.Attempts) > 0 {
+		return nil
+	}
+	ref, _ := batch.ParseJobID(f.Job.ID)
+	arrays, err := s.found(ctx, []string{ref.Job})
+	if array := arrays[ref.Job]; array != nil {
+		f.Siblings = max(0, *f.Job.ArrayIndex-(array.ArraySize-array.Children[batch.StatusRunnable]))
+	}
+	return err
 }
 
 // standings are the shares of a fair-share queue in which something waits, the next to be served first.

@@ -147,7 +147,7 @@ func TestExplanationTellsWhoIsAheadByShare(t *testing.T) {
 	}
 	submit("blue", "1")
 	e := f.explained(t, submit("blue", "1"))
-	want := &viewapi.Position{Ahead: 1, Of: 2, Share: "blue", AheadByShare: []viewapi.ShareCount{{Share: "blue", Jobs: 1}, {Share: "red", Jobs: 1}}}
+	want := &viewapi.Position{Ahead: 1, Of: 2, Share: "blue", JobsAhead: 2, AheadByShare: []viewapi.ShareCount{{Share: "blue", Jobs: 1}, {Share: "red", Jobs: 1}}}
 	if diff := cmp.Diff(want, e.Position); diff != "" || e.Code != "QUEUE:WAITING_TURN" {
 		t.Errorf("%s; position mismatch (-want +got):\n%s", e.Code, diff)
 	}

@@ -34,6 +34,8 @@ type Config struct {
 	Gate PodGate
 	// Look looks at pods that wait for a node. Default: nobody does.
 	Look PodLook
+	// Nodes looks at the nodes of unmanaged environments. Default: nobody does.
+	Nodes NodeLook
 }
 
 // withDefaults fills in what is zero.

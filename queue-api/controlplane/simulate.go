@@ -6,8 +6,12 @@ import (
 	"context"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/explain"
 	"github.com/muster-batch/muster/queue-api/podspec"
 	"github.com/muster-batch/muster/queue-api/viewapi"
@@ -27,15 +31,55 @@ func (s *Service) SimulateJob(ctx context.Context, call batch.Call, in *awsapi.S
 	if err != nil {
 		return nil, err
 	}
-	largest, err := largestPod(&def, &job)
-	if err != nil {
-		return nil, err
-	}
 	facts, err := s.simulatedFacts(ctx, &job)
 	if err != nil {
 		return nil, err
 	}
-	return new(facts.Simulate(largest)), nil
+	ask, err := s.asks(ctx, &def, &job, facts.Environments)
+	if err != nil {
+		return nil, err
+	}
+	return new(facts.Simulate(&ask)), nil
+}
+
+// asks is what the job's pods would ask of the nodes of each environment.
+func (s *Service) asks(ctx context.Context, def *batch.JobDefinition, job *batch.Job, environments []explain.Environment) (ask explain.Ask, err error) {
+	if ask.Largest, err = largestPod(def, job); err != nil {
+		return ask, err
+	}
+	ask.Pods, ask.Nodes = map[string][]*corev1.Pod{}, map[string][]explain.Node{}
+	one := *job // of an array, any child
+	one.ArraySize = 0
+	ctx, cancel := context.WithTimeout(ctx, lookWithin)
+	defer cancel()
+	for _, e := range environments {
+		pods, err := podspec.Pods(podspec.Input{Job: one, Definition: *def, Environment: *e.ComputeEnvironment, Attempt: 1}, s.cfg.Pod)
+		if err != nil {
+			return ask, err
+		}
+		ask.Pods[e.Name] = ofEachShape(pods)
+		if e.Type != batch.Unmanaged || s.cfg.Nodes == nil {
+			continue
+		}
+		nodes, err := s.cfg.Nodes.NodesOf(ctx, e.UUID)
+		if err != nil {
+			klog.FromContext(ctx).V(2).Info("Nodes are not known", "computeEnvironment", e.Name, "err", err)
+			continue
+		}
+		ask.Nodes[e.Name] = nodes
+	}
+	return ask, nil
+}
+
+// ofEachShape leaves of pods that ask for the same one.
+func ofEachShape(pods []*corev1.Pod) []*corev1.Pod {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(pods, func(p *corev1.Pod) bool {
+		shape := p.Labels[batchmeta.Shape]
+		isThere := seen[shape]
+		seen[shape] = true
+		return isThere
+	})
 }
 
 // simulatedFacts are those that the job would have: behind all that wait in its share.
@@ -53,6 +97,9 @@ func (s *Service) simulatedFacts(ctx context.Context, job *batch.Job) (explain.F
 	}
 	ahead := sizes[job.ShareIdentifier]
 	f.Place = batch.Place{Ahead: ahead, Of: ahead + 1}
+	if err := s.countAhead(ctx, &f); err != nil {
+		return f, err
+	}
 	ids := dependencyIDs(job)
 	f.Found, err = s.found(ctx, ids)
 	f.Unmet = slices.DeleteFunc(ids, func(id string) bool {

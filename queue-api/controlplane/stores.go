@@ -132,6 +132,9 @@ type FrontStore interface {
 	LoadPace(ctx context.Context, queueNumber int) ([]byte, error)
 	// WaitingSizes is how many entries wait in each share in which some do, as Positions counts them.
 	WaitingSizes(ctx context.Context, queueNumber int) (map[string]int, error)
+	// JobsFirst is for how many jobs and children the first so many entries of shares stand: an array stands for all its children that
+	// wait and were not tried. What it costs does not depend on how large arrays are.
+	JobsFirst(ctx context.Context, queueNumber int, entries map[string]int) (map[string]int, error)
 }
 
 // ConsumerStore knows which jobs name which consumable resource.

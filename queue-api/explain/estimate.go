@@ -41,10 +41,10 @@ func (f *Facts) estimateTurn(code Code) *viewapi.Estimate {
 	if code != WaitingTurn && code != QuotaMaxVCPUs && code != ShareReserved {
 		return unknown("it waits for something of its own, and nobody knows how long that takes")
 	}
-	ahead, isKnown := f.ahead()
-	if !isKnown {
+	if f.Place.Of == 0 {
 		return unknown("how many jobs are ahead is not known")
 	}
+	ahead, isWhole := f.jobsAhead()
 	rate, over := f.Pace.Rate(f.Now)
 	if over == 0 {
 		return unknown("no job of job queue " + f.Job.Queue + " was admitted in the last hour")
@@ -53,11 +53,11 @@ func (f *Facts) estimateTurn(code Code) *viewapi.Estimate {
 	if wait > longest {
 		return unknown(fmt.Sprintf("at %s a minute, as in the last %s, the jobs ahead take more than 30 days", pretty(rate), over.Round(time.Minute)))
 	}
-	return &viewapi.Estimate{
-		StartsAt: millis(f.Now.Add(wait).Truncate(time.Second)),
-		Because: fmt.Sprintf("%d ahead, and %s a minute of the queue were admitted in the last %s; not before that, if arrays are ahead",
-			ahead, pretty(rate), over.Round(time.Minute)),
+	because := fmt.Sprintf("%d ahead, and %s a minute of the queue were admitted in the last %s", ahead, pretty(rate), over.Round(time.Minute))
+	if !isWhole {
+		because += "; not before that, as arrays may be among those far ahead"
 	}
+	return &viewapi.Estimate{StartsAt: millis(f.Now.Add(wait).Truncate(time.Second)), Because: because}
 }
 
 const longest = 30 * 24 * time.Hour
@@ -65,37 +65,40 @@ const longest = 30 * 24 * time.Hour
 // pretty is a rate with few digits.
 func pretty(rate float64) string { return fmt.Sprintf("%.2g", rate) }
 
-// ahead is how many entries go first.
-func (f *Facts) ahead() (n int, isKnown bool) {
-	if f.Place.Of == 0 {
-		return 0, false
-	}
-	if f.Shares == nil {
-		return f.Place.Ahead, true
-	}
-	for _, s := range f.aheadByShare() {
+// jobsAhead is how many jobs and children go first; isWhole is whether all that are ahead were counted.
+func (f *Facts) jobsAhead() (n int, isWhole bool) {
+	counts, isWhole := f.aheadByShare()
+	for _, s := range counts {
 		n += s.Jobs
 	}
-	return n, true
+	return n, isWhole
 }
 
-// aheadByShare is how many entries of each share go first: those before the job in its own, and of each other share as many, or
-// one more where that is to be served next, as shares take turns.
-func (f *Facts) aheadByShare() []viewapi.ShareCount {
-	var out []viewapi.ShareCount
-	turns := f.Place.Ahead + 1
-	for _, s := range f.Shares.Standings {
-		n := min(s.Waiting, turns)
+// aheadByShare is how many jobs of each share go first: those before the job in its own, and of each other share as many, or one
+// more where that is to be served next, as shares take turns. A queue without shares is one.
+func (f *Facts) aheadByShare() (out []viewapi.ShareCount, isWhole bool) {
+	own, isWhole := f.jobs(f.Job.ShareIdentifier, f.Place.Ahead)
+	own += f.Siblings
+	standings := []Standing{{Share: f.Job.ShareIdentifier, Waiting: f.Place.Of}}
+	if f.Shares != nil {
+		standings = f.Shares.Standings
+	}
+	turns := own + 1
+	for _, s := range standings {
+		n := own
 		if s.Share == f.Job.ShareIdentifier {
 			turns--
-			n = f.Place.Ahead
+		} else {
+			all, counted := f.jobs(s.Share, s.Waiting)
+			n = min(all, turns)
+			isWhole = isWhole && (counted || all >= turns)
 		}
 		if n > 0 {
 			out = append(out, viewapi.ShareCount{Share: s.Share, Jobs: n})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b viewapi.ShareCount) int { return cmp.Compare(b.Jobs, a.Jobs) })
-	return out
+	return out, isWhole
 }
 
 func millis(t time.Time) *int64 { return new(t.UnixMilli()) }

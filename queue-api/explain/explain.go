@@ -89,8 +89,11 @@ func (f *Facts) position() *viewapi.Position {
 		return nil
 	}
 	p := &viewapi.Position{Ahead: f.Place.Ahead, Of: f.Place.Of, Share: f.Job.ShareIdentifier}
+	if n, _ := f.jobsAhead(); f.Shares != nil || n > p.Ahead {
+		p.JobsAhead = n
+	}
 	if f.Shares != nil {
-		p.AheadByShare = f.aheadByShare()
+		p.AheadByShare, _ = f.aheadByShare()
 		p.AheadByShare = p.AheadByShare[:min(len(p.AheadByShare), MaxShares)]
 	}
 	return p

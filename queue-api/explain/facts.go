@@ -29,6 +29,10 @@ type Facts struct {
 	Place        batch.Place
 	Shares       *Shares // of a fair-share queue
 	Pace         Pace    // of the queue
+	// Stretches are the first entries of shares, by the share; nil if nobody counted what they stand for.
+	Stretches map[string]Stretch
+	// Siblings are how many children of the job's array go first, of a child that waits with it.
+	Siblings int
 
 	// Of a job that was admitted.
 
@@ -55,6 +59,19 @@ type Shares struct {
 type Standing struct {
 	Share   string
 	Waiting int
+}
+
+// Stretch is how many entries of a share were looked at, from its beginning, and for how many jobs they stand: the children of an
+// array that were not tried yet are one entry.
+type Stretch struct{ Entries, Jobs int }
+
+// jobs is for how many jobs the first entries of a share stand, as far as that is known: what was not looked at counts as one.
+func (f *Facts) jobs(share string, entries int) (n int, isWhole bool) {
+	s, isKnown := f.Stretches[share]
+	if !isKnown || s.Entries > entries {
+		return entries, entries == 0
+	}
+	return s.Jobs + entries - s.Entries, s.Entries == entries
 }
 
 // Look is what a cluster says of the pods of an attempt.

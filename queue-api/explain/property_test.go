@@ -34,7 +34,7 @@ func TestEverythingCanBeExplained(t *testing.T) {
 			rt.Fatalf("%s has no reason", e.Status)
 		}
 		checkEstimate(rt, &f, e.Estimate)
-		s := f.Simulate(f.Job.Requests)
+		s := f.Simulate(&Ask{Largest: f.Job.Requests})
 		checkEstimate(rt, &f, s.Estimate)
 		if EntryOf(Code(s.Code)).Meaning == "" || s.FitsNow && !s.Fits || s.Fits == (s.ComputeEnvironment == "") || s.Environments == nil || s.Next == "" {
 			rt.Fatalf("%+v", s)

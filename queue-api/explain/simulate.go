@@ -16,16 +16,18 @@ import (
 // MaxTypes bounds the instance types that a destination names.
 const MaxTypes = 20
 
-// Simulate says what would become of a job that was not submitted. largest is the largest of its pods. Node selectors, affinity
-// and tolerations are not looked at.
-func (f *Facts) Simulate(largest batch.Requests) viewapi.Simulation {
+// Simulate says what would become of a job that was not submitted.
+func (f *Facts) Simulate(ask *Ask) viewapi.Simulation {
 	job := *f.Job
 	s := viewapi.Simulation{
 		JobQueue: job.Queue,
 		Needs:    needsOf(&job), ArraySize: job.ArraySize, Position: f.position(), Supplies: f.supplies(), Environments: []viewapi.SimulatedEnvironment{},
 	}
+	isTooMuch := false
 	for _, e := range f.Environments {
-		s.Environments = append(s.Environments, f.destination(e, largest))
+		d, takesNone := f.destination(e, ask)
+		isTooMuch = isTooMuch || takesNone
+		s.Environments = append(s.Environments, d)
 	}
 	choose(&s, max(1, job.NumNodes))
 	code := f.obstacle()
@@ -35,7 +37,7 @@ func (f *Facts) Simulate(largest batch.Requests) viewapi.Simulation {
 		code, s.Reason = f.waiting()
 	case len(f.Unmet) > 0:
 		code, s.Reason = DependencyWaiting, whyPending(f.Unmet, f.Found)
-	case !s.Fits && slices.ContainsFunc(s.Environments, func(d viewapi.SimulatedEnvironment) bool { return d.Reason == whyNoType(largest) }) && code != MaxResource:
+	case !s.Fits && isTooMuch && code != MaxResource:
 		code = JobRequirement
 	}
 	s.Code, s.Kind, s.Details, s.Next = string(code), string(EntryOf(code).Kind), f.details(), f.next(code)
@@ -84,23 +86,23 @@ func total(t *viewapi.InstanceType, pods int) float64 {
 	return *t.PricePerHour * float64(nodes(t, pods))
 }
 
-func whyNoType(largest batch.Requests) string {
-	text := fmt.Sprintf("none of its instance types holds %s vCPU and %d MiB", vCPUs(largest.MilliVCPU), largest.MemoryMiB)
-	if largest.GPU > 0 {
-		text += fmt.Sprintf(" with %d GPU", largest.GPU)
+// sizeOf is what a pod asks for, in words.
+func sizeOf(r batch.Requests) string {
+	text := fmt.Sprintf("%s vCPU and %d MiB", vCPUs(r.MilliVCPU), r.MemoryMiB)
+	if r.GPU > 0 {
+		text += fmt.Sprintf(" with %d GPU", r.GPU)
 	}
 	return text
 }
 
-// destination is what the job finds in an environment.
-func (f *Facts) destination(e Environment, largest batch.Requests) viewapi.SimulatedEnvironment {
+// destination is what the job finds in an environment; takesNone is whether its nodes are known, and none of them could ever hold
+// the job.
+func (f *Facts) destination(e Environment, ask *Ask) (d viewapi.SimulatedEnvironment, takesNone bool) {
 	milli := f.Job.Requests.MilliVCPU
-	d := viewapi.SimulatedEnvironment{Name: e.Name, Type: e.Type, State: environmentSupply(e).State, InstanceTypes: []viewapi.InstanceType{}}
-	isKnown := e.Report != nil && e.Report.InstanceTypes != ""
-	if isKnown && !e.IsFargate() {
-		d.InstanceTypes = fittingTypes(e, largest)
-		d.TypesInAll = len(d.InstanceTypes)
-		d.InstanceTypes = d.InstanceTypes[:min(len(d.InstanceTypes), MaxTypes)]
+	d = viewapi.SimulatedEnvironment{Name: e.Name, Type: e.Type, State: environmentSupply(e).State, InstanceTypes: []viewapi.InstanceType{}}
+	isKnown := e.Report != nil && e.Report.InstanceTypes != "" && !e.IsFargate()
+	if isKnown {
+		fittingTypes(&d, e, ask)
 	}
 	switch {
 	case !e.AcceptsWork():
@@ -109,34 +111,44 @@ func (f *Facts) destination(e Environment, largest batch.Requests) viewapi.Simul
 		d.Reason = "multi-node jobs do not run there"
 	case !e.couldHold(milli):
 		d.Reason = fmt.Sprintf("its maxvCpus is %d", e.MaxvCPUs)
-	case isKnown && !e.IsFargate() && len(d.InstanceTypes) == 0:
-		d.Reason = whyNoType(largest)
+	case isKnown && d.TypesInAll == 0 && d.ExcludedInAll > 0:
+		d.Reason, takesNone = whyExcluded(&d, "instance types"), true
+	case isKnown && d.TypesInAll == 0:
+		d.Reason, takesNone = "none of its instance types holds "+sizeOf(ask.Largest), true
 	case !e.holds(milli):
 		d.Fits, d.Reason = true, fmt.Sprintf("%s of its %d vCPU are free", amount(*environmentSupply(e).Free), e.MaxvCPUs)
 	default:
 		d.Fits, d.FitsNow = true, true
+		if nodes, ok := ask.Nodes[e.Name]; ok {
+			takesNone = existing(&d, nodes, ask)
+		}
 	}
-	return d
+	return d, takesNone
 }
 
-// fittingTypes are those types of an environment that hold a pod, the cheapest first, those of unknown price last.
-func fittingTypes(e Environment, pod batch.Requests) []viewapi.InstanceType {
-	out := []viewapi.InstanceType{}
-	capacity := "ON_DEMAND"
+// fittingTypes finds those types of an environment that hold the largest pod and take all of them, the cheapest first, those of
+// unknown price last; and those that would hold it and do not take it.
+func fittingTypes(d *viewapi.SimulatedEnvironment, e Environment, ask *Ask) {
+	capacity, label := "ON_DEMAND", batchmeta.CapacityOnDemand
 	if strings.HasSuffix(e.ResourceType, "SPOT") {
-		capacity = "SPOT"
+		capacity, label = "SPOT", batchmeta.CapacitySpot
 	}
 	for _, o := range batchmeta.ParseOffers(e.Report.InstanceTypes) {
-		holds := o.Holds(pod.MilliVCPU, pod.MemoryMiB, pod.GPU)
+		holds := o.Holds(ask.Largest.MilliVCPU, ask.Largest.MemoryMiB, ask.Largest.GPU)
 		if holds == 0 {
+			continue
+		}
+		if because := refusal(ask.Pods[e.Name], nodeOf(e, &o, label)); because != "" {
+			exclude(d, o.InstanceType, because, 0)
 			continue
 		}
 		t := viewapi.InstanceType{Name: o.InstanceType, VCPUs: float64(o.VCPUs), MemoryMiB: o.MemoryMiB, GPUs: o.GPUs, CapacityType: capacity, Holds: holds}
 		if o.PricePerHour > 0 {
 			t.PricePerHour = new(o.PricePerHour)
 		}
-		out = append(out, t)
+		d.InstanceTypes = append(d.InstanceTypes, t)
 	}
-	slices.SortStableFunc(out, func(a, b viewapi.InstanceType) int { return cmp.Compare(total(&a, 1), total(&b, 1)) })
-	return out
+	slices.SortStableFunc(d.InstanceTypes, func(a, b viewapi.InstanceType) int { return cmp.Compare(total(&a, 1), total(&b, 1)) })
+	d.TypesInAll = len(d.InstanceTypes)
+	d.InstanceTypes = d.InstanceTypes[:min(len(d.InstanceTypes), MaxTypes)]
 }

@@ -43,6 +43,72 @@ func (s *Store) WaitingSizes(ctx context.Context, queueNumber int) (map[string]i
 	return sizes, nil
 }
 
+// JobsFirst implements storetest.Store. It takes two round trips, and reads of an array its counts alone.
+func (s *Store) JobsFirst(ctx context.Context, queueNumber int, entries map[string]int) (map[string]int, error) {
+	q := slotOf(queueNumber)
+	pipe := s.client.Pipeline()
+	replies := map[string]*redis.StringSliceCmd{}
+	for share, n := range entries {
+		if n > 0 {
+			replies[share] = pipe.ZRange(ctx, q.waiting(share), 0, int64(n)-1)
+		}
+	}
+	if len(replies) == 0 {
+		return nil, nil
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, wrap(err)
+	}
+	jobs, arrays := map[string]int{}, map[string][]*redis.SliceCmd{}
+	pipe = s.client.Pipeline()
+	for share, reply := range replies {
+		for _, member := range reply.Val() {
+			if id := shortID(member); id.isArrayEntry() {
+				arrays[share] = append(arrays[share], pipe.HMGet(ctx, q.job(id.job()), fieldSize, fieldCounts, fieldOpen))
+			} else {
+				jobs[share]++
+			}
+		}
+	}
+	if len(arrays) == 0 {
+		return jobs, nil
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, wrap(err)
+	}
+	for share, of := range arrays {
+		for _, a := range of {
+			jobs[share] += untriedOf(a.Val())
+		}
+	}
+	return jobs, nil
+}
+
+// untriedOf is for how many children an array's entry stands: those that wait and were not tried, with a record or without one. It
+// takes the array's size, its counts and whether it is open; of an array that is gone it is none.
+func untriedOf(fields []any) int {
+	text := func(i int) string {
+		if i >= len(fields) {
+			return ""
+		}
+		s, _ := fields[i].(string)
+		return s
+	}
+	size, _ := strconv.Atoi(text(0))
+	waiting, recorded := 0, 0
+	for i, number := range strings.Fields(text(1)) {
+		n, _ := strconv.Atoi(number)
+		recorded += n
+		if i < len(countedLetters) && countedLetters[i] == untried {
+			waiting = n
+		}
+	}
+	if text(2) != "" {
+		waiting += max(0, size-recorded)
+	}
+	return waiting
+}
+
 func (s *Store) sortedMembers(ctx context.Context, key string) ([]string, error) {
 	members, err := s.client.SMembers(ctx, key).Result()
 	slices.Sort(members)

@@ -193,3 +193,20 @@ func (m *Memory) WaitingSizes(_ context.Context, queueNumber int) (map[string]in
 	}
 	return sizes, nil
 }
+
+// JobsFirst implements Store.
+func (m *Memory) JobsFirst(_ context.Context, queueNumber int, entries map[string]int) (map[string]int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	jobs := map[string]int{}
+	for share, n := range entries {
+		seen := map[string]bool{}
+		for _, job := range m.waitingIn(queueNumber, share) {
+			if seen[entryOf(job)] = true; len(seen) > n {
+				break
+			}
+			jobs[share]++
+		}
+	}
+	return jobs, nil
+}

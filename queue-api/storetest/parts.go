@@ -83,6 +83,9 @@ type ShareStore interface {
 	SavePace(ctx context.Context, queueNumber int, pace []byte) error
 	// WaitingSizes is how many entries wait in each share in which some do, as Position counts them.
 	WaitingSizes(ctx context.Context, queueNumber int) (map[string]int, error)
+	// JobsFirst is for how many jobs and children the first so many entries of shares stand. What it costs does not depend on how
+	// large arrays are.
+	JobsFirst(ctx context.Context, queueNumber int, entries map[string]int) (map[string]int, error)
 }
 
 // MaxActiveShares is AWS Batch's bound on the active shares of a queue.

@@ -4,6 +4,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"testing"
 
@@ -14,22 +15,23 @@ import (
 func RunShares(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
 	run(t, open, map[string]func(*testing.T, Store){
-		"a share waits apart from the others":                testWaitingShares,
-		"a share's order: priority, retried, submission":     testWaitingInOrder,
-		"a share's jobs come page by page":                   testWaitingInPages,
-		"the first pages of many shares are as of each":      testWaitingFirst,
-		"a position counts arrays as one, retried apart":     testPosition,
-		"what does not wait has no position":                 testNoPosition,
-		"attempts under way are charged to their share":      testShareUsage,
-		"a share is active from its first job until forgot":  testActiveShares,
-		"a share whose jobs wait or run is not forgotten":    testForgetShare,
-		"a queue has no more than its number of shares":      testMaxActiveShares,
-		"a ledger is kept as it is, by queue":                testShareLedger,
-		"a pace is kept as it is, by queue":                  testPace,
-		"what waits is counted by share":                     testWaitingSizes,
-		"a job that begins to wait makes its share active":   testWaitingActivates,
-		"an array let go makes its share active, and waits":  testArrayActivates,
-		"a job that waits for another does not wait a share": testPendingWaitsNot,
+		"a share waits apart from the others":                  testWaitingShares,
+		"a share's order: priority, retried, submission":       testWaitingInOrder,
+		"a share's jobs come page by page":                     testWaitingInPages,
+		"the first pages of many shares are as of each":        testWaitingFirst,
+		"a position counts arrays as one, retried apart":       testPosition,
+		"what does not wait has no position":                   testNoPosition,
+		"attempts under way are charged to their share":        testShareUsage,
+		"a share is active from its first job until forgot":    testActiveShares,
+		"a share whose jobs wait or run is not forgotten":      testForgetShare,
+		"a queue has no more than its number of shares":        testMaxActiveShares,
+		"a ledger is kept as it is, by queue":                  testShareLedger,
+		"a pace is kept as it is, by queue":                    testPace,
+		"what waits is counted by share":                       testWaitingSizes,
+		"an entry of an array counts for its untried children": testJobsFirst,
+		"a job that begins to wait makes its share active":     testWaitingActivates,
+		"an array let go makes its share active, and waits":    testArrayActivates,
+		"a job that waits for another does not wait a share":   testPendingWaitsNot,
 	})
 }
 
@@ -324,6 +326,35 @@ func testWaitingSizes(t *testing.T, s Store) {
 	wantEqual(t, sizes["a"], 2)
 	wantEqual(t, sizes["b"], 2)
 	wantEqual(t, len(sizes), 2)
+}
+
+func testJobsFirst(t *testing.T, s Store) {
+	t.Helper()
+	q := newQueue(t, s)
+	want := func(want map[string]int, entries map[string]int) {
+		t.Helper()
+		got, err := s.JobsFirst(t.Context(), q.Number, entries)
+		wantErr(t, err, nil)
+		wantEqual(t, maps.Equal(got, want), true)
+	}
+	want(nil, nil)
+	want(nil, map[string]int{"x": 5})
+	submit(t, s, q)
+	array := submitArray(t, s, q, 5)
+	submit(t, s, q)
+	share := array.ShareIdentifier
+	want(nil, map[string]int{share: 0})
+	want(map[string]int{share: 1}, map[string]int{share: 1})
+	want(map[string]int{share: 6}, map[string]int{share: 2})
+	want(map[string]int{share: 7}, map[string]int{share: 3})
+	want(map[string]int{share: 7}, map[string]int{share: 100, "none": 3})
+	change(t, s, batch.ChildID(array.ID, 1), admit)
+	want(map[string]int{share: 5}, map[string]int{share: 2})
+	change(t, s, batch.ChildID(array.ID, 1), func(j *batch.Job) { j.Current = nil }) // withdrawn: it waits as before
+	want(map[string]int{share: 6}, map[string]int{share: 2})
+	change(t, s, batch.ChildID(array.ID, 1), admit)
+	change(t, s, batch.ChildID(array.ID, 1), end(batch.StatusRunnable)) // it is tried again, by an entry of its own
+	want(map[string]int{share: 7}, map[string]int{share: 4})
 }
 
 func testWaitingActivates(t *testing.T, s Store) {

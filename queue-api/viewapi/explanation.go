@@ -50,9 +50,12 @@ type Limit struct {
 // Position is a job's place among those of its share that wait, or of its queue if that has no shares. The children of an array
 // that were not tried yet count as one.
 type Position struct {
-	Ahead int    `json:"ahead"` // jobs that come before it
-	Of    int    `json:"of"`    // jobs that wait, with itself
+	// Ahead is what comes before it in its queue or share; the children of an array that were not tried yet count as one.
+	Ahead int    `json:"ahead"`
+	Of    int    `json:"of"` // jobs that wait, with itself
 	Share string `json:"share,omitempty"`
+	// JobsAhead is how many jobs and children probably go first, over all shares; absent where that is Ahead.
+	JobsAhead int `json:"jobsAhead,omitempty"`
 	// AheadByShare is who is ahead, the most first, where the queue has shares; of other shares it is what is probably served
 	// first, as shares take turns. At most 20.
 	AheadByShare []ShareCount `json:"aheadByShare,omitempty"`
@@ -142,10 +145,21 @@ type SimulatedEnvironment struct {
 	FitsNow bool   `json:"fitsNow"`
 	Reason  string `json:"reason,omitempty"` // why it does not fit, or not now
 	State   string `json:"state,omitempty"`  // as in Supply
-	// InstanceTypes are those that the job's largest pod fits on, the cheapest first; at most 20 of TypesInAll. There are none where
-	// nobody knows: of an unmanaged environment, and before the autoscaler reported.
+	// InstanceTypes are those that the job's largest pod fits on and that take its pods, the cheapest first; at most 20 of TypesInAll.
+	// There are none where nobody knows: of an unmanaged environment, and before the autoscaler reported.
 	InstanceTypes []InstanceType `json:"instanceTypes"`
 	TypesInAll    int            `json:"typesInAll,omitempty"`
+	// Excluded are what is large enough and takes no such pod: instance types, and of an unmanaged environment its nodes, those that
+	// are alike as one; at most 20 of ExcludedInAll.
+	Excluded      []Exclusion `json:"excluded,omitempty"`
+	ExcludedInAll int         `json:"excludedInAll,omitempty"`
+}
+
+// Exclusion is why an instance type, or some nodes, take no pod of a job, whatever room they have.
+type Exclusion struct {
+	InstanceType string `json:"instanceType,omitempty"`
+	Nodes        int    `json:"nodes,omitempty"` // of an unmanaged environment
+	Reason       string `json:"reason"`          // the first label or taint that stands against it
 }
 
 // InstanceType is a type of instance, with what it has and what it costs.

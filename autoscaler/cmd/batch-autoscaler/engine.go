@@ -192,7 +192,7 @@ func offersOf(env *computeenv.Environment) []batchmeta.Offer {
 		free := nodetemplate.Allocatable(t)
 		out[i] = batchmeta.Offer{
 			InstanceType: t.Name, VCPUs: t.VCPUs, MemoryMiB: t.MemoryMiB, GPUs: t.GPUs,
-			FreeMilliVCPU: free.CPUMillis, FreeMiB: free.MemoryMiB, PricePerHour: t.PricePerHour,
+			FreeMilliVCPU: free.CPUMillis, FreeMiB: free.MemoryMiB, PricePerHour: t.PricePerHour, Architecture: t.Architecture,
 		}
 		if env.CapacityType == batchmeta.CapacitySpot && t.SpotPricePerHour > 0 {
 			out[i].PricePerHour = t.SpotPricePerHour

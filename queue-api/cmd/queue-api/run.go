@@ -177,7 +177,8 @@ func newAPI(
 	if access.authorizer != nil {
 		cfg.Gate = access.authorizer
 	}
-	cfg.Look = podLook{all.pods}
+	clusters := clusterview.New(store, all.views, clock.RealClock{})
+	cfg.Look, cfg.Nodes = podLook{all.pods}, clusters
 	service, err := controlplane.New(store, clock.RealClock{}, cfg)
 	if err != nil {
 		return nil, composer, err
@@ -187,7 +188,7 @@ func newAPI(
 		Region: o.region, Account: o.account, Drain: o.drain, MaxInFlight: o.maxRequests, SubmitRate: o.submitRateTotal, SubmitRateEach: o.submitRate,
 		Events:  events.NewStream(store, composer, events.StreamConfig{Done: ctx.Done()}),
 		SealKey: store.SealKey, Status: status.tell,
-		Clusters: clusterview.New(store, all.views, clock.RealClock{}),
+		Clusters: clusters,
 	}
 	access.apply(&apiConfig)
 	newLogsAPI(store, kept, all).apply(&apiConfig, access.authorizer)
