@@ -49,3 +49,20 @@ func Events() []DescribedEvent {
 		{EventTerminated, false, "The job was terminated"},
 	}
 }
+
+// eventLabels are those of a pod's labels that Events about it have, too: an Event outlives its pod.
+var eventLabels = [...]string{JobID, JobQueue, Attempt, ArrayIndex, NodeIndex, ComputeEnvironmentUUID}
+
+// EventLabels are the labels of an Event about a pod with such labels; nil if the pod is of no job.
+func EventLabels(ofPod map[string]string) map[string]string {
+	if ofPod[JobID] == "" {
+		return nil
+	}
+	out := map[string]string{}
+	for _, key := range eventLabels {
+		if value, ok := ofPod[key]; ok {
+			out[key] = value
+		}
+	}
+	return out
+}

@@ -66,15 +66,29 @@ func (v *View) Decisions(ctx context.Context) (*viewapi.Decisions, error) {
 		return seen{events, s}, err
 	})
 	out := &viewapi.Decisions{At: millis(v.clock.Now()), Decisions: []viewapi.Decision{}, Clusters: clusters}
+	claims := map[string]*corev1.Event{} // those about pods that are gone, by UID
 	for i, a := range answers {
 		out.Truncated = out.Truncated || a.isCut
 		for j := range a.list {
-			out.Decisions = append(out.Decisions, a.decision(&a.list[j], known, clusters[i].Name))
+			e := &a.list[j]
+			d := a.decision(e, known, clusters[i].Name)
+			if e.InvolvedObject.Kind == "Pod" && d.JobID == "" && e.Labels[batchmeta.JobID] != "" {
+				claims[d.ID] = e
+			}
+			out.Decisions = append(out.Decisions, d)
 		}
 	}
 	slices.SortFunc(out.Decisions, func(a, b viewapi.Decision) int { return cmp.Or(cmp.Compare(b.At, a.At), cmp.Compare(a.ID, b.ID)) })
 	if len(out.Decisions) > maxDecisions {
 		out.Decisions, out.Truncated = out.Decisions[:maxDecisions], true
+	}
+	for i := range out.Decisions {
+		d := &out.Decisions[i]
+		if e := claims[d.ID]; e != nil {
+			if d.JobID = v.claimed(ctx, e); d.JobID != "" {
+				d.ComputeEnvironment = known.name(e.Labels[batchmeta.ComputeEnvironmentUUID])
+			}
+		}
 	}
 	return out, nil
 }

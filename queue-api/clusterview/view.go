@@ -13,6 +13,7 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/viewapi"
@@ -47,6 +48,8 @@ type View struct {
 
 	mu    sync.Mutex // guards known
 	known map[string]*member
+	// claims are whether pods that are gone were of jobs, by claim.
+	claims *lru.Cache
 }
 
 // member is what is remembered of a cluster.
@@ -58,7 +61,7 @@ type member struct {
 
 // New makes a View of the clusters that there are whenever somebody looks.
 func New(store Store, clusters func() []Cluster, clk clock.PassiveClock) *View {
-	return &View{store: store, clusters: clusters, clock: clk, known: map[string]*member{}}
+	return &View{store: store, clusters: clusters, clock: clk, known: map[string]*member{}, claims: lru.New(maxClaims)}
 }
 
 // members are the clusters that there are now. What was remembered of one that is reached otherwise now is forgotten.

@@ -265,7 +265,16 @@ func TestDecisionsSayWhatTheyAreAbout(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: "jobs", Name: "series", UID: "series"}, Reason: "New", Message: strings.Repeat("é", maxMessage), ReportingController: autoscaler,
 		EventTime: metav1.NewMicroTime(now.Add(-time.Hour)), Series: &corev1.EventSeries{Count: 9, LastObservedTime: metav1.NewMicroTime(now.Add(-time.Second))},
 	}
-	s := newSite(nil, home(
+	claiming := func(name, namespace, pod, job string, ago time.Duration) *corev1.Event {
+		e := makeEvent(name, "TriggeredScaleUp", now.Add(-ago), corev1.ObjectReference{Kind: "Pod", Namespace: namespace, Name: pod})
+		e.Labels = map[string]string{batchmeta.JobID: job, batchmeta.Attempt: "1", batchmeta.ComputeEnvironmentUUID: "u-1"}
+		return e
+	}
+	jobs := store{jobA: batch.Job{ID: jobA, Attempts: []batch.Attempt{{Number: 1, PodNamespace: "jobs", PodName: "ended"}}}}
+	s := newSite(jobs, home(
+		claiming("was", "jobs", "ended", jobA, 5*time.Minute), claiming("forged", "tenants", "ended", jobA, 6*time.Minute),
+		claiming("another", "jobs", "stranger", jobA, 7*time.Minute), claiming("nobody", "jobs", "ended", "00001aaa-bbbb-4ccc-8ddd-000000000000", 8*time.Minute),
+		claiming("none", "jobs", "ended", "x", 9*time.Minute),
 		makeNode("n", "u-2"), makePod("p", "", jobA, label(batchmeta.ArrayIndex, "3")), other, series,
 		makeEvent("pod", "TriggeredScaleUp", now, corev1.ObjectReference{Kind: "Pod", Namespace: "jobs", Name: "p"}),
 		makeEvent("gone", "TriggeredScaleUp", now.Add(-time.Minute), corev1.ObjectReference{Kind: "Pod", Namespace: "elsewhere", Name: "p"}),
@@ -289,7 +298,13 @@ func TestDecisionsSayWhatTheyAreAbout(t *testing.T) {
 		ID: "series", At: now.Add(-time.Second).UnixMilli(), FirstAt: now.Add(-time.Hour).UnixMilli(), Count: 9, Reason: "New",
 		Message: strings.Repeat("é", maxMessage/2) + "…", Object: "/",
 	}
-	want := []viewapi.Decision{pod, newer, node, report, decision("status", "ScaledUpGroup", "ConfigMap/cluster-autoscaler-status", 4*time.Second), decision("gone", "TriggeredScaleUp", "Pod/p", time.Minute)}
+	was := decision("was", "TriggeredScaleUp", "Pod/ended", 5*time.Minute)
+	was.JobID, was.ComputeEnvironment = jobA, "managed"
+	want := []viewapi.Decision{
+		pod, newer, node, report, decision("status", "ScaledUpGroup", "ConfigMap/cluster-autoscaler-status", 4*time.Second), decision("gone", "TriggeredScaleUp", "Pod/p", time.Minute),
+		was, decision("forged", "TriggeredScaleUp", "Pod/ended", 6*time.Minute), decision("another", "TriggeredScaleUp", "Pod/stranger", 7*time.Minute),
+		decision("nobody", "TriggeredScaleUp", "Pod/ended", 8*time.Minute), decision("none", "TriggeredScaleUp", "Pod/ended", 9*time.Minute),
+	}
 	if diff := cmp.Diff(want, got.Decisions); diff != "" {
 		t.Errorf("decisions mismatch (-want +got):\n%s", diff)
 	}

@@ -97,7 +97,7 @@ func isWarning(reason batchmeta.EventReason) bool { return warnings()[reason] }
 func (r *Recorder) event(pod *corev1.Pod, kind string, reason batchmeta.EventReason, message string) *corev1.Event {
 	now := metav1.NewTime(r.cfg.Clock.Now())
 	return &corev1.Event{
-		ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%.200s.%x", pod.Name, now.UnixNano()), Namespace: pod.Namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%.200s.%x", pod.Name, now.UnixNano()), Namespace: pod.Namespace, Labels: batchmeta.EventLabels(pod.Labels)},
 		InvolvedObject: corev1.ObjectReference{
 			APIVersion: "v1", Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, ResourceVersion: pod.ResourceVersion,
 		},

@@ -77,7 +77,7 @@ func TestRecord(t *testing.T) {
 		b.mu.Lock()
 		for _, e := range b.events {
 			want := map[string]string{"Admitted": corev1.EventTypeNormal, "Failed": corev1.EventTypeWarning}[e.Reason]
-			if e.Type != want || e.Namespace != "jobs" || e.InvolvedObject.UID != "u" || e.InvolvedObject.Kind != "Pod" || e.Source.Host != "h" ||
+			if e.Type != want || e.Namespace != "jobs" || e.InvolvedObject.UID != "u" || e.InvolvedObject.Kind != "Pod" || e.Source.Host != "h" || e.Labels[batchmeta.JobID] != "id" ||
 				!strings.HasPrefix(e.Name, "p.") || len(e.Message) > 1024 || len(e.Message) < 20 {
 				t.Errorf("%+v", e)
 			}

@@ -55,7 +55,7 @@ func run(ctx context.Context, o *options) error {
 	defer events.Shutdown()
 	p := parts{
 		client: client, api: o.batch(), fleet: machines, notices: notices,
-		recorder: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "batch-autoscaler"}), metrics: newMetricSet(),
+		recorder: jobRecorder{events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "batch-autoscaler"})}, metrics: newMetricSet(),
 		tracer: tracer, clock: clock.RealClock{},
 	}
 	p.metrics.register(legacyregistry.MustRegister)
@@ -204,6 +204,6 @@ func newBroadcaster(ctx context.Context, client kubernetes.Interface) record.Eve
 	b := record.NewBroadcaster(record.WithContext(context.WithoutCancel(ctx)), record.WithCorrelatorOptions(record.CorrelatorOptions{
 		MaxEvents: 1000, BurstSize: 25, QPS: 1. / 30,
 	}))
-	b.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
+	b.StartRecordingToSink(jobSink{&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")}})
 	return b
 }
