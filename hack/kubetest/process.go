@@ -73,6 +73,22 @@ func (p *Process) Terminate() {
 	<-p.done
 }
 
+// Pause stops the process where it is, until Resume.
+func (p *Process) Pause() { _ = p.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Resume lets a paused process go on.
+func (p *Process) Resume() { _ = p.cmd.Process.Signal(syscall.SIGCONT) }
+
+// HasEnded reports whether the process is gone.
+func (p *Process) HasEnded() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // Scheduler is a running batch-scheduler.
 type Scheduler struct {
 	*Process
