@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -221,18 +220,4 @@ AWS speaks to queue-api as you. The key lives as long as the token does.`,
 			return err
 		},
 	}
-}
-
-// readToken reads a token from stdin.
-func readToken(in io.Reader) (string, error) {
-	const maxToken = 64 << 10
-	text, err := io.ReadAll(io.LimitReader(in, maxToken))
-	if err != nil {
-		return "", err
-	}
-	token := strings.TrimSpace(string(text))
-	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", usagef("stdin: a token is one word of printable characters")
-	}
-	return token, nil
 }

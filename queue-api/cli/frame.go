@@ -33,6 +33,7 @@ type frame struct {
 	globals
 
 	asked   *client.Client // once connect made it
+	line    *progress      // what is told beside it goes above
 	started bool           // a command has begun: what goes wrong now is no matter of usage
 }
 
@@ -65,9 +66,15 @@ func (f *frame) printer() (*output.Printer, error) {
 	columns, isTerminal := terminal(f.Out)
 	return &output.Printer{
 		Out: f.Out, Format: format, IsTerminal: isTerminal, Columns: columns, NoHeaders: f.noHeaders,
-		Colors: isTerminal && f.Getenv("NO_COLOR") == "" && f.Getenv("TERM") != "dumb",
+		Colors: isTerminal && f.hasColors(),
 	}, nil
 }
+
+// isDumb reports whether the terminal shows characters and knows no sequence, as those of editors and build servers.
+func (f *frame) isDumb() bool { return f.Getenv("TERM") == "dumb" }
+
+// hasColors reports whether a terminal, if there is one, may be sent colours. NO_COLOR counts when it is not empty: see no-color.org.
+func (f *frame) hasColors() bool { return f.Getenv("NO_COLOR") == "" && !f.isDumb() }
 
 // print prints an answer in that format.
 func (f *frame) print(v output.View) error {
@@ -86,6 +93,9 @@ func (f *frame) printf(format string, args ...any) error {
 
 // notef tells people something beside the answer.
 func (f *frame) notef(format string, args ...any) {
+	if f.line != nil {
+		f.line.clear()
+	}
 	_, _ = io.WriteString(f.Err, cleanf(format, args...))
 }
 

@@ -34,7 +34,7 @@ func newLogin(f *frame) *cobra.Command {
 		Use: "login", Args: cobra.NoArgs, Short: "Get a token and keep it for this endpoint",
 		Long: `Get a token and keep it for this endpoint, in a file that only you can read. It comes from an OpenID Connect issuer that the Kubernetes API
 server accepts, by a browser on this machine or, with --device, on another one; such a token is renewed when it ends. Or it is read from
-stdin. It is tried on the server before it is kept.`,
+stdin, and not shown if it is typed there. It is tried on the server before it is kept.`,
 		Example: `  muster auth login --issuer https://accounts.example.com --client-id muster
   muster auth login --issuer https://accounts.example.com --client-id muster --device
   kubectl create token ci --audience muster.sh | muster auth login --token-stdin`,
@@ -85,7 +85,7 @@ func loginKey(endpoint string) string { return strings.TrimRight(endpoint, "/") 
 
 func (f *frame) newLogin(ctx context.Context, o *loginOptions) (client.Login, error) {
 	if o.stdin {
-		token, err := readToken(f.In)
+		token, err := f.readToken(ctx)
 		return client.Login{Token: token}, err
 	}
 	name, id := cmp.Or(o.issuer, f.Getenv("MUSTER_OIDC_ISSUER")), cmp.Or(o.clientID, f.Getenv("MUSTER_OIDC_CLIENT_ID"))

@@ -15,16 +15,16 @@ import (
 
 // progress shows how far long work is. On a terminal it is one line that is written over; elsewhere there is a line for each change.
 type progress struct {
-	w       io.Writer
-	columns int
-	isLine  bool // w is a terminal
-	last    string
-	shown   bool
+	w      io.Writer
+	isLine bool // w is a terminal that knows sequences
+	last   string
+	shown  bool
 }
 
 func (f *frame) newProgress() *progress {
-	columns, ok := terminal(f.Err)
-	return &progress{w: f.Err, columns: columns, isLine: ok}
+	_, ok := terminal(f.Err)
+	f.line = &progress{w: f.Err, isLine: ok && !f.isDumb()}
+	return f.line
 }
 
 // show shows what is; detail is for the terminal only, as it changes all the time.
@@ -35,8 +35,8 @@ func (p *progress) show(what, detail string) {
 		if detail != "" {
 			text += "  " + output.Clean(detail)
 		}
-		if p.columns > 0 {
-			text = output.Fit(text, p.columns-1)
+		if columns, _ := terminal(p.w); columns > 0 { // it may have become narrower
+			text = output.Fit(text, columns-len("^C")-1) // where a terminal shows that, it is in this line, which is cleared
 		}
 		fmt.Fprint(p.w, "\r\x1b[K"+text)
 		p.shown = true

@@ -5,6 +5,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -92,6 +93,14 @@ func exitHelp() string {
 	return b.String()
 }
 
+// hasSomethingToSay reports whether people are to be told of an error: not of what has been said, nor that they interrupted the program.
+func hasSomethingToSay(err error) bool {
+	if exit, ok := err.(*ExitError); ok { //nolint:errorlint // what wraps it has something to say
+		return exit.Err != nil
+	}
+	return !errors.Is(err, context.Canceled)
+}
+
 // Main runs the program with its arguments and gives its exit code.
 func Main(ctx context.Context, cfg Config, args []string) int {
 	root, f := newRoot(cfg)
@@ -100,7 +109,7 @@ func Main(ctx context.Context, cfg Config, args []string) int {
 	if err == nil {
 		return ExitOK
 	}
-	if exit, ok := err.(*ExitError); !ok || exit.Err != nil { //nolint:errorlint // what wraps it has something to say
+	if hasSomethingToSay(err) {
 		fmt.Fprintln(f.Err, cmp.Or(root.Annotations[cobra.CommandDisplayNameAnnotation], root.Name())+":", output.CleanLines(err.Error()))
 	}
 	if !f.started {

@@ -129,8 +129,12 @@ func (f *frame) confirm(ctx context.Context, question string) bool {
 	}()
 	select {
 	case <-ctx.Done():
+		f.notef("\n")
 		return false
 	case line := <-answer:
+		if !strings.HasSuffix(line, "\n") {
+			f.notef("\n")
+		}
 		return strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "y")
 	}
 }

@@ -64,7 +64,7 @@ func (f *frame) top(ctx context.Context, o *topOptions) error {
 		return err
 	}
 	in, ok := f.In.(*os.File)
-	if !o.once && ok && p.IsTerminal && p.Format.IsForPeople() && term.IsTerminal(int(in.Fd())) {
+	if !o.once && ok && p.IsTerminal && !f.isDumb() && p.Format.IsForPeople() && term.IsTerminal(int(in.Fd())) {
 		return f.watchTop(ctx, c, o, in)
 	}
 	state := top.State{Endpoint: c.Endpoint()}
@@ -137,12 +137,13 @@ func queuesByName(ctx context.Context, c *client.Client, s *viewapi.Summary) err
 	return err
 }
 
-// What a terminal is told: to show another screen without a cursor, to go back, and to begin at its upper left corner.
+// What a terminal is told: to show another screen without a cursor, to go back, to begin at its upper left corner, and to empty a
+// line. That comes before the line's text: behind a line that is as wide as the terminal it takes the last character away.
 const (
 	screenOn  = "\x1b[?1049h\x1b[?25l"
 	screenOff = "\x1b[?25h\x1b[?1049l"
 	corner    = "\x1b[H"
-	lineEnd   = "\x1b[K"
+	emptyLine = "\x1b[K"
 )
 
 // live is a view of muster top that goes on.
@@ -180,10 +181,12 @@ func (f *frame) watchTop(ctx context.Context, c *client.Client, o *topOptions, i
 	return l.show(ctx, keys, refreshed)
 }
 
-// show draws after each key and refresh, and once a second, as the terminal may have another size.
+// show draws after each key and refresh, when the terminal has another size, and once a second.
 func (l *live) show(ctx context.Context, keys <-chan []top.Key, refreshed <-chan struct{}) error {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
+	resized, ignore := notifyResized()
+	defer ignore()
 	for {
 		if err := l.draw(); err != nil {
 			return err
@@ -192,6 +195,7 @@ func (l *live) show(ctx context.Context, keys <-chan []top.Key, refreshed <-chan
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
+		case <-resized:
 		case <-refreshed:
 		case pressed, ok := <-keys:
 			if !ok || !l.press(pressed) {
@@ -222,9 +226,8 @@ func (l *live) draw() error {
 		}
 	}
 	l.state.Now = l.f.now()
-	colors := l.f.Getenv("NO_COLOR") == "" && l.f.Getenv("TERM") != "dumb"
-	lines := top.Frame(&l.state, &l.choice, top.Canvas{Columns: columns, Lines: max(rows, 1), Colors: colors, IsASCII: l.f.isASCII()})
-	_, err := io.WriteString(l.f.Out, corner+strings.Join(lines, lineEnd+"\r\n")+lineEnd)
+	lines := top.Frame(&l.state, &l.choice, top.Canvas{Columns: columns, Lines: max(rows, 1), Colors: l.f.hasColors(), IsASCII: l.f.isASCII()})
+	_, err := io.WriteString(l.f.Out, corner+emptyLine+strings.Join(lines, "\r\n"+emptyLine))
 	return err
 }
 
