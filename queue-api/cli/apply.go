@@ -275,7 +275,29 @@ have not ended stays, unless --terminate-jobs is given.`,
 	fs.BoolVar(&o.terminateJobs, "terminate-jobs", false, "Also delete queues with jobs that have not ended, which ends them.")
 	fs.BoolVar(&o.wait, "wait", true, "Wait until queues and environments are gone.")
 	fs.DurationVar(&o.timeout, "wait-timeout", waitDefault, "With --wait: how long.")
+	cmd.ValidArgsFunction = f.completeThings
 	return cmd
+}
+
+// completeThings completes KIND/NAME.
+func (f *frame) completeThings(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	word, name, ok := strings.Cut(begun, "/")
+	if !ok {
+		kinds := make([]string, len(manifest.Kinds))
+		for i, k := range manifest.Kinds {
+			kinds[i] = k.Short + "/"
+		}
+		return kinds, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+	kind, err := manifest.ParseKind(word)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	names, directive := f.completeNames(kind)(cmd, args, name)
+	for i := range names {
+		names[i] = word + "/" + names[i]
+	}
+	return names, directive
 }
 
 // thing is what a command line names as KIND/NAME.

@@ -25,6 +25,9 @@ AWS's names of its members; the answer is printed as JSON unless -o says otherwi
   muster call TagResource --input '{"resourceArn":"ARN","tags":{"team":"red"}}'
   muster call RegisterJobDefinition -f definition.yaml -o jsonpath=jobDefinitionArn`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(operationNames(), args[0]) {
+				return usagef("%.64q is no operation of the Batch API; its names are as in SubmitJob", args[0])
+			}
 			content := []byte(input)
 			if file != "" {
 				var err error

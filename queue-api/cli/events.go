@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
+	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/cli/manifest"
 	"github.com/muster-batch/muster/queue-api/cli/output"
 	"github.com/muster-batch/muster/queue-api/client"
@@ -52,6 +53,8 @@ Without -f, what the server still knows of the past; with -f, what happens from 
 	fs.StringVar(&o.job, "job", "", "Of this job and its children alone.")
 	fs.StringVar(&o.name, "name", "", "Of jobs with this name alone; * stands for anything.")
 	_ = cmd.RegisterFlagCompletionFunc("queue", f.completeNames(manifest.JobQueue)) // only fails for no such flag
+	f.completeFlag(cmd, "status", fixed(statusNames()...))
+	f.completeFlag(cmd, "job", f.jobsIn(batch.JobStatuses[:]...))
 	return cmd
 }
 
@@ -71,6 +74,13 @@ const fromTheBeginning = "e30" // {} in base64: no cursor of any queue
 func (f *frame) events(ctx context.Context, o *eventOptions) error {
 	if _, err := path.Match(o.name, ""); err != nil {
 		return usagef("--name %.128q: %w", o.name, err)
+	}
+	for i, s := range o.statuses {
+		status, err := statusNamed(s)
+		if err != nil {
+			return err
+		}
+		o.statuses[i] = string(status)
 	}
 	p, err := f.printer()
 	if err != nil {

@@ -41,7 +41,7 @@ func (f *frame) explain(ctx context.Context, id string) error {
 		return fmt.Errorf("this server does not explain jobs; muster get %s shows its reason: %w", id, err)
 	}
 	if err != nil {
-		return err
+		return orNoJob(err, id)
 	}
 	return f.print(output.View{Object: &e, Names: []string{e.Code}, Human: func(p *output.Printer) error { return f.printExplanation(p, &e) }})
 }

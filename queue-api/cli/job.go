@@ -79,11 +79,22 @@ func (f *frame) describe(ctx context.Context, ids ...string) ([]awsapi.JobDetail
 	for _, id := range ids {
 		job, ok := found[id]
 		if !ok {
-			return nil, fmt.Errorf("job %s is not there, or not yours to see", id)
+			return nil, noJob(id)
 		}
 		jobs = append(jobs, job)
 	}
 	return jobs, nil
+}
+
+// noJob says that there is no such job, which looks the same as one that others may see.
+func noJob(id string) error { return fmt.Errorf("job %s is not there, or not yours to see", id) }
+
+// orNoJob is what went wrong when a job was asked for.
+func orNoJob(err error, id string) error {
+	if client.IsNotFound(err) && !client.IsUnknownOperation(err) {
+		return noJob(id)
+	}
+	return err
 }
 
 // lookUp gives the jobs that are there, by id.

@@ -59,8 +59,19 @@ func newJobs(f *frame) *cobra.Command {
 	fs.BoolVarP(&o.watch, "watch", "w", false, "Go on, and print each job again that changes.")
 	f.completeFlag(cmd, "queue", f.queueNames)
 	f.completeFlag(cmd, "status", fixed(statusNames()...))
+	f.completeFlag(cmd, "array", f.jobsIn(batch.JobStatuses[:]...))
+	f.completeFlag(cmd, "nodes-of", f.jobsIn(batch.JobStatuses[:]...))
 	cmd.MarkFlagsMutuallyExclusive("array", "nodes-of", "queue")
 	return cmd
+}
+
+// statusNamed is the status that a flag names, in any case.
+func statusNamed(text string) (batch.JobStatus, error) {
+	status := batch.JobStatus(strings.ToUpper(text))
+	if !slices.Contains(batch.JobStatuses[:], status) {
+		return "", usagef("--status %.64q: must be one of %s", text, strings.Join(statusNames(), ", "))
+	}
+	return status, nil
 }
 
 func statusNames() (list []string) {
@@ -77,9 +88,9 @@ func (f *frame) query(ctx context.Context, o *listOptions) (q jobQuery, err erro
 		return q, err
 	}
 	for _, s := range o.statuses {
-		status := batch.JobStatus(strings.ToUpper(s))
-		if !slices.Contains(batch.JobStatuses[:], status) {
-			return q, usagef("--status %q: must be one of %s", s, strings.Join(statusNames(), ", "))
+		status, err := statusNamed(s)
+		if err != nil {
+			return q, err
 		}
 		q.statuses = append(q.statuses, status)
 	}

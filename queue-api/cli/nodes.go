@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/cli/manifest"
 	"github.com/muster-batch/muster/queue-api/cli/output"
 	"github.com/muster-batch/muster/queue-api/viewapi"
@@ -171,7 +172,7 @@ func warning(text string) output.Style {
 }
 
 func newGang(f *frame) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "gang JOB", Args: cobra.ExactArgs(1), Short: "Show the members of a multi-node job, and who is missing",
 		Example: "  muster gang JOB",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -181,7 +182,7 @@ func newGang(f *frame) *cobra.Command {
 			}
 			var out viewapi.Gang
 			if err := c.Get(cmd.Context(), viewapi.PathGang(nameOf(args[0])), nil, &out); err != nil {
-				return err
+				return orNoJob(err, nameOf(args[0]))
 			}
 			names := make([]string, len(out.Members))
 			for i := range out.Members {
@@ -190,6 +191,8 @@ func newGang(f *frame) *cobra.Command {
 			return f.print(output.View{Object: out, Names: names, Human: func(p *output.Printer) error { return f.printGang(p, &out) }})
 		},
 	}
+	f.completeArgs(cmd, f.jobsIn(batch.JobStatuses[:]...))
+	return cmd
 }
 
 func (f *frame) printGang(p *output.Printer, g *viewapi.Gang) error {

@@ -57,7 +57,6 @@ func newRoot(cfg Config) (*cobra.Command, *frame) {
   muster jobs --queue high
   muster explain JOB`,
 		SilenceUsage: true, SilenceErrors: true,
-		PersistentPreRun: func(*cobra.Command, []string) { f.started = true },
 	}
 	if cfg.IsPlugin {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl muster"}
@@ -73,6 +72,7 @@ func newRoot(cfg Config) (*cobra.Command, *frame) {
 	add(root, groupSetUp, append(setUpCommands(f), cfg.Commands...)...)
 	add(root, groupProgram, newCall(f), newVersion(f), newReference(f))
 	addCompletion(root)
+	f.strict(root)
 	return root, f
 }
 

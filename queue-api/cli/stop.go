@@ -68,9 +68,16 @@ func (f *frame) stop(ctx context.Context, operation string, args []string, o sto
 	if err != nil {
 		return err
 	}
-	if len(ids) <= maxDescribed { // an id that is not there is as good as stopped, to the API
-		if _, err := f.describe(ctx, ids...); err != nil {
+	ended := map[string]batch.JobStatus{}
+	if len(ids) <= maxDescribed { // an id that is not there is as good as stopped, to the API, and so is a job that has ended
+		jobs, err := f.describe(ctx, ids...)
+		if err != nil {
 			return err
+		}
+		for i := range jobs {
+			if status := statusOf(&jobs[i]); status.IsTerminal() {
+				ended[value(jobs[i].JobId)] = status
+			}
 		}
 	}
 	result := &awsapi.TerminateJobsResponse{Successful: []string{}, Errors: []awsapi.TerminateJobsErrorDetail{}}
@@ -82,7 +89,7 @@ func (f *frame) stop(ctx context.Context, operation string, args []string, o sto
 		result.Successful = append(result.Successful, out.Successful...)
 		result.Errors = append(result.Errors, out.Errors...)
 	}
-	if err := f.printStopped(operation, result); err != nil {
+	if err := f.printStopped(operation, result, ended); err != nil {
 		return err
 	}
 	if operation == "CancelJob" {
@@ -99,14 +106,19 @@ func (f *frame) stop(ctx context.Context, operation string, args []string, o sto
 	return nil
 }
 
-func (f *frame) printStopped(operation string, result *awsapi.TerminateJobsResponse) error {
+// printStopped tells what was stopped, and what had ended before.
+func (f *frame) printStopped(operation string, result *awsapi.TerminateJobsResponse, ended map[string]batch.JobStatus) error {
 	word := map[string]string{"CancelJob": "Cancelled", "TerminateJob": "Terminated"}[operation]
 	for _, e := range result.Errors {
 		f.notef("%s: %s: %s\n", value(e.Job), value(e.Code), value(e.Message))
 	}
 	return f.print(output.View{Object: result, Names: result.Successful, Human: func(*output.Printer) error {
 		for _, id := range result.Successful {
-			if err := f.printf("%s %s\n", word, id); err != nil {
+			text := word + " " + id
+			if status, ok := ended[id]; ok {
+				text = fmt.Sprintf("%s is %s already", id, status)
+			}
+			if err := f.printf("%s\n", text); err != nil {
 				return err
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
+	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/cli/jobspec"
 	"github.com/muster-batch/muster/queue-api/cli/output"
 	"github.com/muster-batch/muster/queue-api/client"
@@ -37,6 +38,7 @@ func (s *submission) addFlags(f *frame, cmd *cobra.Command) {
 	fs.Lookup("dry-run").NoOptDefVal = "server"
 	f.completeFlag(cmd, "queue", f.queueNames)
 	f.completeFlag(cmd, "definition", f.definitionNames)
+	f.completeFlag(cmd, "depends-on", f.jobsIn(batch.JobStatuses[:]...))
 	f.completeFlag(cmd, "dry-run", fixed("client", "server"))
 	cmd.MarkFlagsMutuallyExclusive("file", "cli-input-json")
 }

@@ -195,12 +195,16 @@ func TestTerminalInterruptedLooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.write(job, 0, "a line")
+	other := w.submit(t)
+	w.move(t, other, batch.StatusRunning, outcome{})
 	for name, tc := range map[string]struct {
 		args []string
 		seen string
 	}{
-		"logs":   {[]string{"logs", "-f", id}, "a line"},
-		"events": {[]string{"events", "-f", "--all"}, "RUNNING"},
+		"logs":             {[]string{"logs", "-f", id}, "a line"},
+		"events":           {[]string{"events", "-f", "--all"}, "RUNNING"},
+		"jobs":             {[]string{"jobs", "--watch"}, "RUNNING"},
+		"the end of a job": {[]string{"terminate", other, "--wait"}, "Waiting for 1 of 1  [....................]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -211,7 +215,7 @@ func TestTerminalInterruptedLooks(t *testing.T) {
 				t.Errorf("exit code %d", code)
 			}
 			x.Look(func(s *termtest.Screen) {
-				if s.Has("context canceled") {
+				if s.Has("context canceled") || s.Has("Waiting for") {
 					t.Errorf("the screen is\n%s", s)
 				}
 			})

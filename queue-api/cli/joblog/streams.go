@@ -52,6 +52,9 @@ func Streams(job *awsapi.JobDetail, attempt int, container string) ([]Stream, er
 		return nil, ErrNotStarted
 	}
 	if number < 1 || number > all {
+		if all == 1 {
+			return nil, fmt.Errorf("job %s has had one attempt", value(job.JobId))
+		}
 		return nil, fmt.Errorf("job %s has had %d attempts", value(job.JobId), all)
 	}
 	streams := streamsOf(job, number)

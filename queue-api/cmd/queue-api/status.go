@@ -84,7 +84,7 @@ func (s *statusView) leader(ctx context.Context, name string) viewapi.StatusChec
 	lease, err := s.leases.Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		check.Message = "has no leader: it never ran, or runs with another namespace for its Lease"
+		check.Result, check.Message = viewapi.ResultWarn, "has no Lease: it never ran, or runs without leader election, or with another namespace for its Lease"
 		return check
 	case err != nil:
 		klog.FromContext(ctx).V(2).Info("Lease cannot be read", "lease", name, "err", err)

@@ -45,7 +45,7 @@ func TestStatusTellsWhatIsThere(t *testing.T) {
 		},
 		"one is dead, one ended, one never ran": {
 			leases: []runtime.Object{lease("queue-api", "a", now.Add(-time.Minute)), lease("batch-scheduler", "", now)},
-			keeps:  true, want: []string{ok, fail, fail, fail, ok},
+			keeps:  true, want: []string{ok, fail, fail, warn, ok},
 		},
 		"Redis is down and no logs are kept": {
 			leases: []runtime.Object{lease("queue-api", "a", now), lease("batch-scheduler", "b", now), lease("batch-autoscaler", "c", now)},
