@@ -198,21 +198,22 @@ func TestTerminalInterruptedLooks(t *testing.T) {
 	other := w.submit(t)
 	w.move(t, other, batch.StatusRunning, outcome{})
 	for name, tc := range map[string]struct {
-		args []string
-		seen string
+		args     []string
+		seen     string
+		wantCode int
 	}{
-		"logs":             {[]string{"logs", "-f", id}, "a line"},
-		"events":           {[]string{"events", "-f", "--all"}, "RUNNING"},
-		"jobs":             {[]string{"jobs", "--watch"}, "RUNNING"},
-		"the end of a job": {[]string{"terminate", other, "--wait"}, "Waiting for 1 of 1  [....................]"},
+		"logs":             {[]string{"logs", "-f", id}, "a line", ExitInterrupted},
+		"events":           {[]string{"events", "-f", "--all"}, "RUNNING", ExitInterrupted},
+		"jobs":             {[]string{"jobs", "--watch"}, "RUNNING", ExitOK},
+		"the end of a job": {[]string{"terminate", other, "--wait"}, "Waiting for 1 of 1  [....................]", ExitInterrupted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			x := termtest.Start(t, w.command(t, nil, tc.args...), 160, 12)
 			x.AwaitText(t, tc.seen)
 			x.Type(t, termtest.Interrupt)
-			if code := x.Exit(t); code != ExitInterrupted {
-				t.Errorf("exit code %d", code)
+			if code := x.Exit(t); code != tc.wantCode {
+				t.Errorf("exit code %d, want %d", code, tc.wantCode)
 			}
 			x.Look(func(s *termtest.Screen) {
 				if s.Has("context canceled") || s.Has("Waiting for") {
