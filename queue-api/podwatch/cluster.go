@@ -5,6 +5,7 @@ package podwatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -312,10 +313,19 @@ func (c *Cluster) Release(ctx context.Context, pod *corev1.Pod) error {
 
 // ignoreGone treats a pod that is gone, or whose name another has taken, as done with.
 func ignoreGone(err error) error {
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) || isOfAnother(err) {
 		return nil
 	}
 	return err
+}
+
+// isOfAnother reports whether a patch named another pod's uid: to the API server it is one that would change the uid.
+func isOfAnother(err error) bool {
+	refused, ok := errors.AsType[*apierrors.StatusError](err)
+	if !ok || !apierrors.IsInvalid(err) || refused.ErrStatus.Details == nil {
+		return false
+	}
+	return slices.ContainsFunc(refused.ErrStatus.Details.Causes, func(c metav1.StatusCause) bool { return c.Field == "metadata.uid" })
 }
 
 // NamespaceExists tells whether there is such a namespace; it fails if it cannot tell.

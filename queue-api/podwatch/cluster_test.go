@@ -8,8 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
@@ -107,6 +112,27 @@ func TestNudgeChangesThePod(t *testing.T) {
 	gone.Name = "gone"
 	if err := c.Nudge(t.Context(), gone, began); err != nil {
 		t.Errorf("a pod that is gone: %v", err)
+	}
+}
+
+// TestReleaseLeavesAPodOfTheSameNameAlone: what was withdrawn is made again under its name, and the cache may not know yet.
+func TestReleaseLeavesAPodOfTheSameNameAlone(t *testing.T) {
+	t.Parallel()
+	client := fake.NewClientset()
+	var refused error
+	client.PrependReactor("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, refused })
+	c, err := NewCluster(client.CoreV1(), client.CoreV1().RESTClient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := mainPod(false)
+	pod.Finalizers = []string{batchmeta.Tracking}
+	kind := schema.GroupKind{Kind: "Pod"}
+	for name, wantErr := range map[string]bool{"uid": false, "labels": true} {
+		refused = apierrors.NewInvalid(kind, pod.Name, field.ErrorList{field.Invalid(field.NewPath("metadata", name), "x", "field is immutable")})
+		if err := c.Release(t.Context(), pod); (err != nil) != wantErr {
+			t.Errorf("another %s: %v", name, err)
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ func (w *Watcher) takeBack(ctx context.Context, job batch.Job, members []member)
 	var gone []member
 	var latest time.Time
 	for _, m := range members {
-		if m.pod.DeletionTimestamp != nil && m.pod.Spec.NodeName == "" {
+		if isTakenBack(m.pod) {
 			gone = append(gone, m)
 			if at := m.pod.DeletionTimestamp.Time; at.After(latest) {
 				latest = at

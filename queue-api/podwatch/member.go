@@ -20,8 +20,14 @@ type member struct {
 	late    bool // its host had been given up when it came there
 }
 
-// isOver reports whether no container of the pod runs or will run.
-func (m member) isOver() bool { return m.lost || isFinished(m.pod) }
+// isOver reports whether no container of the pod runs or will run, and that is the end of its attempt.
+func (m member) isOver() bool { return m.lost || isFinished(m.pod) && !isTakenBack(m.pod) }
+
+// isTakenBack reports whether a pod was deleted before it had a node. Its attempt has not begun, though Kubernetes calls the pod
+// Failed when it finds it so, every 20 seconds: it may wait for its finalizer that long while nobody leads here.
+func isTakenBack(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp != nil && pod.Spec.NodeName == ""
+}
 
 // ownerOf names the job, or the child of an array, whose pod it is; empty if the pod is none of ours.
 func ownerOf(pod *corev1.Pod) string {

@@ -302,11 +302,13 @@ func TestPodThatIsGoneIsMissedAtOnce(t *testing.T) {
 
 func TestUnboundPodThatIsDeletedGivesItsJobBack(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, 1, 0)
-	s.show(t, deleted(podIn(corev1.PodPending, "")))
-	s.want(t, batch.StatusRunnable, "", 0, 1)
-	if job := s.job(t); !job.IsWaiting() || len(job.Attempts) != 0 {
-		t.Errorf("waiting %v after %d attempts", job.IsWaiting(), len(job.Attempts))
+	for _, phase := range []corev1.PodPhase{corev1.PodPending, corev1.PodFailed} { // Kubernetes calls it so after a while
+		s := newScene(t, 1, 0)
+		s.show(t, deleted(podIn(phase, "")))
+		s.want(t, batch.StatusRunnable, "", 0, 1)
+		if job := s.job(t); !job.IsWaiting() || len(job.Attempts) != 0 {
+			t.Errorf("%s: waiting %v after %d attempts", phase, job.IsWaiting(), len(job.Attempts))
+		}
 	}
 }
 
