@@ -8,6 +8,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // A gang has started while one of its members is bound, and is short while fewer than its min have a node or succeeded.
@@ -32,6 +34,28 @@ func (r *record) isShort() bool {
 // isBroken reports whether the gang is to begin anew since it lost a member: nobody joins it any more.
 func (r *record) isBroken() bool {
 	return r.lost && r.claim().spec.OnLoss == LossRestarts && r.isShort()
+}
+
+// isEnding reports whether a scheduler has begun to end the gang, and died before it was done: it marks all members before it
+// deletes the first one.
+func (r *record) isEnding() bool {
+	if !r.isShort() {
+		return false
+	}
+	for _, m := range r.members {
+		if m.isBound() && IsMarked(m.pod) && m.pod.DeletionTimestamp == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// IsMarked reports whether a pod says that a scheduler is about to end it, and why.
+func IsMarked(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue &&
+			(c.Reason == batchmeta.ReasonMemberLost || c.Reason == corev1.PodReasonPreemptionByScheduler)
+	})
 }
 
 // lose takes note that a live member is gone without having succeeded.
@@ -59,13 +83,15 @@ type Short struct {
 }
 
 // Short returns the gangs that are short, by key. After a restart of the scheduler nobody knows whether a member that does
-// not exist was lost or succeeded long ago; so a gang counts only if a loss was seen, or if members wait to join it.
+// not exist was lost or succeeded long ago; so a gang counts only if a loss was seen, or if members wait to join it, or if the
+// scheduler before this one was about to end it, whatever it asked for.
 func (l *Ledger) Short() []Short {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	var all []Short
 	for _, r := range l.gangs {
-		if r.claim().spec.OnLoss != LossIgnored && (r.lost || r.held < len(r.members)) && r.isShort() {
+		isLoss := r.claim().spec.OnLoss != LossIgnored && (r.lost || r.held < len(r.members)) && r.isShort()
+		if isLoss || r.isEnding() {
 			all = append(all, r.short())
 		}
 	}
@@ -74,7 +100,7 @@ func (l *Ledger) Short() []Short {
 }
 
 func (r *record) short() Short {
-	s := Short{Key: r.key, Have: r.held + r.done(), Min: r.claim().spec.Min, AtOnce: r.isBroken(), Since: r.shortSince()}
+	s := Short{Key: r.key, Have: r.held + r.done(), Min: r.claim().spec.Min, AtOnce: r.isBroken() || r.isEnding(), Since: r.shortSince()}
 	for _, m := range r.members {
 		if m.isBound() {
 			s.Pods = append(s.Pods, m.pod)

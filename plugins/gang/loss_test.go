@@ -46,6 +46,15 @@ func succeeded(pod *corev1.Pod) *corev1.Pod {
 	return pod
 }
 
+// marked returns a pod that a scheduler is about to end.
+func marked(pod *corev1.Pod) *corev1.Pod {
+	pod = pod.DeepCopy()
+	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
+		Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: corev1.PodReasonPreemptionByScheduler,
+	})
+	return pod
+}
+
 // madeBy returns the pods with a controller.
 func madeBy(uid types.UID, pods ...*corev1.Pod) []*corev1.Pod {
 	for _, pod := range pods {
@@ -72,10 +81,19 @@ func TestShort(t *testing.T) {
 		"an elastic gang above its min": {onLoss: restart, least: "2", then: deleteOne},
 		"a member succeeds":             {onLoss: restart, then: func(l *gang.Ledger, pods []*corev1.Pod) { l.Observe(succeeded(pods[0])) }},
 		"a member succeeds and is gone": {onLoss: restart, then: finishAndDelete},
-		"all are lost":                  {onLoss: restart, then: func(l *gang.Ledger, pods []*corev1.Pod) { forget(l, pods...) }},
-		"the replacement is pending":    {onLoss: replace, then: func(l *gang.Ledger, pods []*corev1.Pod) { deleteOne(l, pods); l.Observe(again(pods[0])) }, want: "2 of the 3"},
-		"the lost member is replaced":   {onLoss: replace, then: func(l *gang.Ledger, pods []*corev1.Pod) { deleteOne(l, pods); l.Observe(on(again(pods[0]), "x")) }},
-		"one is done, another is lost":  {onLoss: restart, then: func(l *gang.Ledger, pods []*corev1.Pod) { l.Observe(succeeded(pods[0])); forget(l, pods[1]) }, want: "2 of the 3", atOnce: true},
+		"one is left of those that a scheduler was to end": {then: func(l *gang.Ledger, pods []*corev1.Pod) {
+			forget(l, pods[:2]...)
+			l.Observe(marked(pods[2]))
+		}, want: "gang g: 1 of the 3", atOnce: true},
+		"all are marked and live": {then: func(l *gang.Ledger, pods []*corev1.Pod) {
+			for _, pod := range pods {
+				l.Observe(marked(pod))
+			}
+		}},
+		"all are lost":                 {onLoss: restart, then: func(l *gang.Ledger, pods []*corev1.Pod) { forget(l, pods...) }},
+		"the replacement is pending":   {onLoss: replace, then: func(l *gang.Ledger, pods []*corev1.Pod) { deleteOne(l, pods); l.Observe(again(pods[0])) }, want: "2 of the 3"},
+		"the lost member is replaced":  {onLoss: replace, then: func(l *gang.Ledger, pods []*corev1.Pod) { deleteOne(l, pods); l.Observe(on(again(pods[0]), "x")) }},
+		"one is done, another is lost": {onLoss: restart, then: func(l *gang.Ledger, pods []*corev1.Pod) { l.Observe(succeeded(pods[0])); forget(l, pods[1]) }, want: "2 of the 3", atOnce: true},
 		"one is done, another is replaced": {onLoss: replace, then: func(l *gang.Ledger, pods []*corev1.Pod) {
 			finishAndDelete(l, pods)
 			forget(l, pods[1])

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
 
+	"github.com/muster-batch/muster/plugins/gang"
 	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
 
@@ -42,8 +43,11 @@ func (g *GangFit) evict(ctx context.Context, pods []*corev1.Pod, reason, message
 	})
 }
 
-// markDisrupted sets the condition DisruptionTarget.
+// markDisrupted sets the condition DisruptionTarget, unless a scheduler that died had set it: its reason stands.
 func (g *GangFit) markDisrupted(ctx context.Context, pod *corev1.Pod, reason, message string) error {
+	if gang.IsMarked(pod) {
+		return nil
+	}
 	patch, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"uid": pod.UID},
 		"status": map[string]any{"conditions": []corev1.PodCondition{{
