@@ -33,16 +33,18 @@ import (
 
 var (
 	crashSeeds  = flag.Int("seeds", 50, "how often each write is died at, half of it before and half after")
+	crashFirst  = flag.Int("first-seed", 0, "the first of the seeds")
 	crashWithin = flag.Duration("within", 0, "after this time no more cases are begun; no bound if 0")
 	crashPoint  = flag.String("point", "", "the only point to die at")
 )
 
-// crashPoints are the writes at which these cases die, with up to which hit.
+// crashPoints are the writes at which these cases die, with up to which hit: all of package crash.
 var crashPoints = map[crashpoint.Point]int{
 	"launches/open": 1, "launches/create": 1, "launches/record": 2, "launches/forget": 2,
-	"fleet/launch": 2, "fleet/terminate": 2,
+	"fleet/launch": 2, "fleet/terminate": 2, "fleet/end-stopped": 1, "fleet/give-back": 1,
 	"ec2/create-template": 1, "ec2/create-fleet": 2, "ec2/terminate": 2,
-	"nodes/label": 2, "nodes/taint": 1, "nodes/mark": 1, "nodes/delete": 2, "notices/delete": 1,
+	"kwok/launch": 3, "kwok/terminate": 3, "exec/launch": 3, "exec/terminate": 2,
+	"nodes/label": 2, "nodes/reserve": 2, "nodes/taint": 1, "nodes/mark": 1, "nodes/delete": 2, "notices/delete": 1,
 	"reports/create": 1, "reports/change": 3, "reports/delete": 1,
 }
 
@@ -50,8 +52,10 @@ var crashPoints = map[crashpoint.Point]int{
 // test; so when it dies, whatever it still does fails from that very write on, until all that it had begun has ended.
 type mortal struct {
 	*rig
-	cloud *ec2fake.Cloud
+	cloud *ec2fake.Cloud // nil if the fleet is another
+	other otherFleet     // nil if it is EC2
 	rng   *rand.Rand
+	stays bool // no pod is bound for now
 
 	mu     sync.Mutex // guards what follows
 	point  crashpoint.Point
@@ -69,34 +73,47 @@ var errMortal = errors.New("the process has died")
 // TestCrashPointsOfTheAutoscaler has the engine, over EC2's API, die at each of its writes in the middle of a story of demand,
 // interruption, update, idleness and deletion, and the next one finish it.
 func TestCrashPointsOfTheAutoscaler(t *testing.T) {
-	died, moments := 0, map[string]bool{}
+	died, wrong, moments := 0, 0, map[string]bool{}
 	began := time.Now()
-	for seed := range *crashSeeds {
+	for seed := *crashFirst; seed < *crashFirst+*crashSeeds; seed++ {
 		for _, point := range slices.Sorted(maps.Keys(crashPoints)) {
 			if *crashPoint != "" && *crashPoint != string(point) || *crashWithin > 0 && time.Since(began) > *crashWithin {
 				continue
 			}
 			moment := []string{crashpoint.Before, crashpoint.After}[seed%2]
-			t.Run(fmt.Sprintf("%s-%s-%d", strings.ReplaceAll(string(point), "/", "-"), moment, seed), func(t *testing.T) {
+			isRight := t.Run(fmt.Sprintf("%s-%s-%d", strings.ReplaceAll(string(point), "/", "-"), moment, seed), func(t *testing.T) {
 				m := newMortal(t, point, moment, seed, crashPoints[point])
-				m.story()
-				if !m.died {
+				if m.other != nil {
+					m.shortStory()
+				} else {
+					m.story()
+				}
+				if !m.hasDied() {
 					t.Errorf("never died %s %s", moment, point)
 					return
 				}
 				died++
 				moments[string(point)+moment] = true
 			})
+			if !isRight {
+				wrong++
+			}
 		}
 	}
-	t.Logf("batch-autoscaler: died at %d moments of %d writes, %d deaths", len(moments), len(crashPoints), died)
+	t.Logf("batch-autoscaler: %d points, %d of their moments, %d deaths, %d violations, in %v",
+		len(crashPoints), len(moments), died, wrong, time.Since(began).Round(time.Second))
 }
 
 func newMortal(t *testing.T, point crashpoint.Point, moment string, seed, most int) *mortal {
 	t.Helper()
 	m := &mortal{point: point, moment: moment, rng: rand.New(rand.NewPCG(uint64(seed), uint64(len(point))))}
 	m.left = m.rng.IntN(most)
-	m.rig, m.cloud = newEC2Rig(t, types.CRTypeSpot)
+	switch kind, _, _ := strings.Cut(string(point), "/"); kind {
+	case "exec", "kwok":
+		m.rig, m.other = newOtherRig(t, kind)
+	default:
+		m.rig, m.cloud = newEC2Rig(t, types.CRTypeSpot)
+	}
 	m.client.PrependReactor("*", "*", m.refuse)
 	crashpoint.Visit(m.visit)
 	t.Cleanup(func() {
@@ -127,6 +144,12 @@ func (m *mortal) isDead() bool {
 	return m.dead
 }
 
+func (m *mortal) hasDied() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.died
+}
+
 // refuse keeps the dead from writing where there is no point, as cluster-autoscaler's own taints.
 func (m *mortal) refuse(action clienttesting.Action) (bool, runtime.Object, error) {
 	isRead := slices.Contains([]string{"get", "list", "watch"}, action.GetVerb())
@@ -140,7 +163,9 @@ func (m *mortal) watch() {
 	m.watching, m.watched = cancel, make(chan struct{})
 	go func() {
 		defer close(m.watched)
-		_ = m.watcher.Run(ctx) // its errors are those of its end
+		if m.watcher != nil { // other fleets than EC2 tell of nothing
+			_ = m.watcher.Run(ctx) // its errors are those of its end
+		}
 	}()
 }
 
@@ -157,18 +182,9 @@ func (m *mortal) revive() {
 	m.orchestrator.Stop()
 	m.provider.Wait()
 	time.Sleep(10 * time.Millisecond) // deletions that cluster-autoscaler had begun
-	srv := httptest.NewServer(m.cloud)
-	m.Cleanup(srv.Close)
-	client, err := ec2.NewClient(ec2.ClientConfig{
-		Region: "us-east-1", Endpoint: srv.URL, Credentials: aws.CredentialsProviderFunc(anyone), Retryer: aws.NopRetryer{},
-	})
-	if err != nil {
-		m.Fatal(err)
+	if m.cloud != nil {
+		m.connect()
 	}
-	if m.machines, err = ec2.New(client, client, ec2.Config{Cluster: "muster", Clock: m.clock}); err != nil {
-		m.Fatal(err)
-	}
-	m.notices = ec2.NewQueue(client, "notices")
 	for {
 		m.mu.Lock()
 		m.dead = false
@@ -182,6 +198,23 @@ func (m *mortal) revive() {
 		}
 	}
 	m.watch()
+}
+
+// connect makes clients of EC2 as a new process does.
+func (m *mortal) connect() {
+	m.Helper()
+	srv := httptest.NewServer(m.cloud)
+	m.Cleanup(srv.Close)
+	client, err := ec2.NewClient(ec2.ClientConfig{
+		Region: "us-east-1", Endpoint: srv.URL, Credentials: aws.CredentialsProviderFunc(anyone), Retryer: aws.NopRetryer{},
+	})
+	if err != nil {
+		m.Fatal(err)
+	}
+	if m.machines, err = ec2.New(client, client, ec2.Config{Cluster: "muster", Clock: m.clock}); err != nil {
+		m.Fatal(err)
+	}
+	m.notices = ec2.NewQueue(client, "notices")
 }
 
 // until lives on, in one process after the other, until the condition holds.
@@ -200,8 +233,13 @@ func (m *mortal) until(what string, done func() bool) {
 		if n%5 == 4 {
 			_ = m.provider.Reconcile(m.Context()) // and so is this
 		}
+		if m.other != nil {
+			m.other.boot(m.rig)
+		}
 		m.darken()
-		m.seat()
+		if !m.stays {
+			m.seat()
+		}
 	}
 }
 
@@ -209,8 +247,13 @@ func (m *mortal) until(what string, done func() bool) {
 func (m *mortal) darken() {
 	m.Helper()
 	alive := map[string]bool{}
-	for _, i := range m.cloud.Instances() {
-		alive[i.NodeName()] = true
+	switch {
+	case m.other != nil:
+		alive = m.other.alive(m.rig)
+	default:
+		for _, i := range m.cloud.Instances() {
+			alive[i.NodeName()] = i.State != "stopped"
+		}
 	}
 	for _, name := range m.nodeNames() {
 		node, err := m.client.CoreV1().Nodes().Get(m.Context(), name, metav1.GetOptions{})
@@ -294,6 +337,11 @@ func (m *mortal) story() {
 	for i := range size {
 		m.create(pod(fmt.Sprint("g-", i), cpus(3), gang("g", size)))
 	}
+	if m.point == "nodes/reserve" { // it is said as long as the gang has not started
+		m.stays = true
+		m.until("the gang's nodes are kept for it", func() bool { return m.hasDied() || m.reserved() >= size })
+		m.stays = false
+	}
 	m.until("all pods run", m.allRun)
 	if got := len(m.cloud.Instances()); got > size+1 {
 		m.Errorf("%d instances for %d nodes' worth of pods", got, size+1)
@@ -302,6 +350,12 @@ func (m *mortal) story() {
 	// 2. EC2 takes one back; another ends without warning.
 	m.lose(func(id string) { m.cloud.Interrupt(id) })
 	m.lose(func(id string) { m.cloud.Reclaim(id) })
+	switch m.point {
+	case "fleet/end-stopped":
+		m.lose(func(id string) { m.cloud.Stop(id) })
+	case "fleet/give-back":
+		m.regret()
+	}
 	m.until("no message is left", func() bool { return m.cloud.Messages() == 0 })
 	// 3. An update: nodes of the first generation take no more pods.
 	m.update(nil)
@@ -324,6 +378,29 @@ func (m *mortal) story() {
 	if got := len(m.cloud.Instances()); got != 0 {
 		m.Errorf("%d instances are left", got)
 	}
+}
+
+// reserved is how many nodes are kept for a gang.
+func (m *mortal) reserved() (n int) {
+	for _, name := range m.nodeNames() {
+		if m.node(name).Annotations[batchmeta.Reserved] != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// regret has a pod go away while the instance that was bought for it is on its way.
+func (m *mortal) regret() {
+	m.Helper()
+	before := len(m.cloud.Instances())
+	m.mute = true
+	m.create(pod("regretted", cpus(3)))
+	m.until("an instance is on its way", func() bool { return len(m.cloud.Instances()) > before })
+	m.rig.delete("regretted")
+	m.until("it is given back", func() bool { return len(m.cloud.Instances()) == before })
+	m.mute = false
+	m.until("the books are even", m.isEven)
 }
 
 // lose has something happen to the instance of a node, and its pods come again elsewhere.
@@ -360,10 +437,13 @@ func (m *mortal) dump() string {
 	for _, p := range m.allPods() {
 		fmt.Fprintln(&b, "pod", p.Name, p.Spec.NodeName, p.Status.Phase)
 	}
-	for _, i := range m.cloud.Instances() {
-		fmt.Fprintln(&b, "instance", i.ID, i.NodeName())
+	if m.cloud != nil {
+		for _, i := range m.cloud.Instances() {
+			fmt.Fprintln(&b, "instance", i.ID, i.NodeName(), i.State)
+		}
+		fmt.Fprintln(&b, "messages", m.cloud.Messages())
 	}
-	fmt.Fprintln(&b, "messages", m.cloud.Messages(), "launches", m.ledger())
+	fmt.Fprintln(&b, "launches", m.ledger())
 	return b.String()
 }
 

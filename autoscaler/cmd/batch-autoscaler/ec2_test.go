@@ -51,6 +51,9 @@ func anyone(context.Context) (aws.Credentials, error) {
 
 // boot lets an instance become the node that its user data says.
 func (r *rig) boot(cloud *ec2fake.Cloud, i *ec2fake.Instance) {
+	if r.mute {
+		return
+	}
 	node, err := cloud.NodeOf(i)
 	if err != nil {
 		r.Error(err)

@@ -55,7 +55,7 @@ type Instance struct {
 	Capacity string
 	Image    string
 	UserData string // decoded
-	State    string // pending, running, shutting-down or terminated
+	State    string // pending, running, stopped, shutting-down or terminated
 	MaxPrice string
 	Tags     map[string]string
 	hidden   int // how many more lists lack it
@@ -174,6 +174,16 @@ func (c *Cloud) Reclaim(id string) {
 	c.told(i)
 }
 
+// Stop stops an instance as its owner may, who still pays for its disks, and tells of it. It can be ended only.
+func (c *Cloud) Stop(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := c.instances[id]; i != nil && !i.IsGone() {
+		i.State = stopped
+		c.changed(i)
+	}
+}
+
 // Instances are those that are not on their way out, oldest first.
 func (c *Cloud) Instances() []Instance {
 	return slices.DeleteFunc(c.History(), func(i Instance) bool { return i.IsGone() })
@@ -276,6 +286,7 @@ func poolsOf(instanceType, zone, capacity string) []Pool {
 
 // The states at the end. What an instance costs, and the stock that it takes, ends with the first.
 const (
+	stopped      = "stopped"
 	shuttingDown = "shutting-down"
 	terminated   = "terminated"
 )
