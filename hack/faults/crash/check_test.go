@@ -56,6 +56,9 @@ func (l *workload) isQuiet() (quiet bool, why string) {
 		return false, err.Error()
 	}
 	for id, job := range jobs {
+		if l.forgets {
+			return false, fmt.Sprintf("job %s is not forgotten", id)
+		}
 		if !slices.Contains(ends, job.Status) {
 			return false, fmt.Sprintf("job %s is %s: %s", id, job.Status, aws.ToString(job.StatusReason))
 		}
@@ -75,7 +78,7 @@ func (l *workload) isQuiet() (quiet bool, why string) {
 }
 
 // check gives what should not be, once all is quiet.
-func (l *workload) check(forgets bool) []string {
+func (l *workload) check() []string {
 	var wrong []string
 	l.mu.Lock()
 	for _, err := range l.errs {
@@ -83,7 +86,7 @@ func (l *workload) check(forgets bool) []string {
 	}
 	jobs := slices.Clone(l.jobs)
 	l.mu.Unlock()
-	if !forgets {
+	if !l.forgets {
 		wrong = append(wrong, l.checkJobs(jobs)...)
 	}
 	wrong = append(wrong, checkRuns(l.ledger.take(), jobs)...)

@@ -37,7 +37,9 @@ type recipe struct {
 	most int
 	// within is how long after all is over the program may come to the point yet; 1.5 s if zero.
 	within time.Duration
-	// forgets says that the jobs may be forgotten by the end.
+	// until is what the program does at the point, or after a death the next one, if that can be seen; within is of no matter then.
+	until func(*world) bool
+	// forgets says that the jobs are forgotten in the end.
 	forgets bool
 }
 
@@ -52,8 +54,8 @@ var recipes = map[crashpoint.Point]recipe{
 	"redis/forget-dependent": {does: one((*workload).chain)},
 	"redis/take":             {does: one((*workload).licensed), most: 3},
 	"redis/give-back":        {does: one((*workload).licensed), most: 3},
-	"redis/retire":           {does: one((*workload).single), alone: true, restarts: true, flags: briefly, within: 7 * time.Second, forgets: true},
-	"redis/retire-children":  {does: one((*workload).arrays), alone: true, restarts: true, flags: briefly, within: 7 * time.Second, forgets: true},
+	"redis/retire":           {does: one((*workload).single), alone: true, restarts: true, flags: briefly, forgets: true},
+	"redis/retire-children":  {does: one((*workload).arrays), alone: true, restarts: true, flags: briefly, forgets: true},
 
 	"redis/compare-and-set":   {does: one((*workload).administers), most: 8},
 	"redis/register":          {does: one((*workload).administers)},
@@ -68,15 +70,15 @@ var recipes = map[crashpoint.Point]recipe{
 	"redis/forget-deleted":    {does: one((*workload).administers)},
 
 	"redis/lead":         {restarts: true},
-	"redis/seal":         {restarts: true, down: loseSeal},
+	"redis/seal":         {restarts: true, down: loseSeal, until: isSealed},
 	"redis/pulse":        {does: one((*workload).chain), within: 4 * time.Second},
 	"redis/claim":        {restarts: true, most: 3},
 	"redis/save-ledger":  {does: one((*workload).lastsShared)},
 	"redis/forget-share": {does: one((*workload).lastsShared), restarts: true, down: ageShares},
 	"redis/set-cursor":   {does: one((*workload).single), restarts: true, flags: toWebhooks},
 
-	"redis/audit": {does: one((*workload).single), restarts: true, down: breakIndexes},
-	"redis/mend":  {does: one((*workload).single), restarts: true, down: breakIndexes},
+	"redis/audit": {does: one((*workload).single), restarts: true, down: breakIndexes, until: isMended},
+	"redis/mend":  {does: one((*workload).single), restarts: true, down: breakIndexes, until: isMended},
 
 	"pods/create":           {does: one((*workload).gang), most: 3},
 	"pods/stop":             {does: one((*workload).terminates)},
@@ -140,11 +142,21 @@ func breakIndexes(w *world) {
 	}
 }
 
+func isMended(w *world) bool {
+	found, err := w.redis.SIsMember(w.t.Context(), "muster:{global}:consumables", licence).Result()
+	return err == nil && found
+}
+
 // loseSeal takes the secret away that a leader makes.
 func loseSeal(w *world) {
 	if err := w.redis.Del(w.t.Context(), "muster:{global}:seal").Err(); err != nil {
 		w.t.Error(err)
 	}
+}
+
+func isSealed(w *world) bool {
+	n, err := w.redis.Exists(w.t.Context(), "muster:{global}:seal").Result()
+	return err == nil && n == 1
 }
 
 // lastsShared runs a job of a share for so long that its use is written down.
@@ -290,10 +302,7 @@ func (l *workload) losesEnvironment() error {
 	if err == nil && !l.await("a job goes where it may run", func() bool { return l.statusOf(id) == types.JobStatusSucceeded }) {
 		err = errPatience
 	}
-	if err != nil {
-		return err
-	}
-	return l.setState(environmentDry, types.CEStateEnabled)
+	return errors.Join(err, l.setState(environmentDry, types.CEStateEnabled))
 }
 
 func (l *workload) setState(environment string, state types.CEState) error {

@@ -31,6 +31,8 @@ type workload struct {
 	ctx  context.Context
 	rng  *rand.Rand // of the case's goroutine alone
 	work sync.WaitGroup
+	// forgets: what has ended is forgotten at once, all of it.
+	forgets bool
 
 	mu   sync.Mutex // guards what follows
 	jobs []expected

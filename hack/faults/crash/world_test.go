@@ -178,7 +178,7 @@ func (w *world) log() string {
 var errPatience = errors.New("waited in vain")
 
 // patience is how long anything may take: much longer than it does.
-const patience = 40 * time.Second
+const patience = time.Minute
 
 // await waits until cond holds.
 func (w *world) await(what string, cond func() bool) bool {
