@@ -3,31 +3,16 @@
 package graphs
 
 import (
-	"os"
-	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/muster-batch/muster/hack/faults/seeds"
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
 )
-
-// setting reads a number from the environment.
-func setting(t *testing.T, name string, otherwise uint64) uint64 {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
 
 // sizes are how many children jobs have, those of every graph and those of one in 400.
 var (
@@ -38,17 +23,17 @@ var (
 // TestGraphsEndAsTheyMust plays MUSTER_GRAPHS graphs (500 unless told) from MUSTER_SEED on.
 func TestGraphsEndAsTheyMust(t *testing.T) {
 	t.Parallel()
-	count, first := setting(t, "MUSTER_GRAPHS", 500), setting(t, "MUSTER_SEED", 1)
-	if count == 0 {
-		t.Fatal("no graphs, no proof")
-	}
+	all := seeds.From(t, "MUSTER_GRAPHS", 500)
 	began := time.Now()
 	var jobs, edges, runs, crashes int
-	for seed := first; seed < first+count && !t.Failed(); seed++ {
+	for _, seed := range all {
+		if t.Failed() {
+			break
+		}
 		synctest.Test(t, func(t *testing.T) {
 			defer func() {
 				if t.Failed() {
-					t.Logf("MUSTER_SEED=%d MUSTER_GRAPHS=1 plays this graph again", seed)
+					t.Log(seeds.Again("MUSTER_GRAPHS", seed))
 				}
 			}()
 			w := newWorld(t, seed)
@@ -58,7 +43,7 @@ func TestGraphsEndAsTheyMust(t *testing.T) {
 		})
 	}
 	t.Logf("%d graphs of %d jobs and arrays, %d dependencies and %d runs, %d changes of leader; 0 differences, in %v",
-		count, jobs, edges, runs, crashes, time.Since(began).Round(time.Second))
+		len(all), jobs, edges, runs, crashes, time.Since(began).Round(time.Second))
 }
 
 func (o *oracle) countEdges() int {

@@ -4,7 +4,6 @@ package histories
 
 import (
 	"context"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,42 +12,26 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"github.com/muster-batch/muster/hack/faults/seeds"
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
 )
-
-// setting reads a number from the environment.
-func setting(t *testing.T, name string, otherwise uint64) uint64 {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
 
 // TestHistoriesAreLinearizable records MUSTER_HISTORIES histories (20 unless told) of 2,000 calls from MUSTER_SEED on, each
 // with connections that break, with leaders that do not know that they lead no longer, and one in four with a server that
 // is killed.
 func TestHistoriesAreLinearizable(t *testing.T) {
 	began := time.Now()
-	count, seed := setting(t, "MUSTER_HISTORIES", 20), setting(t, "MUSTER_SEED", 1)
-	if count == 0 {
-		t.Fatal("no histories, no proof")
-	}
+	all := seeds.From(t, "MUSTER_HISTORIES", 20)
 	s := startServer(t)
 	var calls, lost, broken, stale int
-	for n := seed; n < seed+count; n++ {
+	for _, n := range all {
 		t.Run("seed "+strconv.FormatUint(n, 10), func(t *testing.T) {
 			r := newRecorder(t, s, n)
 			history := r.record(n%4 == 0)
 			ok, culprits, err := Check(history)
 			if !ok || err != nil {
-				t.Errorf("MUSTER_SEED=%d MUSTER_HISTORIES=1: not linearizable: %v\n%s", n, err, tell(culprits))
+				t.Errorf("not linearizable: %v; %s\n%s", err, seeds.Again("MUSTER_HISTORIES", n), tell(culprits))
 			}
 			calls, stale = calls+len(history), stale+r.stale
 			for _, lostHere := range r.lost {
@@ -60,7 +43,7 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 		})
 	}
 	t.Logf("%d histories of %d calls in all, %d of unknown outcome; %d connections broken, %d writes of former leaders refused, %d kills, in %v",
-		count, calls, lost, broken, stale, s.kills, time.Since(began).Round(time.Second))
+		len(all), calls, lost, broken, stale, s.kills, time.Since(began).Round(time.Second))
 }
 
 // tell writes calls in the order in which they began.

@@ -3,40 +3,23 @@
 package sim
 
 import (
-	"os"
 	"strconv"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-// setting reads a number from the environment.
-func setting(t *testing.T, name string, otherwise uint64) uint64 {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
+	"github.com/muster-batch/muster/hack/faults/seeds"
+)
 
 // TestClustersInTrouble plays MUSTER_SIMULATIONS clusters (2 unless told) from MUSTER_SEED on.
 func TestClustersInTrouble(t *testing.T) {
-	count, first := setting(t, "MUSTER_SIMULATIONS", 2), setting(t, "MUSTER_SEED", 1)
-	if count == 0 {
-		t.Fatal("no simulation, no proof")
-	}
 	var c counts
 	began := cpuTime(t)
-	for seed := first; seed < first+count; seed++ {
+	for _, seed := range seeds.From(t, "MUSTER_SIMULATIONS", 2) {
 		t.Run("seed "+strconv.FormatUint(seed, 10), func(t *testing.T) {
 			for _, wrong := range simulate(t, seed, &c, false) {
-				t.Errorf("%s (MUSTER_SEED=%d MUSTER_SIMULATIONS=1 plays this cluster again)", wrong, seed)
+				t.Errorf("%s (%s)", wrong, seeds.Again("MUSTER_SIMULATIONS", seed))
 			}
 		})
 	}
