@@ -128,7 +128,7 @@ fuzz: ## Run each fuzz test for FUZZTIME (default 30s).
 ##@ Reliability
 
 .PHONY: faults
-faults: faults-build ## Attack everything for a quarter of an hour and say which promises held; SEED=N repeats an attack.
+faults: faults-build ## Attack everything for half an hour and say which promises held; SEED=N repeats an attack, ALL=1 adds clusters and upgrades.
 	hack/faults/ci $(GOTAGS)
 
 .PHONY: soak

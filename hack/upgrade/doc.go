@@ -6,5 +6,5 @@
 //
 // The previous version is built from the checkout's history: that of the newest tag v* before this commit, else the commit that
 // the file previous names; MUSTER_PREVIOUS names another. A shallow clone fetches it. It has tests alone, behind the tags integration
-// and upgrade; make faults runs them.
+// and upgrade; make faults ALL=1 runs them.
 package upgrade

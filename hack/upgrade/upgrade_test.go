@@ -302,7 +302,7 @@ func (w *world) visit() *visitors {
 				return
 			}
 			v.ids = append(v.ids, *out.JobId)
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(200 * time.Millisecond) // often enough that some come in the midst of each replacement
 		}
 	}()
 	return v
