@@ -50,9 +50,8 @@ list)
 	separator=
 	printf '{"instances":['
 	for file in "$state"/instances/*; do
-		[ -e "$file" ] || continue
-		printf '%s' "$separator"
-		cat "$file"
+		record=$(cat "$file" 2>/dev/null) || continue # none, or one that ended just now
+		printf '%s%s' "$separator" "$record"
 		separator=,
 	done
 	printf ']}\n'
