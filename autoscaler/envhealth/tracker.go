@@ -152,6 +152,14 @@ func (t *Tracker) OnTrial(uuid string) bool {
 	return s != nil && s.trial
 }
 
+// IsInvalid reports whether the environment was INVALID when it was judged last.
+func (t *Tracker) IsInvalid(uuid string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.standings[uuid]
+	return s != nil && s.verdict.Status == batch.ResourceInvalid
+}
+
 // Judge is the environment's verdict now. A change of the environment, or the end of a time of back-off, makes it VALID.
 func (t *Tracker) Judge(e *computeenv.Environment) Verdict {
 	t.mu.Lock()

@@ -79,7 +79,7 @@ func (l *ConfigMapLedger) Record(ctx context.Context, e Entry) error {
 	if err != nil {
 		return fmt.Errorf("encode launch %s: %w", e.Token, err)
 	}
-	err = crashpoint.Around("launches/record", func() error { return l.patchIfOurs(ctx, e.Token, string(doc)) })
+	err = l.patchIfOurs(ctx, e.Token, string(doc))
 	if apierrors.IsNotFound(err) {
 		return l.create(ctx, map[string]string{holderKey: l.holder, e.Token: string(doc)})
 	}
@@ -101,8 +101,10 @@ func (l *ConfigMapLedger) patchIfOurs(ctx context.Context, token, doc string) er
 	if err != nil {
 		return fmt.Errorf("encode ledger of launches: %w", err)
 	}
-	_, err = l.client.Patch(ctx, l.name, types.JSONPatchType, patch, metav1.PatchOptions{})
-	return err
+	return crashpoint.Around("launches/record", func() error {
+		_, err := l.client.Patch(ctx, l.name, types.JSONPatchType, patch, metav1.PatchOptions{})
+		return err
+	})
 }
 
 func (l *ConfigMapLedger) create(ctx context.Context, data map[string]string) error {

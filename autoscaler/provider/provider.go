@@ -117,6 +117,7 @@ type Provider struct {
 	nodeAfter map[string]time.Duration // by environment's UUID: how long its last instance took to be a node
 	sorted    []cloudprovider.NodeGroup
 	instances map[string]*instance             // by provider id, placeholders too
+	judging   map[string]int                   // by environment's UUID: instances that are being ended as they did not join
 	ended     map[string]time.Time             // provider ids of instances that are gone, until no list can still name them
 	strangers map[string]time.Time             // nodes whose instance the fleet does not know, since when
 	reserved  map[string]batchmeta.Reservation // by node, as they were last said
@@ -154,7 +155,7 @@ func New(ctx context.Context, f fleet.Fleet, e Environments, c Cluster, l Ledger
 	}
 	deposed := make(chan struct{})
 	return &Provider{
-		base: context.WithoutCancel(ctx), over: ctx.Done(), deposed: deposed, depose: sync.OnceFunc(func() { close(deposed) }), unproven: map[string]unproven{},
+		base: context.WithoutCancel(ctx), over: ctx.Done(), deposed: deposed, depose: sync.OnceFunc(func() { close(deposed) }), unproven: map[string]unproven{}, judging: map[string]int{},
 		fleet: f, environments: e, cluster: c, ledger: l, nodes: nodes, cfg: cfg,
 		groups: map[groupKey]*Group{}, siblings: map[string][]*Group{}, nodeAfter: map[string]time.Duration{}, instances: map[string]*instance{},
 		ended: map[string]time.Time{}, strangers: map[string]time.Time{},

@@ -16,6 +16,8 @@ type Health interface {
 	Died(environmentUUID string, launchedAt time.Time, others bool)
 	// OnTrial reports whether one instance is to be launched, and to join, before others are.
 	OnTrial(environmentUUID string) bool
+	// IsInvalid reports whether the environment was judged INVALID, which the Batch API may not know yet.
+	IsInvalid(environmentUUID string) bool
 }
 
 // indifferent is the Health of a Provider that was given none.
@@ -27,6 +29,7 @@ func (indifferent) Joined(string)                      {}
 func (indifferent) NotJoined(string, time.Time, bool)  {}
 func (indifferent) Died(string, time.Time, bool)       {}
 func (indifferent) OnTrial(string) bool                { return false }
+func (indifferent) IsInvalid(string) bool              { return false }
 
 // Standing is how much there is of an environment.
 type Standing struct {

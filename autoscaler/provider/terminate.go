@@ -78,6 +78,7 @@ func (p *Provider) pick(nodes []*corev1.Node) ([]doomed, error) {
 	}
 	for _, v := range victims {
 		v.state = terminating
+		p.judge(v, 1)
 	}
 	return victims, nil
 }
@@ -193,11 +194,19 @@ func (p *Provider) checkHomeless(ctx context.Context) error {
 	return err
 }
 
+// judge counts those that are being ended as they did not join; it is called with mu held.
+func (p *Provider) judge(v doomed, n int) {
+	if v.late {
+		p.judging[v.group.key.environmentUUID] += n
+	}
+}
+
 // conclude drops ended instances; those that could not be ended stay.
 func (p *Provider) conclude(victims []doomed, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, v := range victims {
+		p.judge(v, -1)
 		if p.instances[v.providerID] != v.instance {
 			continue
 		}

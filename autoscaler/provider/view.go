@@ -39,7 +39,8 @@ type Member struct {
 type Market struct {
 	Environment *computeenv.Environment
 	UsedVCPUs   int // of instances that exist, are being launched, or are not yet gone
-	// OnTrial says that one instance may be bought, and no more; Waiting that it was, and has to join first.
+	// OnTrial says that one instance may be bought, and no more. Waiting says that none may now: that one was, and has to join
+	// first; or the first instances are just being ended as they did not join; or the environment is INVALID, known or not.
 	OnTrial, Waiting bool
 	// ClosedVCPUs are those of them whose nodes take no more pods: they count, but not towards minvCpus.
 	ClosedVCPUs int
@@ -96,7 +97,7 @@ func (g *Group) members() []Member {
 func (p *Provider) market(g *Group) Market {
 	uuid := g.key.environmentUUID
 	m := Market{Environment: g.env, UsedVCPUs: p.usedVCPUs(uuid), ClosedVCPUs: p.closedVCPUs(uuid), OnTrial: p.cfg.Health.OnTrial(uuid)}
-	m.Waiting = m.OnTrial && p.isWaited(uuid)
+	m.Waiting = m.OnTrial && p.isWaited(uuid) || p.judging[uuid] > 0 && !p.hasNodes(uuid) || p.cfg.Health.IsInvalid(uuid)
 	return m
 }
 

@@ -97,6 +97,7 @@ func TestC4GhostsAreReplaced(t *testing.T) {
 	r.loops("two instances", func() bool { return r.instances() == 2 })
 	r.mute = false
 	r.elapse(r.options.MaxNodeProvisionTime)
+	r.forgive()
 	r.loops("two nodes", func() bool { return len(r.nodeNames()) == 2 && r.instances() == 2 })
 	if got := r.launched(); got != 4 {
 		t.Errorf("%d instances launched, want 2 in place of 2", got)

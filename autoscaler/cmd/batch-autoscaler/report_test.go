@@ -38,6 +38,14 @@ func (r *rig) wantReport(status, reason string) {
 	}
 }
 
+// forgive waits until the environment is INVALID, as nothing joined, and then until it is tried again.
+func (r *rig) forgive() {
+	r.Helper()
+	r.loops("the verdict", func() bool { return r.reported()[batchmeta.ReportStatus] == "INVALID" })
+	r.clock.Step(5 * time.Minute)
+	r.reported()
+}
+
 func TestEnvironmentIsReported(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, environment(0, 64))

@@ -253,6 +253,7 @@ func TestAnInstanceThatNeverRegistersIsEnded(t *testing.T) {
 	first := r.fleet.Launches()[0].Token
 	r.elapse(r.options.MaxNodeProvisionTime)
 	r.mute = false
+	r.forgive()
 	r.loops("another instance in its place", func() bool {
 		launches := r.fleet.Launches()
 		return r.instances() == 1 && len(r.nodeNames()) == 1 && launches[len(launches)-1].Token != first
