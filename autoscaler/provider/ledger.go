@@ -147,7 +147,7 @@ func (l *ConfigMapLedger) patch(ctx context.Context, point crashpoint.Point, dat
 func (l *ConfigMapLedger) Open(ctx context.Context) ([]Entry, error) {
 	err := l.patch(ctx, "launches/open", map[string]*string{holderKey: &l.holder})
 	if apierrors.IsNotFound(err) {
-		return nil, l.create(ctx, map[string]string{holderKey: l.holder})
+		err = l.create(ctx, map[string]string{holderKey: l.holder})
 	}
 	if err != nil {
 		return nil, err
