@@ -172,7 +172,8 @@ func (s *seeder) run(id string, a attempt) {
 	number, members := job.Current.Number, max(job.NumNodes, 1)
 	for i := range members {
 		s.step(id, at.Add(2*time.Second), func(batch.Job) lifecycle.Event {
-			return lifecycle.Bound{Attempt: number, Node: i, NodeName: a.node, InstanceID: "i-" + a.node}
+			host := &batch.Host{InstanceType: "m5.xlarge", CapacityType: "ON_DEMAND", PricePerHour: 0.192, Share: 0.5, BoundAt: at.Add(2 * time.Second)}
+			return lifecycle.Bound{Attempt: number, Node: i, NodeName: a.node, InstanceID: "i-" + a.node, Host: host}
 		})
 	}
 	if a.until == batch.StatusStarting {

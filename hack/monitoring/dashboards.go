@@ -91,6 +91,7 @@ var boards = []board{
 			{"Waiting", []panel{
 				chart("Oldest RUNNABLE", "s", query{`max by (job_queue) (muster_queue_oldest_runnable_age_seconds` + chosen + `)`, "{{job_queue}}"}),
 				chart("Head that waits for room", "s", query{`max by (job_queue, reason) (muster_queue_head_blocked_seconds` + chosen + `)`, "{{job_queue}} {{reason}}"}),
+				chart("Why jobs do not run", "short", query{`sum by (reason) (muster_pending_jobs` + chosen + `)`, "{{reason}}"}),
 				chart("Paused", "short", query{`max by (job_queue) (muster_queue_paused` + chosen + `)`, "{{job_queue}}"}),
 			}},
 			{"Times", []panel{
@@ -105,6 +106,8 @@ var boards = []board{
 			}},
 			{"Use", []panel{
 				chart("vCPU-hours an hour, of what ended", "short", query{`sum by (job_queue) (rate(muster_job_vcpu_seconds_total` + chosen + `[1h]))`, "{{job_queue}}"}),
+				chart("Cost an hour, of what ended", "currencyUSD", query{`sum by (job_queue, capacity_type) (rate(muster_job_cost_dollars_total` + chosen + `[1h])) * 3600`, "{{job_queue}} {{capacity_type}}"}),
+				chart("Attempts of unknown cost", "short", query{`sum by (job_queue) (increase(muster_job_unpriced_attempts_total` + chosen + `[1h]))`, "{{job_queue}}"}),
 				chart("Shares: used", "short", query{`topk(20, muster_share_usage_vcpus` + chosen + `)`, "{{job_queue}} {{share}}"}),
 				chart("Shares: used over target", "percentunit", query{
 					`topk(20, muster_share_usage_vcpus` + chosen + ` / (muster_share_target_vcpus` + chosen + ` > 0))`, "{{job_queue}} {{share}}",

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -15,14 +16,16 @@ import (
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/cli/output"
+	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
 func newGet(f *frame) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "get JOB...", Aliases: []string{"describe"}, Args: cobra.MinimumNArgs(1), Short: "Show jobs: what they are, their attempts, children and nodes",
 		Long: `Show jobs: what they are, their attempts, children and nodes. JOB:INDEX is a child of an array, JOB#INDEX a node of a multi-node
-job; - reads ids from standard input. JSON and YAML are as DescribeJobs has them: of one job the job, of several a list.`,
+job; - reads ids from standard input. With -o wide it also says what they cost. JSON and YAML are as DescribeJobs has them: of one job the job, of several a list.`,
 		Example: `  muster get JOB
+  muster get JOB -o wide
   muster get JOB:7 -o yaml
   muster get JOB -o jsonpath='{.attempts[*].container.exitCode}'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -39,7 +42,7 @@ job; - reads ids from standard input. JSON and YAML are as DescribeJobs has them
 					if i > 0 {
 						_, _ = io.WriteString(p.Out, "\n")
 					}
-					if err := f.printJob(p, &jobs[i]); err != nil {
+					if err := f.printJob(cmd.Context(), p, &jobs[i]); err != nil {
 						return err
 					}
 				}
@@ -56,8 +59,18 @@ job; - reads ids from standard input. JSON and YAML are as DescribeJobs has them
 }
 
 // printJob prints a job for people.
-func (f *frame) printJob(p *output.Printer, job *awsapi.JobDetail) error {
+func (f *frame) printJob(ctx context.Context, p *output.Printer, job *awsapi.JobDetail) error {
 	now := f.now()
+	var spent viewapi.JobCost
+	if p.Format.Kind == output.Wide {
+		c, err := f.connect(ctx)
+		if err != nil {
+			return err
+		}
+		if err := c.Get(ctx, viewapi.PathCost(value(job.JobId)), nil, &spent); err != nil {
+			return err
+		}
+	}
 	s := newSheet(p)
 	s.row("Job", value(job.JobId))
 	s.row("Name", value(job.JobName))
@@ -70,6 +83,9 @@ func (f *frame) printJob(p *output.Printer, job *awsapi.JobDetail) error {
 	s.row("Ended", stampAge(job.StoppedAt, "ran "+output.Between(now, job.StartedAt, job.StoppedAt)))
 	if code, ok := exitCode(job); ok {
 		s.row("Exit code", strconv.Itoa(code))
+	}
+	if p.Format.Kind == output.Wide {
+		s.row("Cost", costText(spent.Cost))
 	}
 	s.row("Share", value(job.ShareIdentifier))
 	if job.SchedulingPriority != nil && job.ShareIdentifier != nil {
@@ -92,7 +108,37 @@ func (f *frame) printJob(p *output.Printer, job *awsapi.JobDetail) error {
 	if err := s.print(); err != nil {
 		return err
 	}
-	return f.printAttempts(p, job)
+	return f.printAttempts(p, job, spent.Attempts)
+}
+
+// costText is a cost for people. What is not known is not 0.
+func costText(c viewapi.Cost) string {
+	switch {
+	case c.Dollars == nil:
+		return "unknown"
+	case c.UnknownAttempts > 0:
+		return fmt.Sprintf("at least $%s; of %d of %d attempts it is not known", price(c.Dollars), c.UnknownAttempts, c.Attempts)
+	}
+	return "$" + price(c.Dollars)
+}
+
+// attemptCost is what one attempt cost, and on what machine.
+func attemptCost(list []viewapi.AttemptCost, attempt int) (dollars, machine string) {
+	dollars, machine = output.None, output.None
+	for i := range list {
+		if list[i].Attempt != attempt {
+			continue
+		}
+		if c := list[i].Cost; c.UnknownAttempts == 0 {
+			dollars = price(c.Dollars)
+		}
+		if hosts := list[i].Hosts; len(hosts) == 1 && hosts[0].InstanceType != "" {
+			machine = hosts[0].InstanceType
+		} else if len(hosts) > 1 {
+			machine = fmt.Sprintf("%d machines", len(hosts))
+		}
+	}
+	return dollars, machine
 }
 
 func stampAge(millis *int64, age string) string {
@@ -188,7 +234,7 @@ func resourcesText(list []awsapi.ResourceRequirement, vcpus, memory *int) string
 }
 
 // printAttempts prints a row for each attempt that ended.
-func (f *frame) printAttempts(p *output.Printer, job *awsapi.JobDetail) error {
+func (f *frame) printAttempts(p *output.Printer, job *awsapi.JobDetail, costs []viewapi.AttemptCost) error {
 	now := f.now()
 	var rows [][]string
 	for i, a := range job.Attempts {
@@ -218,7 +264,12 @@ func (f *frame) printAttempts(p *output.Printer, job *awsapi.JobDetail) error {
 	if len(rows) == 0 {
 		return nil
 	}
+	for i := range rows {
+		dollars, machine := attemptCost(costs, i+1)
+		rows[i] = slices.Insert(rows[i], len(rows[i])-1, machine, dollars)
+	}
 	_, _ = io.WriteString(p.Out, "\n")
 	return p.NewTable(output.Column{Name: "ATTEMPT", IsRight: true}, output.Column{Name: "STARTED"}, output.Column{Name: "RAN", IsRight: true},
-		output.Column{Name: "EXIT", IsRight: true}, output.Column{Name: "NODE"}, output.Column{Name: "REASON", IsElastic: true}).Add(rows...)
+		output.Column{Name: "EXIT", IsRight: true}, output.Column{Name: "NODE"}, output.Column{Name: "MACHINE", IsWide: true},
+		output.Column{Name: "$", IsWide: true, IsRight: true}, output.Column{Name: "REASON", IsElastic: true}).Add(rows...)
 }

@@ -71,7 +71,7 @@ func (f *frame) run(ctx context.Context, id string, o runOptions) error {
 	job, err := f.awaitJob(within, id, o.follow)
 	switch {
 	case err == nil:
-		return f.ended(job)
+		return f.ended(ctx, job)
 	case ctx.Err() != nil:
 		return f.interrupted(ctx, id, o.cancelOnInterrupt)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -81,9 +81,9 @@ func (f *frame) run(ctx context.Context, id string, o runOptions) error {
 }
 
 // ended prints how a job ended, in the format that was asked for.
-func (f *frame) ended(job *awsapi.JobDetail) error {
+func (f *frame) ended(ctx context.Context, job *awsapi.JobDetail) error {
 	if f.format != "" {
-		if err := f.print(output.View{Object: job, Names: []string{value(job.JobId)}, Human: func(p *output.Printer) error { return f.printJob(p, job) }}); err != nil {
+		if err := f.print(output.View{Object: job, Names: []string{value(job.JobId)}, Human: func(p *output.Printer) error { return f.printJob(ctx, p, job) }}); err != nil {
 			return err
 		}
 	}

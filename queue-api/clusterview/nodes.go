@@ -156,7 +156,8 @@ func (s *state) show(n *node, e *environment, cluster string, now time.Time) vie
 		out.Requested.Pods++
 		if p.job != "" {
 			out.Jobs = append(out.Jobs, viewapi.NodeJob{
-				JobID: p.job, JobName: p.jobName, JobQueue: p.queue, Attempt: p.attempt, NodeIndex: p.nodeIndex, VCPUs: p.requests.VCPUs, Pod: p.name,
+				JobID: p.job, JobName: p.jobName, JobQueue: p.queue, Attempt: p.attempt, NodeIndex: p.nodeIndex, Pod: p.name,
+				VCPUs: p.requests.VCPUs, MemoryMiB: p.requests.MemoryMiB, GPUs: p.requests.GPUs,
 			})
 		}
 	}

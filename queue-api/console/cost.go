@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,7 @@ type costPage struct {
 	MoreJobs     int
 	Undescribed  int
 	Clusters     []viewapi.ClusterState
+	Spent        *spentPage // nil if nothing ended
 }
 
 // costRow is what one queue, share or tag costs.
@@ -68,6 +70,10 @@ func loadCost(r *Request) (*View, error) {
 	p.Environments = p.environments(nodes.Nodes)
 	jobs, left := costs(nodes.Nodes)
 	if err := r.addDetails(jobs, &p); err != nil {
+		return nil, err
+	}
+	var err error
+	if p.Spent, err = r.loadSpending(&p); err != nil {
 		return nil, err
 	}
 	p.Rows = rowsOf(jobs, left, p.By)
@@ -119,8 +125,8 @@ func (p *costPage) environments(nodes []viewapi.Node) template.HTML {
 	return chart.Bars("Dollars an hour by compute environment", bars)
 }
 
-// costs are what each job costs an hour, the dearest first: of each node that it is on, as much of the price as its part of the
-// node's vCPUs. left is what of all prices is nobody's, or the jobs' that are not the user's to see.
+// costs are what each job costs an hour, the dearest first: of each node that it is on its share of the price, as batch.ShareOf has
+// it. left is what of all prices is nobody's, or the jobs' that are not the user's to see.
 func costs(nodes []viewapi.Node) (jobs []*costJob, left float64) {
 	byID := map[string]*costJob{}
 	for i := range nodes {
@@ -136,10 +142,7 @@ func costs(nodes []viewapi.Node) (jobs []*costJob, left float64) {
 				j = &costJob{ID: on.JobID, Name: on.JobName, Queue: on.JobQueue}
 				byID[on.JobID] = j
 			}
-			part := 0.0
-			if n.Allocatable.VCPUs > 0 {
-				part = price * min(on.VCPUs/n.Allocatable.VCPUs, 1)
-			}
+			part := price * batch.ShareOf(requestsOf(on.VCPUs, on.MemoryMiB, on.GPUs), requestsOf(n.Allocatable.VCPUs, n.Allocatable.MemoryMiB, n.Allocatable.GPUs))
 			j.VCPUs, j.PerHour = j.VCPUs+on.VCPUs, j.PerHour+part
 			left -= part
 		}
@@ -148,6 +151,10 @@ func costs(nodes []viewapi.Node) (jobs []*costJob, left float64) {
 		return cmp.Or(cmp.Compare(b.PerHour, a.PerHour), cmp.Compare(a.ID, b.ID))
 	})
 	return jobs, max(left, 0)
+}
+
+func requestsOf(vcpus float64, memoryMiB, gpus int64) batch.Requests {
+	return batch.Requests{MilliVCPU: int64(math.Round(vcpus * 1000)), MemoryMiB: memoryMiB, GPU: gpus}
 }
 
 // addDetails adds what the jobs themselves say.

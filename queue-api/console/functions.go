@@ -23,6 +23,7 @@ func functions(a assets) template.FuncMap {
 		"number":    number,
 		"vcpus":     vcpus,
 		"dollars":   dollars,
+		"cost":      costText,
 		"percent":   percent,
 		"lower":     strings.ToLower,
 		"jobPath":   jobPath,
@@ -86,6 +87,9 @@ func vcpus(n float64) string {
 }
 
 func dollars(n float64) string {
+	if n > 0 && n < 0.0001 {
+		return "<$0.0001"
+	}
 	if n > 0 && n < 1 {
 		return "$" + strconv.FormatFloat(n, 'f', 4, 64)
 	}

@@ -40,6 +40,7 @@ type jobPage struct {
 	YAML       string
 	Commands   []command
 	Supplies   []supply
+	Cost       *viewapi.JobCost // nil where it cannot be told
 }
 
 // attemptRow is one run of the job.
@@ -51,6 +52,7 @@ type attemptRow struct {
 	Node, Pod        string
 	Exits            []string
 	Current          bool
+	Cost             *viewapi.AttemptCost
 }
 
 // supply is how much there is of something, as it is shown.
@@ -80,6 +82,7 @@ func loadJob(r *Request) (*View, error) {
 	p.explain(r)
 	now := r.Now()
 	p.Attempts = attempts(job, now)
+	p.addCost(r)
 	p.Timeline = p.timeline(now)
 	if err := p.depends(r); err != nil {
 		return nil, err
@@ -115,6 +118,22 @@ func (p *jobPage) explain(r *Request) {
 			one.Meter = chart.Meter(s.Name+": in use", []chart.Part{{Label: "in use", Class: "running", Value: *s.Total - *s.Free}}, *s.Total)
 		}
 		p.Supplies = append(p.Supplies, one)
+	}
+}
+
+// addCost asks what the job cost, and each of its attempts.
+func (p *jobPage) addCost(r *Request) {
+	var c viewapi.JobCost
+	if r.API.Get(r.Context(), viewapi.PathCost(p.ID), &c) != nil {
+		return
+	}
+	p.Cost = &c
+	for i := range p.Attempts {
+		for j := range c.Attempts {
+			if c.Attempts[j].Attempt == p.Attempts[i].Number {
+				p.Attempts[i].Cost = &c.Attempts[j]
+			}
+		}
 	}
 }
 

@@ -54,6 +54,9 @@ func oneQueue() map[string]any {
 		CreatedAt: new(testTime.UnixMilli()), JobDefinition: arnOf(batch.ARNJobDefinition, "d:1"),
 	}}}
 	answers["/v1/describejobs"] = &awsapi.DescribeJobsResponse{Jobs: []awsapi.JobDetail{hostileJob()}}
+	answers[viewapi.PathCost(testJob)] = &viewapi.JobCost{JobID: testJob, Cost: viewapi.Cost{Dollars: new(1.25), Attempts: 2, UnknownAttempts: 1}, Attempts: []viewapi.AttemptCost{
+		{Attempt: 1, Cost: viewapi.Cost{Dollars: new(1.25), Attempts: 1}, Hosts: []viewapi.HostCost{{Node: hostile, InstanceType: hostile, PricePerHour: new(0.5), Share: new(0.25)}}},
+	}}
 	answers[viewapi.PathExplanation(testJob)] = &viewapi.Explanation{
 		Reason: hostile, Code: hostile, Next: hostile, Position: &viewapi.Position{Ahead: 1, Of: 2, Share: hostile, AheadByShare: []viewapi.ShareCount{{Share: hostile, Jobs: 1}}},
 		Needs:    &viewapi.Needs{VCPUs: 1, MemoryMiB: 2, Consumables: []viewapi.Consumable{{Name: hostile, Quantity: 3}}},

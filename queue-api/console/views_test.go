@@ -164,16 +164,48 @@ func TestCosts(t *testing.T) {
 
 func TestCostPage(t *testing.T) {
 	t.Parallel()
-	b := openLoggedIn(t, &fakeAPI{answers: map[string]any{viewapi.PathNodes: someNodes(), "/v1/describejobs": describedJobs()}})
+	b := openLoggedIn(t, &fakeAPI{answers: map[string]any{viewapi.PathNodes: someNodes(), "/v1/describejobs": describedJobs(), viewapi.PathSpending: &viewapi.Spending{}}})
 	p := b.get("/console/cost")
 	clean(t, p)
+	if strings.Contains(p.text, "What ended in the last 24 hours") {
+		t.Error("what ended is shown where nothing did")
+	}
 	wants(t, p, "$0.2500", "for 3 nodes", "price of 1 of these nodes is not known", "$0.2000 on demand, $0.0500 Spot", "$0.1500/h · 60% · 2 jobs", "(unused)", "It is no bill", `value="tag:team"`)
 	p = b.get("/console/cost?by=tag:team")
 	clean(t, p)
 	wants(t, p, "x&lt;y", "(no tag)")
 	wants(t, b.get("/console/cost?by=share"), "demo / red", "$0.2000</td>") // two hours at 0.1
-	b = openLoggedIn(t, &fakeAPI{answers: map[string]any{viewapi.PathNodes: &viewapi.Nodes{}, "/v1/describejobs": &awsapi.DescribeJobsResponse{}}})
-	wants(t, b.get("/console/cost"), "nothing is paid")
+	b = openLoggedIn(t, &fakeAPI{answers: map[string]any{viewapi.PathNodes: &viewapi.Nodes{}, "/v1/describejobs": &awsapi.DescribeJobsResponse{}, viewapi.PathSpending: someSpending()}})
+	// Jobs that ended are shown also where no node is left.
+	p = b.get("/console/cost")
+	clean(t, p)
+	wants(t, p, "nothing is paid", "at least $3.50, unknown of 2", "for 8 attempts", "demo", "$3.00 · 5 attempts", "unknown · 1 attempt", `value="tag:team"`, "more tags than are kept", "$2.50</td>", "&lt;$0.0001</td>", jobPath(jobA))
+	p = b.get("/console/cost?by=tag:team")
+	clean(t, p)
+	wants(t, p, "at least $2.00, unknown of 1 · 3 attempts", "(no tag)", "at least $1.50, unknown of 1 · 5 attempts")
+	wants(t, b.get("/console/cost?by=share"), "demo / (none)", "demo / (others)", "at least $0.5000, unknown of 1 · 2 attempts")
+}
+
+func someSpending() *viewapi.Spending {
+	cost := func(dollars float64, attempts, unknown int64) viewapi.Cost {
+		return viewapi.Cost{Dollars: &dollars, Attempts: attempts, UnknownAttempts: unknown}
+	}
+	none := viewapi.Cost{Attempts: 1, UnknownAttempts: 1}
+	return &viewapi.Spending{Queues: []viewapi.QueueSpending{
+		{
+			JobQueue: "demo", Cost: cost(3, 5, 0), Hours: []float64{1, 2}, MoreTags: true,
+			Shares: []viewapi.ShareSpending{{Share: "", Cost: cost(2, 4, 0)}, {Share: viewapi.OtherShares, Cost: cost(1, 1, 0)}},
+			Tags:   []viewapi.TagSpending{{Key: "team", Value: hostile, Cost: cost(1.5, 1, 0)}, {Key: "other", Value: "x", Cost: cost(3, 5, 0)}},
+			Jobs:   []viewapi.JobSpending{{JobID: jobA, JobName: hostile, Status: "FAILED", Dollars: 2.5}, {JobID: jobA + ":1", Status: "SUCCEEDED", Dollars: 0.00001}},
+		},
+		{
+			JobQueue: "fast", Cost: cost(0.5, 2, 1), Hours: []float64{0, 0.5},
+			Shares: []viewapi.ShareSpending{{Share: "", Cost: cost(0.5, 2, 1)}},
+			Tags:   []viewapi.TagSpending{{Key: "team", Value: hostile, Cost: cost(0.5, 2, 1)}},
+		},
+		{JobQueue: "own", Cost: none, Shares: []viewapi.ShareSpending{{Share: "", Cost: none}}},
+		{JobQueue: "idle"},
+	}}
 }
 
 func TestSharesPage(t *testing.T) {

@@ -60,6 +60,8 @@ type NodeJob struct {
 	Attempt   int     `json:"attempt"`             // from 1
 	NodeIndex *int    `json:"nodeIndex,omitempty"` // of a multi-node job
 	VCPUs     float64 `json:"vcpus,omitempty"`
+	MemoryMiB int64   `json:"memoryMiB,omitempty"`
+	GPUs      int64   `json:"gpus,omitempty"`
 	Pod       string  `json:"pod,omitempty"`
 }
 

@@ -193,7 +193,10 @@ func (w *World) next(j *batch.Job, to batch.JobStatus, exitCode int) lifecycle.E
 		}
 		return ev
 	case j.Status == batch.StatusRunnable:
-		return lifecycle.Bound{Attempt: attempt, Node: j.MainNode, NodeName: "node-1.example", InstanceID: "i-0123456789abcdef0"}
+		return lifecycle.Bound{
+			Attempt: attempt, Node: j.MainNode, NodeName: "node-1.example", InstanceID: "i-0123456789abcdef0",
+			Host: &batch.Host{InstanceType: "m5.xlarge", CapacityType: "ON_DEMAND", PricePerHour: 0.192, Share: 0.5, BoundAt: w.Clock.Now()},
+		}
 	case j.Status == batch.StatusStarting && to != batch.StatusStarting:
 		return lifecycle.Started{Attempt: attempt, Node: j.MainNode, At: w.Clock.Now()}
 	}
