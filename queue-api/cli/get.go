@@ -61,16 +61,7 @@ job; - reads ids from standard input. With -o wide it also says what they cost. 
 // printJob prints a job for people.
 func (f *frame) printJob(ctx context.Context, p *output.Printer, job *awsapi.JobDetail) error {
 	now := f.now()
-	var spent viewapi.JobCost
-	if p.Format.Kind == output.Wide {
-		c, err := f.connect(ctx)
-		if err != nil {
-			return err
-		}
-		if err := c.Get(ctx, viewapi.PathCost(value(job.JobId)), nil, &spent); err != nil {
-			return err
-		}
-	}
+	spent := f.spentOn(ctx, p, value(job.JobId))
 	s := newSheet(p)
 	s.row("Job", value(job.JobId))
 	s.row("Name", value(job.JobName))
@@ -84,7 +75,7 @@ func (f *frame) printJob(ctx context.Context, p *output.Printer, job *awsapi.Job
 	if code, ok := exitCode(job); ok {
 		s.row("Exit code", strconv.Itoa(code))
 	}
-	if p.Format.Kind == output.Wide {
+	if spent != nil {
 		s.row("Cost", costText(spent.Cost))
 	}
 	s.row("Share", value(job.ShareIdentifier))
@@ -108,7 +99,24 @@ func (f *frame) printJob(ctx context.Context, p *output.Printer, job *awsapi.Job
 	if err := s.print(); err != nil {
 		return err
 	}
-	return f.printAttempts(p, job, spent.Attempts)
+	return f.printAttempts(p, job, spent)
+}
+
+// spentOn asks what a job cost; nil unless that is to be shown. A server of before cannot tell, which is no reason to show nothing.
+func (f *frame) spentOn(ctx context.Context, p *output.Printer, id string) *viewapi.JobCost {
+	if p.Format.Kind != output.Wide {
+		return nil
+	}
+	var out viewapi.JobCost
+	c, err := f.connect(ctx)
+	if err == nil {
+		err = c.Get(ctx, viewapi.PathCost(id), nil, &out)
+	}
+	if err != nil {
+		f.notef("What job %s cost cannot be told: %v\n", id, err)
+		return nil
+	}
+	return &out
 }
 
 // costText is a cost for people. What is not known is not 0.
@@ -119,20 +127,26 @@ func costText(c viewapi.Cost) string {
 	case c.UnknownAttempts > 0:
 		return fmt.Sprintf("at least $%s; of %d of %d attempts it is not known", price(c.Dollars), c.UnknownAttempts, c.Attempts)
 	}
+	if d := *c.Dollars; d > 0 && d < 0.0001 {
+		return "<$0.0001"
+	}
 	return "$" + price(c.Dollars)
 }
 
 // attemptCost is what one attempt cost, and on what machine.
-func attemptCost(list []viewapi.AttemptCost, attempt int) (dollars, machine string) {
+func attemptCost(spent *viewapi.JobCost, attempt int) (dollars, machine string) {
 	dollars, machine = output.None, output.None
-	for i := range list {
-		if list[i].Attempt != attempt {
+	if spent == nil {
+		return dollars, machine
+	}
+	for _, a := range spent.Attempts {
+		if a.Attempt != attempt {
 			continue
 		}
-		if c := list[i].Cost; c.UnknownAttempts == 0 {
-			dollars = price(c.Dollars)
+		if a.Cost.UnknownAttempts == 0 {
+			dollars = price(a.Cost.Dollars)
 		}
-		if hosts := list[i].Hosts; len(hosts) == 1 && hosts[0].InstanceType != "" {
+		if hosts := a.Hosts; len(hosts) == 1 && hosts[0].InstanceType != "" {
 			machine = hosts[0].InstanceType
 		} else if len(hosts) > 1 {
 			machine = fmt.Sprintf("%d machines", len(hosts))
@@ -234,7 +248,7 @@ func resourcesText(list []awsapi.ResourceRequirement, vcpus, memory *int) string
 }
 
 // printAttempts prints a row for each attempt that ended.
-func (f *frame) printAttempts(p *output.Printer, job *awsapi.JobDetail, costs []viewapi.AttemptCost) error {
+func (f *frame) printAttempts(p *output.Printer, job *awsapi.JobDetail, spent *viewapi.JobCost) error {
 	now := f.now()
 	var rows [][]string
 	for i, a := range job.Attempts {
@@ -265,7 +279,7 @@ func (f *frame) printAttempts(p *output.Printer, job *awsapi.JobDetail, costs []
 		return nil
 	}
 	for i := range rows {
-		dollars, machine := attemptCost(costs, i+1)
+		dollars, machine := attemptCost(spent, i+1)
 		rows[i] = slices.Insert(rows[i], len(rows[i])-1, machine, dollars)
 	}
 	_, _ = io.WriteString(p.Out, "\n")

@@ -33,9 +33,7 @@ import (
 	"github.com/muster-batch/muster/queue-api/lifecycle"
 	"github.com/muster-batch/muster/queue-api/logs"
 	"github.com/muster-batch/muster/queue-api/logs/cloudwatch"
-	"github.com/muster-batch/muster/queue-api/spending"
 	"github.com/muster-batch/muster/queue-api/storetest"
-	"github.com/muster-batch/muster/queue-api/summary"
 )
 
 // world is queue-api's API over the reference store, in which jobs move on as the test says.
@@ -81,8 +79,7 @@ func newWorld(keysFile string) (*world, func(), error) {
 	w.collector = logs.NewCollector(archive, &w.pods, metrics, logs.CollectorConfig{Workers: 4, Followers: 1})
 	done := make(chan struct{})
 	cfg := httpapi.Config{
-		Views: views{summary.NewView(w.Memory, clock.RealClock{}), spending.New(w.Memory, clock.RealClock{}), plane},
-		Logs:  cloudwatch.New(logs.NewView(archive, &w.pods), nil, clock.RealClock{}).Operations(),
+		Logs: cloudwatch.New(logs.NewView(archive, &w.pods), nil, clock.RealClock{}).Operations(),
 		Events: events.NewStream(w.Memory, events.Composer{Jobs: plane, Scope: batch.Scope{Region: "us-east-1", Account: "123456789012"}},
 			events.StreamConfig{Poll: 20 * time.Millisecond, Done: done}),
 	}
@@ -115,13 +112,6 @@ func newWorld(keysFile string) (*world, func(), error) {
 		server.Close()
 		_ = os.RemoveAll(dir)
 	}, nil
-}
-
-// views shows what the store has beyond the Batch API.
-type views struct {
-	*summary.View
-	*spending.Costs
-	*controlplane.Service
 }
 
 // tokens are users' names, after "token-of-".

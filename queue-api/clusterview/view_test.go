@@ -140,8 +140,8 @@ func TestNodesShowWhatRunsOnThem(t *testing.T) {
 	a.PricePerHour, b.PricePerHour = new(0.096), new(0.096)
 	b.Requested = viewapi.Resources{VCPUs: 1.5, MemoryMiB: 768, Pods: 3}
 	b.Jobs = []viewapi.NodeJob{
-		{JobID: jobA, JobName: "hello", JobQueue: "demo", Attempt: 1, NodeIndex: new(0), VCPUs: 0.5, Pod: "p-2"},
-		{JobID: jobA + ":7", JobName: "hello", JobQueue: "demo", Attempt: 2, VCPUs: 0.5, Pod: "p-1"},
+		{JobID: jobA, JobName: "hello", JobQueue: "demo", Attempt: 1, NodeIndex: new(0), VCPUs: 0.5, MemoryMiB: 256, Pod: "p-2"},
+		{JobID: jobA + ":7", JobName: "hello", JobQueue: "demo", Attempt: 2, VCPUs: 0.5, MemoryMiB: 256, Pod: "p-1"},
 	}
 	want := &viewapi.Nodes{At: now.UnixMilli(), Nodes: []viewapi.Node{gone, b, a, own}, Clusters: []viewapi.ClusterState{{Nodes: 4}}}
 	if diff := cmp.Diff(want, got); diff != "" {
