@@ -107,7 +107,7 @@ var troubles = map[string][]trouble{
 		labels: map[string]string{"compute_environment": "e", "reason": "r"},
 	}},
 	"MusterInstancesDoNotJoin": {{
-		series: map[string]string{`batch_autoscaler_unjoined_instances_total{compute_environment="e",instance_type="t"}`: firstAfter(1)},
+		series: map[string]string{`batch_autoscaler_unjoined_instances_total{compute_environment="e",instance_type="t"}`: firstCount()},
 		labels: map[string]string{"compute_environment": "e"},
 	}},
 	"MusterAutoscalerStuck": {
@@ -128,11 +128,11 @@ var troubles = map[string][]trouble{
 		series: map[string]string{`muster_reconcile_errors_total{loop="settle"}`: rises(4)}, labels: map[string]string{"loop": "settle"},
 	}},
 	"MusterInvariantBroken": {{
-		series: map[string]string{`muster_invariant_violations_total{check="c"}`: firstAfter(1)}, labels: map[string]string{"check": "c"},
+		series: map[string]string{`muster_invariant_violations_total{check="c"}`: firstCount()}, labels: map[string]string{"check": "c"},
 	}},
 	"MusterLogsLost": {
-		{series: map[string]string{`muster_log_streams_total{result="lost"}`: firstAfter(1)}, labels: map[string]string{"result": "lost"}},
-		{series: map[string]string{`muster_log_streams_total{result="incomplete"}`: firstAfter(1)}, labels: map[string]string{"result": "incomplete"}},
+		{series: map[string]string{`muster_log_streams_total{result="lost"}`: firstCount()}, labels: map[string]string{"result": "lost"}},
+		{series: map[string]string{`muster_log_streams_total{result="incomplete"}`: firstCount()}, labels: map[string]string{"result": "incomplete"}},
 	},
 	"MusterWebhookBehind": {{
 		series: map[string]string{`muster_webhook_lag_seconds{webhook="w"}`: is(601)}, labels: map[string]string{"webhook": "w"},
@@ -142,5 +142,5 @@ var troubles = map[string][]trouble{
 	}},
 }
 
-// firstAfter is a counter's first count after so many minutes.
-func firstAfter(minutes int) string { return fmt.Sprintf("0+0x%d 1+0x%d", minutes, long) }
+// firstCount is a counter's first count, after a minute.
+func firstCount() string { return fmt.Sprintf("0+0x1 1+0x%d", long) }

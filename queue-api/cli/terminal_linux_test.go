@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,16 +36,6 @@ func (w *world) submit(t *testing.T, args ...string) string {
 		t.Fatal(stderr)
 	}
 	return strings.TrimSpace(stdout)
-}
-
-// jobs are the ids of all jobs of q.
-func (w *world) jobs(t *testing.T) []string {
-	t.Helper()
-	stdout, stderr, code := play(t.Context(), w.url, "jobs", "-q", "q", "-o", "name")
-	if code != ExitOK {
-		t.Fatal(stderr)
-	}
-	return strings.Fields(stdout)
 }
 
 // move is advance for tests in Go.
@@ -393,7 +384,7 @@ func TestTerminalTables(t *testing.T) {
 	id := w.submit(t, "--name", name)
 	w.move(t, id, batch.StatusFailed, outcome{exitCode: 1, reason: "a reason that goes on and on"})
 	for columns, isWhole := range map[int]bool{100: false, 250: true} {
-		t.Run(fmt.Sprint(columns), func(t *testing.T) {
+		t.Run(strconv.Itoa(columns), func(t *testing.T) {
 			t.Parallel()
 			x := termtest.Start(t, w.command(t, nil, "jobs", "-q", "q"), columns, 8)
 			x.Exit(t)

@@ -5,6 +5,7 @@ package meter
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -188,10 +189,14 @@ func TestPending(t *testing.T) {
 	p.Admitted("other", map[AdmittedAs]int{{"a", explain.NodeLaunching}: 1, {"a", explain.PodStarting}: 1})
 	got := p.jobs(map[string]int{"a": 10, "b": 5, "c": 4, "d": 1, "e": 0})
 	want := []pendingJobs{
-		{AdmittedAs{"a", explain.WaitingTurn}, 7}, {AdmittedAs{"b", explain.QueuePaused}, 5},
-		{AdmittedAs{"a", explain.NodeLaunching}, 4}, {AdmittedAs{"c", explain.ConsumableShort}, 4},
-		{AdmittedAs{"a", explain.MaxResource}, 2}, {AdmittedAs{"a", explain.PodStarting}, 1},
-		{AdmittedAs{"a", explain.QuotaMaxVCPUs}, 1}, {AdmittedAs{"d", explain.WaitingTurn}, 1},
+		{AdmittedAs{"a", explain.WaitingTurn}, 7},
+		{AdmittedAs{"b", explain.QueuePaused}, 5},
+		{AdmittedAs{"a", explain.NodeLaunching}, 4},
+		{AdmittedAs{"c", explain.ConsumableShort}, 4},
+		{AdmittedAs{"a", explain.MaxResource}, 2},
+		{AdmittedAs{"a", explain.PodStarting}, 1},
+		{AdmittedAs{"a", explain.QuotaMaxVCPUs}, 1},
+		{AdmittedAs{"d", explain.WaitingTurn}, 1},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(pendingJobs{})); diff != "" {
 		t.Errorf("pending mismatch (-want +got):\n%s", diff)
@@ -201,7 +206,7 @@ func TestPending(t *testing.T) {
 	p.Forget()
 	many := map[string]int{}
 	for i := range MaxPending + 10 {
-		many[fmt.Sprint(i)] = i + 1
+		many[strconv.Itoa(i)] = i + 1
 	}
 	if got := p.jobs(many); len(got) != MaxPending || got[0].jobs != MaxPending+10 {
 		t.Errorf("%d series, the first of %d jobs", len(got), got[0].jobs)

@@ -202,7 +202,10 @@ func insist(t *testing.T, call func() error) error {
 func takeOver(t *testing.T, s, before *Store, jobs []string) *Store {
 	t.Helper()
 	leader := lead(t, s)
-	explain := func(j batch.Job) (batch.Job, error) { j.StatusReason += "."; return j, nil }
+	explain := func(j batch.Job) (batch.Job, error) { //nolint:unparam // what Transition takes
+		j.StatusReason += "."
+		return j, nil
+	}
 	for _, id := range jobs {
 		transition := func(by *Store) error {
 			return insist(t, func() error { _, err := by.Transition(t.Context(), id, explain); return err })

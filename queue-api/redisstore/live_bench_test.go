@@ -35,8 +35,10 @@ func BenchmarkLive(b *testing.B) {
 	for part := range 64 {
 		group.Go(func() {
 			for i := part; i < jobs; i += 64 {
-				job := batch.Job{ID: batch.DeriveJobID(q.Number, strconv.Itoa(i)), Name: "n", Queue: "q", Status: batch.StatusRunnable,
-					Requests: batch.Requests{MilliVCPU: 1000, MemoryMiB: 64}, ContainerOverrides: []byte(`{"command":["echo","hello"]}`)}
+				job := batch.Job{
+					ID: batch.DeriveJobID(q.Number, strconv.Itoa(i)), Name: "n", Queue: "q", Status: batch.StatusRunnable,
+					Requests: batch.Requests{MilliVCPU: 1000, MemoryMiB: 64}, ContainerOverrides: []byte(`{"command":["echo","hello"]}`),
+				}
 				if _, err := s.Submit(b.Context(), q.Number, job); err != nil {
 					b.Error(err)
 				}

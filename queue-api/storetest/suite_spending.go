@@ -4,6 +4,7 @@ package storetest
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -195,7 +196,7 @@ func testSpendingBounds(t *testing.T, s Store, _ *clocktesting.FakeClock) {
 	const more = 20
 	for i := range batch.MaxSpendingShares + more {
 		job := submitWith(t, s, q, func(j *batch.Job) {
-			j.Tags = map[string]string{"i": fmt.Sprint(i)}
+			j.Tags = map[string]string{"i": strconv.Itoa(i)}
 			j.ShareIdentifier = fmt.Sprint("s", i)
 		})
 		runFor(t, s, job.ID, 1, batch.StatusSucceeded)

@@ -34,7 +34,7 @@ func run(part check.Part, attempt, from, to, exitCode int) check.Run {
 
 func single(id string) check.Part           { return check.Part{Job: id, Index: -1, Node: -1} }
 func child(id string, index int) check.Part { return check.Part{Job: id, Index: index, Node: -1} }
-func node(id string, index int) check.Part  { return check.Part{Job: id, Index: -1, Node: index} }
+func member(index int) check.Part           { return check.Part{Job: gang, Index: -1, Node: index} }
 
 func ended(status batch.JobStatus, exitCodes ...int) check.Job {
 	j := check.Job{Status: status}
@@ -63,7 +63,7 @@ func whole() *check.World {
 		},
 		Runs: []check.Run{
 			run(single(job), 1, 0, 1, 1), run(single(job), 2, 2, 3, 0), run(child(array, 0), 1, 0, 1, 0), run(child(array, 1), 1, 2, 3, 0),
-			run(node(gang, 0), 1, 0, 2, 0), run(node(gang, 1), 1, 0, 2, 0), run(single(late), 1, 4, 5, 0),
+			run(member(0), 1, 0, 2, 0), run(member(1), 1, 0, 2, 0), run(single(late), 1, 4, 5, 0),
 		},
 		Changes: map[string][]check.Change{job: {
 			{"", batch.StatusSubmitted},
@@ -143,7 +143,7 @@ func TestViolationsAreFound(t *testing.T) {
 			harm: func(w *check.World) { w.Runs[1].Start = noon }, want: []string{"never two at once"},
 		},
 		"two pods of one attempt run at once": {
-			harm: func(w *check.World) { w.Runs = append(w.Runs, run(node(gang, 1), 1, 1, 2, 0)) }, want: []string{"never two at once"},
+			harm: func(w *check.World) { w.Runs = append(w.Runs, run(member(1), 1, 1, 2, 0)) }, want: []string{"never two at once"},
 		},
 		"an attempt follows a success": {
 			harm: func(w *check.World) {
@@ -179,19 +179,19 @@ func TestViolationsAreFound(t *testing.T) {
 		"the attack deletes a member of a gang before it starts": {
 			harm: func(w *check.World) {
 				w.Runs = append(w.Runs[:5:5], w.Runs[6])
-				w.Removed = []check.Attempt{{Part: node(gang, 0), Number: 1}, {Part: node(gang, 1), Number: 1}}
+				w.Removed = []check.Attempt{{Part: member(0), Number: 1}, {Part: member(1), Number: 1}}
 			},
 		},
 		"a member of a gang is bound to a node that is gone": {
 			harm: func(w *check.World) {
 				w.Runs = append(w.Runs[:5:5], w.Runs[6])
-				w.Bound = []check.Attempt{{Part: node(gang, 0), Number: 1}, {Part: node(gang, 1), Number: 1}}
+				w.Bound = []check.Attempt{{Part: member(0), Number: 1}, {Part: member(1), Number: 1}}
 			},
 		},
 		"a member was bound in another attempt only": {
 			harm: func(w *check.World) {
 				w.Runs = append(w.Runs[:5:5], w.Runs[6])
-				w.Bound = []check.Attempt{{Part: node(gang, 0), Number: 2}, {Part: node(gang, 1), Number: 2}}
+				w.Bound = []check.Attempt{{Part: member(0), Number: 2}, {Part: member(1), Number: 2}}
 			},
 			want: []string{"gangs whole"},
 		},
