@@ -18,6 +18,7 @@ func TestOnAPIServer(t *testing.T) {
 	audit := newAudit(t)
 	cluster := kubetest.Start(t, audit.flags()...)
 	t.Run("it takes every overlay", func(t *testing.T) { takesThem(t, cluster.In(t)) })
+	t.Run("it takes the alerting rules", func(t *testing.T) { takesRules(t, cluster.In(t)) })
 	cluster.Apply("overlays/restricted")
 	t.Run("admission", func(t *testing.T) { holdsPolicies(t, cluster.In(t)) })
 	t.Run("roles", func(t *testing.T) { holdsRoles(t, cluster.In(t), audit) })

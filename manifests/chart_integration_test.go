@@ -133,6 +133,8 @@ func TestChartIsTheOverlays(t *testing.T) {
 	rendered["clusters"] = template(t, "--values="+chart+"/overlays/ha.yaml", "--set=cluster.name=CLUSTER,cluster.others=true")
 	overlays["podgroups"] = kustomization(t, "resources: [OVERLAYS/dev]\ncomponents: [OVERLAYS/../components/podgroups]\n")
 	rendered["podgroups"] = template(t, "--values="+chart+"/overlays/dev.yaml", "--set=podGroups.install=true")
+	overlays["monitoring"] = kustomization(t, "resources: [OVERLAYS/dev]\ncomponents: [OVERLAYS/../components/monitoring]\n")
+	rendered["monitoring"] = template(t, "--values="+chart+"/overlays/dev.yaml", "--set=monitoring.rules=true")
 	if got, want := slices.Sorted(maps.Keys(rendered)), slices.Sorted(maps.Keys(overlays)); !slices.Equal(got, want) {
 		t.Errorf("values for %v, overlays %v", got, want)
 	}

@@ -26,6 +26,7 @@ var copies = map[string]string{
 	"base/scheduler/rbac.yaml":                           "scheduler-rbac.yaml",
 	"base/scheduler/scheduler.yaml":                      "scheduler.yaml",
 	"components/member/token.yaml":                       "token.yaml",
+	"components/monitoring/prometheusrule.yaml":          "prometheusrule.yaml",
 	"components/no-instance-metadata/networkpolicy.yaml": "no-instance-metadata.yaml",
 	"components/node-notices/daemonset.yaml":             "node-notices-daemonset.yaml",
 	"components/node-notices/policy.yaml":                "node-notices-policy.yaml",
