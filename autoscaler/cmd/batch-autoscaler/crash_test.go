@@ -222,7 +222,7 @@ func (m *mortal) connect() {
 	srv := httptest.NewServer(m.cloud)
 	m.Cleanup(srv.Close)
 	client, err := ec2.NewClient(ec2.ClientConfig{
-		Region: "us-east-1", Endpoint: srv.URL, Credentials: aws.CredentialsProviderFunc(anyone), Retryer: aws.NopRetryer{},
+		Region: "us-east-1", Endpoint: srv.URL, Credentials: aws.CredentialsProviderFunc(anyone), Retryer: onceOnly(), HTTP: srv.Client(),
 	})
 	if err != nil {
 		m.Fatal(err)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apitypes "k8s.io/apimachinery/pkg/types"
@@ -32,7 +34,7 @@ func newEC2Rig(t *testing.T, kind types.CRType) (*rig, *ec2fake.Cloud) {
 	srv := httptest.NewServer(cloud)
 	t.Cleanup(srv.Close)
 	client, err := ec2.NewClient(ec2.ClientConfig{
-		Region: "us-east-1", Endpoint: srv.URL, Credentials: aws.CredentialsProviderFunc(anyone), Retryer: aws.NopRetryer{},
+		Region: "us-east-1", Endpoint: srv.URL, Credentials: aws.CredentialsProviderFunc(anyone), Retryer: onceOnly(), HTTP: srv.Client(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -43,6 +45,15 @@ func newEC2Rig(t *testing.T, kind types.CRType) (*rig, *ec2fake.Cloud) {
 	r.notices = ec2.NewQueue(client, "notices")
 	r.restart()
 	return r, cloud
+}
+
+// onceOnly repeats no call but those whose reply broke off.
+func onceOnly() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.Retryables, o.MaxAttempts = []retry.IsErrorRetryable{ec2.BrokenOff}, 10
+		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+		o.RateLimiter = ratelimit.None
+	})
 }
 
 func anyone(context.Context) (aws.Credentials, error) {

@@ -5,6 +5,7 @@ package ec2
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 
@@ -28,6 +29,15 @@ type ClientConfig struct {
 
 const maxAttempts = 6
 
+// BrokenOff repeats calls whose reply broke off while it was read, as the connection was closed on this side: the SDK takes that
+// for the end of it.
+var BrokenOff = retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+	if errors.Is(err, net.ErrClosed) {
+		return aws.TrueTernary
+	}
+	return aws.UnknownTernary
+})
+
 // Client speaks to EC2 and is the Platform, too.
 type Client struct {
 	*awsec2.Client
@@ -47,7 +57,9 @@ func NewClient(c ClientConfig) (*Client, error) {
 	})
 	if c.Retryer == nil {
 		c.Retryer = retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
-			o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) { o.MaxAttempts = maxAttempts })
+			o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
+				o.MaxAttempts, o.Retryables = maxAttempts, append(o.Retryables, BrokenOff)
+			})
 		})
 	}
 	if c.HTTP == nil {
