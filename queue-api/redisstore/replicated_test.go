@@ -18,7 +18,13 @@ func TestRepeatedWriteWaitsForItsReplica(t *testing.T) {
 	master, replica := redistest.Start(t), redistest.Start(t)
 	replica.Follow(master)
 	s := New(open(t, master.URL()), Config{Durability: Replicated})
-	q, err := s.CreateQueue(t.Context(), batch.JobQueue{Name: "q"})
+	var q batch.JobQueue
+	tries := 0
+	err := untilReplicated(func() (err error) {
+		tries++
+		q, err = s.CreateQueue(t.Context(), batch.JobQueue{Name: "q" + strconv.Itoa(tries)})
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,7 +122,7 @@ func (w *town) next(job batch.Job) lifecycle.Event {
 	case job.Status == batch.StatusRunnable && job.Current == nil:
 		return lifecycle.Admitted{ComputeEnvironment: "ce" + strconv.Itoa(w.seed.IntN(2)), PodName: "p"}
 	case job.Status == batch.StatusRunnable:
-		host := &batch.Host{InstanceType: "m5.large", CapacityType: "SPOT", PricePerHour: float64(w.seed.IntN(3)), Share: 0.5, BoundAt: time.Now().Add(-time.Hour).UTC()}
+		host := &batch.Host{InstanceType: "m5.large", CapacityType: "SPOT", PricePerHour: float64(len(w.jobs) % 3), Share: 0.5, BoundAt: time.Now().Add(-time.Hour).UTC()}
 		return lifecycle.Bound{Attempt: n, NodeName: "n", Host: host}
 	case job.Status == batch.StatusStarting:
 		return lifecycle.Started{Attempt: n, At: time.Now()}
