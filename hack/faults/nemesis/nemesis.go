@@ -67,6 +67,13 @@ type kind struct {
 func (n *Nemesis) Run(ctx context.Context) {
 	r := rand.New(rand.NewPCG(n.cfg.Seed, 2)) //nolint:gosec // it has to be the same again
 	n.begun = time.Now()
+	n.attack(ctx, r)
+	n.makeUp(ctx, r)
+	n.undoing.Wait()
+	n.mend()
+}
+
+func (n *Nemesis) attack(ctx context.Context, r *rand.Rand) {
 	ctx, cancel := context.WithDeadline(ctx, n.begun.Add(n.cfg.Within))
 	defer cancel()
 	steps := n.cfg.Kills * 3 / 2
@@ -82,8 +89,19 @@ func (n *Nemesis) Run(ctx context.Context) {
 			n.kill(step)
 		}
 	}
-	n.undoing.Wait()
-	n.mend()
+}
+
+// makeUpEvery is how far apart the kills are that are made up for, and makeUpTries how many of them may meet nobody, too.
+const (
+	makeUpEvery = 500 * time.Millisecond
+	makeUpTries = 100
+)
+
+// makeUp does the kills that met nobody alive, or that were not done in time.
+func (n *Nemesis) makeUp(ctx context.Context, r *rand.Rand) {
+	for try := 0; n.Figures()["kill"] < n.cfg.Kills && try < n.cfg.Kills+makeUpTries && pause(ctx, makeUpEvery); try++ {
+		n.kill(r)
+	}
 }
 
 // weights are how likely each process is the one that is killed.

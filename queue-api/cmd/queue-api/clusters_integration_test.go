@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,11 +46,10 @@ func TestClusterThatIsCutOff(t *testing.T) {
 	f.wantEnvironment("nowhere", types.CEStatusInvalid, "CLIENT_ERROR - No cluster found for name: nowhere.")
 	f.wantEnvironment("far", types.CEStatusValid, "ComputeEnvironment Healthy")
 	f.queue("q", "nowhere", "far", "near")
-	f.submit(100)
+	f.must(f.client.RegisterJobDefinition(t.Context(), definition("d", nil)))
 
 	f.cutWhileJobsRun()
-	atHome := f.home.ended()
-	f.home.Await("jobs go on at home", func(context.Context) bool { return f.home.ended() >= atHome+8 }) // more than ran already
+	f.wantToGoOnAtHome()
 	f.cable.Join()
 	f.cutWhileJobsRun()
 	inWest := f.west.started()
@@ -58,8 +58,7 @@ func TestClusterThatIsCutOff(t *testing.T) {
 	if got := f.west.started(); got > inWest+4 { // those whose pods were there
 		t.Errorf("%d jobs were started in a cluster that is cut off", got-inWest)
 	}
-	atHome = f.home.ended()
-	f.home.Await("jobs go on at home after a restart", func(context.Context) bool { return f.home.ended() >= atHome+8 }) // more than ran already
+	f.wantToGoOnAtHome()
 	f.home.Await("what ran in the cluster that is cut off has ended", func(context.Context) bool { return f.west.ended() == f.west.started() })
 	f.wantUnsettled()
 
@@ -201,7 +200,6 @@ func (f *federation) queue(name string, environments ...string) {
 
 func (f *federation) submit(n int) {
 	f.t.Helper()
-	f.must(f.client.RegisterJobDefinition(f.t.Context(), definition("d", nil)))
 	for range n {
 		out, err := f.client.SubmitJob(f.t.Context(), submission("q", "d"))
 		if err != nil {
@@ -220,17 +218,30 @@ func (f *federation) wantEnvironment(name string, status types.CEStatus, reason 
 	})
 }
 
-func (f *federation) describe(ctx context.Context) []types.JobDetail {
-	out, err := f.client.DescribeJobs(ctx, &awsbatch.DescribeJobsInput{Jobs: f.jobs})
-	if err != nil || len(out.Jobs) != len(f.jobs) {
-		return nil
+// describe returns all jobs, or none if that fails. AWS Batch: 100 a call.
+func (f *federation) describe(ctx context.Context) (jobs []types.JobDetail) {
+	for ids := range slices.Chunk(f.jobs, 100) {
+		out, err := f.client.DescribeJobs(ctx, &awsbatch.DescribeJobsInput{Jobs: ids})
+		if err != nil || len(out.Jobs) != len(ids) {
+			return nil
+		}
+		jobs = append(jobs, out.Jobs...)
 	}
-	return out.Jobs
+	return jobs
 }
 
-// cutWhileJobsRun cuts the cluster off while jobs run in both clusters and more wait.
+// wantToGoOnAtHome submits jobs while the other cluster is cut off and waits until more have ended at home than ran there already.
+func (f *federation) wantToGoOnAtHome() {
+	f.t.Helper()
+	atHome := f.home.ended()
+	f.submit(20) // more than both clusters hold
+	f.home.Await("jobs go on at home", func(context.Context) bool { return f.home.ended() >= atHome+8 })
+}
+
+// cutWhileJobsRun submits jobs and cuts the cluster off while they run in both clusters and more wait.
 func (f *federation) cutWhileJobsRun() {
 	f.t.Helper()
+	f.submit(60)
 	ended := f.west.ended()
 	f.home.Await("jobs run in both clusters", func(context.Context) bool {
 		return f.west.ended() > ended && f.west.running() >= 3 && f.home.running() >= 3
