@@ -14,6 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/autoscaler/cluster-autoscaler/context"
+	"k8s.io/autoscaler/cluster-autoscaler/simulator/clustersnapshot/testsnapshot"
+	"k8s.io/autoscaler/cluster-autoscaler/simulator/framework"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/muster-batch/muster/autoscaler/pack"
@@ -265,7 +268,7 @@ func TestPodsCountForTheWholeLoop(t *testing.T) {
 	x := NewIndex(func() {})
 	s := NewSource(x)
 	loop := func() {
-		if _, err := s.Process(nil, nil); err != nil {
+		if _, err := s.Process(snapshot(t), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -279,6 +282,58 @@ func TestPodsCountForTheWholeLoop(t *testing.T) {
 	loop()
 	if len(s.Current()) != 0 || s.IsPending(p.UID) {
 		t.Errorf("demands %v, pending %v; want none", s.Current(), s.IsPending(p.UID))
+	}
+}
+
+// snapshot is a loop's view of a node with pods.
+func snapshot(t *testing.T, pods ...*corev1.Pod) *context.AutoscalingContext {
+	t.Helper()
+	s := testsnapshot.NewTestSnapshotOrDie(t)
+	if err := s.AddNodeInfo(framework.NewTestNodeInfo(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node"}}, pods...)); err != nil {
+		t.Fatal(err)
+	}
+	return &context.AutoscalingContext{ClusterSnapshot: s}
+}
+
+// A loop may see a pod on its node before the index has heard of it. What is placed is not wanted: it would be bought for twice.
+func TestPodsOfTheSnapshotAreNotWanted(t *testing.T) {
+	t.Parallel()
+	x := NewIndex(func() {})
+	ofGang := func(name string, change ...func(*corev1.Pod)) *corev1.Pod {
+		return makePod(name, append(change, member("g", 3))...)
+	}
+	for _, p := range []*corev1.Pod{makePod("a"), makePod("b"), ofGang("g-0"), ofGang("g-1"), ofGang("g-2")} {
+		x.OnAdd(p, false)
+	}
+	s := NewSource(x)
+	wants := func(pods ...*corev1.Pod) (n int) {
+		if _, err := s.Process(snapshot(t, pods...), nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range s.Current() {
+			for _, part := range d.Parts {
+				n += part.Count
+			}
+		}
+		return n
+	}
+	if got := wants(); got != 5 {
+		t.Errorf("%d pods are wanted, want 5", got)
+	}
+	onNodes := []*corev1.Pod{makePod("a", bound), ofGang("g-0", bound), ofGang("g-1", bound), makePod("stranger", bound)}
+	if got := wants(onNodes...); got != 2 {
+		t.Errorf("%d pods are wanted beside those that have nodes, want 2", got)
+	}
+	for _, p := range onNodes {
+		x.OnUpdate(nil, p)
+	}
+	if got := wants(onNodes...); got != 2 {
+		t.Errorf("%d pods are wanted once the index heard of the nodes, want 2", got)
+	}
+	x.OnUpdate(nil, ofGang("g-2", bound))
+	x.OnUpdate(nil, makePod("b", bound))
+	if got := wants(); got != 0 {
+		t.Errorf("%d pods are wanted though all have nodes", got)
 	}
 }
 
@@ -321,7 +376,7 @@ func TestExemplarsAreOldEnoughForCore(t *testing.T) {
 	x := NewIndex(func() {})
 	x.OnAdd(makePod("a", created(time.Now().Unix()+3600)), false)
 	s := NewSource(x)
-	got, err := s.Process(nil, nil)
+	got, err := s.Process(snapshot(t), nil)
 	if err != nil || len(got) != 1 || !got[0].CreationTimestamp.Time.Before(time.Now()) {
 		t.Errorf("Process = %+v, %v", got, err)
 	}

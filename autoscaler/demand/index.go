@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/autoscaler/cluster-autoscaler/simulator/framework"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/muster-batch/muster/autoscaler/pack"
@@ -90,6 +91,18 @@ func (x *Index) update(p *corev1.Pod) {
 	x.mu.Unlock()
 	if changed {
 		x.changed()
+	}
+}
+
+// catchUp is told of pods that have a node in the snapshot. The lister that it is made of knows of a binding before handlers
+// do, and a pod that is wanted as well as placed would be bought for twice.
+func (x *Index) catchUp(bound []*framework.PodInfo) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, p := range bound {
+		if e := x.pods[p.UID]; e != nil && e.group != nil {
+			x.replace(p.Pod, environments(p.Pod))
+		}
 	}
 }
 

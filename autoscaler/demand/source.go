@@ -3,6 +3,7 @@
 package demand
 
 import (
+	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,7 +29,14 @@ var _ pods.PodListProcessor = (*Source)(nil)
 func NewSource(index *Index) *Source { return &Source{index: index} }
 
 // Process implements pods.PodListProcessor, at the start of each loop's scale-up.
-func (s *Source) Process(*context.AutoscalingContext, []*corev1.Pod) ([]*corev1.Pod, error) {
+func (s *Source) Process(ctx *context.AutoscalingContext, _ []*corev1.Pod) ([]*corev1.Pod, error) {
+	nodes, err := ctx.ClusterSnapshot.ListNodeInfos()
+	if err != nil {
+		return nil, fmt.Errorf("list nodes of the snapshot: %w", err)
+	}
+	for _, n := range nodes {
+		s.index.catchUp(n.Pods())
+	}
 	s.current = s.index.Demands()
 	var exemplars []*corev1.Pod
 	for _, d := range s.current {
