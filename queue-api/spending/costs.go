@@ -7,13 +7,12 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/fresh"
 	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
@@ -29,49 +28,28 @@ type Store interface {
 const (
 	// freshFor is how long an answer counts: many pages ask for it, and it changes slowly.
 	freshFor = 5 * time.Second
-	// makeTimeout bounds the making of an answer, which does not end with who asked for it.
-	makeTimeout = 15 * time.Second
 	// maxRows bounds the shares, tags and jobs of a queue that are told.
 	maxRows = 500
 )
 
 // Costs tell what jobs cost. Those who ask at the same time what queues spent share an answer, which they must not change.
 type Costs struct {
-	store  Store
-	clock  clock.PassiveClock
-	flight singleflight.Group
-
-	mu     sync.Mutex // guards what follows
-	made   *viewapi.Spending
-	madeAt time.Time
+	store Store
+	clock clock.PassiveClock
+	spent *fresh.Answer[*viewapi.Spending]
 }
 
 // New makes Costs.
-func New(store Store, clk clock.PassiveClock) *Costs { return &Costs{store: store, clock: clk} }
-
-// Spending is what all queues spent.
-func (s *Costs) Spending(ctx context.Context) (*viewapi.Spending, error) {
-	s.mu.Lock()
-	made, madeAt := s.made, s.madeAt
-	s.mu.Unlock()
-	if made != nil && s.clock.Since(madeAt) < freshFor {
-		return made, nil
-	}
-	asked := s.flight.DoChan("", func() (any, error) { return s.make(context.WithoutCancel(ctx)) })
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case answer := <-asked:
-		if answer.Err != nil {
-			return nil, answer.Err
-		}
-		return answer.Val.(*viewapi.Spending), nil
-	}
+func New(store Store, clk clock.PassiveClock) *Costs {
+	s := &Costs{store: store, clock: clk}
+	s.spent = fresh.New(clk, freshFor, s.spending)
+	return s
 }
 
-func (s *Costs) make(ctx context.Context) (*viewapi.Spending, error) {
-	ctx, cancel := context.WithTimeout(ctx, makeTimeout)
-	defer cancel()
+// Spending is what all queues spent.
+func (s *Costs) Spending(ctx context.Context) (*viewapi.Spending, error) { return s.spent.Get(ctx) }
+
+func (s *Costs) spending(ctx context.Context) (*viewapi.Spending, error) {
 	now := s.clock.Now()
 	queues, err := s.store.Queues(ctx)
 	if err != nil {
@@ -94,9 +72,6 @@ func (s *Costs) make(ctx context.Context) (*viewapi.Spending, error) {
 	for i := range queues {
 		out.Queues[i] = queueSpending(queues[i].Name, &spent[i], jobs, first)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.made, s.madeAt = out, now
 	return out, nil
 }
 

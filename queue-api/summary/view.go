@@ -4,14 +4,13 @@ package summary
 
 import (
 	"context"
-	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
 	"k8s.io/utils/clock"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
+	"github.com/muster-batch/muster/queue-api/fresh"
 	"github.com/muster-batch/muster/queue-api/viewapi"
 )
 
@@ -32,46 +31,24 @@ const (
 
 // View answers how all queues are. Those who ask at the same time share an answer, which they must not change.
 type View struct {
-	store  ViewStore
-	clock  clock.PassiveClock
-	flight singleflight.Group
-
-	mu     sync.Mutex // guards what follows
-	made   *viewapi.Summary
-	madeAt time.Time
-	days   map[int]*viewapi.History // by queue number
-	dayAt  time.Time
+	store   ViewStore
+	clock   clock.PassiveClock
+	summary *fresh.Answer[*viewapi.Summary]
+	days    *fresh.Answer[map[int]*viewapi.History] // by queue number
 }
 
 // NewView makes a View.
-func NewView(store ViewStore, clk clock.PassiveClock) *View { return &View{store: store, clock: clk} }
-
-// Summary is how all queues are, without totals.
-func (v *View) Summary(ctx context.Context) (*viewapi.Summary, error) {
-	v.mu.Lock()
-	made, madeAt := v.made, v.madeAt
-	v.mu.Unlock()
-	if made != nil && v.clock.Since(madeAt) < freshFor {
-		return made, nil
-	}
-	asked := v.flight.DoChan("", func() (any, error) { return v.make(context.WithoutCancel(ctx)) })
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case answer := <-asked:
-		if answer.Err != nil {
-			return nil, answer.Err
-		}
-		return answer.Val.(*viewapi.Summary), nil
-	}
+func NewView(store ViewStore, clk clock.PassiveClock) *View {
+	v := &View{store: store, clock: clk}
+	v.summary = fresh.New(clk, freshFor, v.summarize)
+	v.days = fresh.New(clk, dayFor, v.history)
+	return v
 }
 
-// makeTimeout bounds the making of a summary, which does not end with who asked for it.
-const makeTimeout = 15 * time.Second
+// Summary is how all queues are, without totals.
+func (v *View) Summary(ctx context.Context) (*viewapi.Summary, error) { return v.summary.Get(ctx) }
 
-func (v *View) make(ctx context.Context) (*viewapi.Summary, error) {
-	ctx, cancel := context.WithTimeout(ctx, makeTimeout)
-	defer cancel()
+func (v *View) summarize(ctx context.Context) (*viewapi.Summary, error) {
 	now := v.clock.Now()
 	queues, err := v.store.Queues(ctx)
 	if err != nil {
@@ -85,7 +62,7 @@ func (v *View) make(ctx context.Context) (*viewapi.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	days, err := v.history(ctx, queues, now)
+	days, err := v.days.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -95,19 +72,15 @@ func (v *View) make(ctx context.Context) (*viewapi.Summary, error) {
 		out.Queues[i] = queueSummary(&queues[i], &tallies[i], most, now)
 		out.Queues[i].History = days[queues[i].Number]
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.made, v.madeAt = out, now
 	return out, nil
 }
 
-// history gives the day of each queue, as it was a moment ago. A queue that is new since has none yet.
-func (v *View) history(ctx context.Context, queues []batch.JobQueue, now time.Time) (map[int]*viewapi.History, error) {
-	v.mu.Lock()
-	days, at := v.days, v.dayAt
-	v.mu.Unlock()
-	if days != nil && now.Sub(at) < dayFor {
-		return days, nil
+// history gives the day of each queue. One that is new since it was asked for has none yet.
+func (v *View) history(ctx context.Context) (map[int]*viewapi.History, error) {
+	now := v.clock.Now()
+	queues, err := v.store.Queues(ctx)
+	if err != nil {
+		return nil, err
 	}
 	numbers := make([]int, len(queues))
 	for i := range queues {
@@ -117,13 +90,10 @@ func (v *View) history(ctx context.Context, queues []batch.JobQueue, now time.Ti
 	if err != nil {
 		return nil, err
 	}
-	days = make(map[int]*viewapi.History, len(numbers))
+	days := make(map[int]*viewapi.History, len(numbers))
 	for i, number := range numbers {
 		days[number] = history(decodeSteps(records[i], now))
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.days, v.dayAt = days, now
 	return days, nil
 }
 
