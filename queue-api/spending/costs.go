@@ -21,6 +21,8 @@ type Store interface {
 	Queues(ctx context.Context) ([]batch.JobQueue, error)
 	Job(ctx context.Context, id string) (batch.Job, error)
 	Jobs(ctx context.Context, ids []string) ([]batch.Job, error)
+	// ListChildren gives an array's children of a status in index order, from an index on, and the index to go on from, -1 at the end.
+	ListChildren(ctx context.Context, parentID string, status batch.JobStatus, from, limit int) (jobs []batch.Job, next int, err error)
 	// Spending is that of each queue, in their order.
 	Spending(ctx context.Context, queueNumbers []int) ([]batch.Spending, error)
 }
@@ -30,6 +32,10 @@ const (
 	freshFor = 5 * time.Second
 	// maxRows bounds the shares, tags and jobs of a queue that are told.
 	maxRows = 500
+	// maxChildren bounds the children of an array that are looked at for what their attempts under way cost. childrenPage is how many
+	// are read at once: each such read is one transaction of the store.
+	maxChildren  = 1000
+	childrenPage = 250
 )
 
 // Costs tell what jobs cost. Those who ask at the same time what queues spent share an answer, which they must not change.
@@ -171,9 +177,12 @@ func (s *Costs) JobCost(ctx context.Context, jobID string) (*viewapi.JobCost, er
 	}
 	now := s.clock.Now()
 	out := &viewapi.JobCost{JobID: id, At: now.UnixMilli(), Attempts: []viewapi.AttemptCost{}}
-	total := batch.Cost{}
-	if job.IsArray() {
-		total = job.Spent
+	total, err := s.ofChildren(ctx, &job, now)
+	if errors.Is(err, batch.ErrNotFound) { // forgotten since
+		return nil, noJob(jobID)
+	}
+	if err != nil {
+		return nil, err
 	}
 	attempts := job.Attempts
 	if job.Current != nil {
@@ -186,6 +195,34 @@ func (s *Costs) JobCost(ctx context.Context, jobID string) (*viewapi.JobCost, er
 	}
 	out.Cost = costOf(total)
 	return out, nil
+}
+
+// ofChildren is what the attempts of an array's children cost up to now; nothing of what is no array. The array was read before them,
+// so a child that ends meanwhile is left out, never counted twice.
+func (s *Costs) ofChildren(ctx context.Context, array *batch.Job, now time.Time) (batch.Cost, error) {
+	if !array.IsArray() {
+		return batch.Cost{}, nil
+	}
+	total, left := array.Spent, maxChildren
+	for _, status := range [...]batch.JobStatus{batch.StatusRunning, batch.StatusStarting} {
+		count, next := array.Children[status], 0
+		for count > 0 && left > 0 && next >= 0 {
+			children, from, err := s.store.ListChildren(ctx, array.ID, status, next, min(left, childrenPage))
+			if err != nil {
+				return batch.Cost{}, err
+			}
+			for i := range children {
+				if a := children[i].Current; a != nil {
+					total = total.Plus(a.Cost(now))
+				}
+			}
+			count, left, next = count-len(children), left-len(children), from
+		}
+		if next >= 0 && count > 0 { // nobody looked at the others
+			total = total.Plus(batch.Cost{Attempts: int64(count), Unknown: int64(count)})
+		}
+	}
+	return total, nil
 }
 
 func noJob(id string) error { return batch.Invalidf("Job %.256s does not exist", id) }

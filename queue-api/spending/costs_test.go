@@ -86,6 +86,14 @@ func (w *world) ran(id string, price, share float64) {
 	})
 }
 
+// runs is an attempt under way, for two hours up to now.
+func (w *world) runs(id string, status batch.JobStatus, price, share float64) {
+	w.t.Helper()
+	w.change(id, func(j *batch.Job) {
+		j.Current, j.Status = &batch.Attempt{Number: len(j.Attempts) + 1, NodeName: "n", Host: host(price, share)}, status
+	})
+}
+
 func cost(dollars float64, attempts, unknown int64) viewapi.Cost {
 	return viewapi.Cost{Dollars: &dollars, Attempts: attempts, UnknownAttempts: unknown}
 }
@@ -149,6 +157,11 @@ func TestJobCost(t *testing.T) {
 			{NodeName: "n0", Host: host(0.2, 1)}, {NodeName: "n1", Host: host(0, 1)},
 		}}
 	})
+	busy := w.submit(batch.Job{ArraySize: 5})
+	w.ran(batch.ChildID(busy, 0), 0.2, 1)
+	w.runs(batch.ChildID(busy, 1), batch.StatusRunning, 0.2, 0.5)
+	w.runs(batch.ChildID(busy, 2), batch.StatusStarting, 0.2, 0.25)
+	w.runs(batch.ChildID(busy, 4), batch.StatusRunning, 0, 1)
 	on := func(price, share float64, dollars *float64) viewapi.HostCost {
 		return viewapi.HostCost{Node: "n", InstanceType: "m5.large", CapacityType: "SPOT", PricePerHour: &price, Share: &share, BoundAt: testTime.Add(-2 * time.Hour).UnixMilli(), Dollars: dollars}
 	}
@@ -162,6 +175,7 @@ func TestJobCost(t *testing.T) {
 	}{
 		"a job":                           {plain, cost(0.2, 1, 0), []viewapi.AttemptCost{{Attempt: 1, Cost: cost(0.2, 1, 0), Hosts: []viewapi.HostCost{on(0.2, 0.5, new(0.2))}}}},
 		"an array sums its children":      {array, cost(0.4, 2, 1), []viewapi.AttemptCost{}},
+		"and those that still run":        {busy, cost(0.4+0.2+0.1, 4, 1), []viewapi.AttemptCost{}},
 		"a child":                         {batch.ChildID(array, 1), cost(0.4, 1, 0), []viewapi.AttemptCost{{Attempt: 1, Cost: cost(0.4, 1, 0), Hosts: []viewapi.HostCost{on(0.2, 1, new(0.4))}}}},
 		"a child that has not run":        {batch.ChildID(array, 0), cost(0, 0, 0), []viewapi.AttemptCost{}},
 		"a gang sums its nodes":           {gang, cost(0.4, 1, 1), []viewapi.AttemptCost{{Attempt: 1, Cost: cost(0.4, 1, 1), Hosts: []viewapi.HostCost{first, second}}}},
@@ -185,5 +199,26 @@ func TestJobCost(t *testing.T) {
 		if _, err := v.JobCost(t.Context(), id); err == nil {
 			t.Errorf("%s has a cost", id)
 		}
+	}
+}
+
+// What runs beyond what is looked at counts as unknown, whatever its status.
+func TestChildrenLookedAtAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const running, starting = maxChildren - 3, 5
+	array := w.submit(batch.Job{ArraySize: running + starting + 10})
+	for i := range running {
+		w.runs(batch.ChildID(array, i), batch.StatusRunning, 0.5, 1)
+	}
+	for i := range starting {
+		w.runs(batch.ChildID(array, running+i), batch.StatusStarting, 0.5, 1)
+	}
+	got, err := New(w, w.clock).JobCost(t.Context(), array)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(cost(maxChildren, running+starting, 2), got.Cost); diff != "" {
+		t.Errorf("cost mismatch (-want +got):\n%s", diff)
 	}
 }

@@ -13,7 +13,7 @@ type Cost struct {
 }
 
 // JobCost is what a job cost up to now, or a child of an array, or a node of a multi-node job. Of an array it is what the attempts of
-// its children cost that ended.
+// its children cost; of more than 1,000 that are under way the others count as unknown.
 type JobCost struct {
 	JobID    string        `json:"jobId"`
 	At       int64         `json:"at"`
