@@ -91,7 +91,7 @@ var boards = []board{
 			{"Waiting", []panel{
 				chart("Oldest RUNNABLE", "s", query{`max by (job_queue) (muster_queue_oldest_runnable_age_seconds` + chosen + `)`, "{{job_queue}}"}),
 				chart("Head that waits for room", "s", query{`max by (job_queue, reason) (muster_queue_head_blocked_seconds` + chosen + `)`, "{{job_queue}} {{reason}}"}),
-				chart("Why jobs do not run", "short", query{`sum by (reason) (muster_pending_jobs` + chosen + `)`, "{{reason}}"}),
+				chart("Why jobs do not run", "short", query{`sum by (reason) (muster_pending_jobs{job_queue=~"$job_queue",reason!="ARRAY:CHILDREN"})`, "{{reason}}"}),
 				chart("Paused", "short", query{`max by (job_queue) (muster_queue_paused` + chosen + `)`, "{{job_queue}}"}),
 			}},
 			{"Times", []panel{

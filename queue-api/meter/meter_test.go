@@ -187,9 +187,10 @@ func TestPending(t *testing.T) {
 	p.Waits("gone", Waiting{Rest: explain.QueuePaused})
 	p.Admitted("", map[AdmittedAs]int{{"a", explain.NodeLaunching}: 3, {"gone", explain.NodeLaunching}: 1})
 	p.Admitted("other", map[AdmittedAs]int{{"a", explain.NodeLaunching}: 1, {"a", explain.PodStarting}: 1})
-	got := p.jobs(map[string]int{"a": 10, "b": 5, "c": 4, "d": 1, "e": 0})
+	got := p.jobs(map[string]int{"a": 10, "b": 5, "c": 4, "d": 1, "e": 0}, map[AdmittedAs]int{{"a", explain.DependencyWaiting}: 6})
 	want := []pendingJobs{
 		{AdmittedAs{"a", explain.WaitingTurn}, 7},
+		{AdmittedAs{"a", explain.DependencyWaiting}, 6},
 		{AdmittedAs{"b", explain.QueuePaused}, 5},
 		{AdmittedAs{"a", explain.NodeLaunching}, 4},
 		{AdmittedAs{"c", explain.ConsumableShort}, 4},
@@ -208,7 +209,7 @@ func TestPending(t *testing.T) {
 	for i := range MaxPending + 10 {
 		many[strconv.Itoa(i)] = i + 1
 	}
-	if got := p.jobs(many); len(got) != MaxPending || got[0].jobs != MaxPending+10 {
+	if got := p.jobs(many, nil); len(got) != MaxPending || got[0].jobs != MaxPending+10 {
 		t.Errorf("%d series, the first of %d jobs", len(got), got[0].jobs)
 	}
 }
@@ -296,7 +297,7 @@ func (w world) Tallies(_ context.Context, queues []batch.JobQueue) ([]batch.Tall
 	out := make([]batch.Tally, len(queues))
 	for i := range out {
 		out[i] = batch.Tally{
-			Queue: queues[i].Name, Jobs: map[batch.JobStatus]int{batch.StatusRunnable: 7}, Attempts: 3, OldestRunnable: begin.Add(-time.Hour),
+			Queue: queues[i].Name, Jobs: map[batch.JobStatus]int{batch.StatusRunnable: 7, batch.StatusPending: 2}, Attempts: 3, OldestRunnable: begin.Add(-time.Hour),
 			Waiting: map[string]int{"share-0": 4}, Shares: map[string]int64{}, MilliVCPU: map[string]int64{"ce-0": 5000},
 		}
 		for s := range w.shares {
@@ -304,6 +305,10 @@ func (w world) Tallies(_ context.Context, queues []batch.JobQueue) ([]batch.Tall
 		}
 	}
 	return out, nil
+}
+
+func (world) ListJobs(context.Context, int, batch.JobStatus, string, int) ([]batch.Job, string, error) {
+	return []batch.Job{{Status: batch.StatusPending, Unmet: []string{"another"}}}, "", nil
 }
 
 func (world) Health(context.Context) (batch.StoreHealth, error) {
@@ -329,8 +334,8 @@ func TestState(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]float64{
-		"muster_pending_jobs QUEUE:WAITING_TURN": 4,
-		"muster_queue_waiting_jobs":              4, "muster_queue_attempts": 3, "muster_queue_paused": 1, "muster_queue_oldest_runnable_age_seconds": 3600,
+		"muster_pending_jobs QUEUE:WAITING_TURN": 4, "muster_pending_jobs DEPENDENCY:WAITING": 2,
+		"muster_queue_waiting_jobs": 4, "muster_queue_attempts": 3, "muster_queue_paused": 1, "muster_queue_oldest_runnable_age_seconds": 3600,
 		"muster_share_weight share-0": 0.25, "muster_share_weight share-1": 1, "muster_share_usage_vcpus share-0": 1, "muster_share_usage_vcpus share-1": 1,
 		"muster_share_target_vcpus share-0": 1.6, "muster_share_target_vcpus share-1": 0.4,
 		"muster_environment_vcpus ce-0 min": 0, "muster_environment_vcpus ce-0 max": 100, "muster_environment_vcpus ce-0 admitted": 5,
@@ -341,7 +346,7 @@ func TestState(t *testing.T) {
 	for _, status := range batch.JobStatuses {
 		want["muster_jobs "+string(status)] = 0
 	}
-	want["muster_jobs RUNNABLE"] = 7
+	want["muster_jobs RUNNABLE"], want["muster_jobs PENDING"] = 7, 2
 	expect(t, registry, want)
 	clock.Step(2 * time.Minute) // nothing is better than what was so long ago
 	expect(t, registry, map[string]float64{})

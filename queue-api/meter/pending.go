@@ -18,7 +18,7 @@ const MaxPending = 500
 
 // Pending counts jobs that are RUNNABLE or STARTING by what keeps them from running, in the codes of package explain. Nobody
 // explains a job for it: the dispatcher says of each queue what it decided, and why what it did not look at waits; the watchers say
-// what they see of the attempts under way.
+// what they see of the attempts under way. A State adds the jobs that are PENDING (lookAtPending).
 type Pending struct {
 	desc *prometheus.Desc
 
@@ -35,7 +35,7 @@ type Waiting struct {
 	Rest explain.Code
 }
 
-// AdmittedAs is what the attempts under way of a queue have in common that do not run.
+// AdmittedAs is what the attempts under way of a queue have in common that do not run, and what makes a series.
 type AdmittedAs struct {
 	Queue string
 	Code  explain.Code
@@ -44,9 +44,10 @@ type AdmittedAs struct {
 // NewPending makes a Pending. A State tells what it has.
 func NewPending() *Pending {
 	p := &Pending{desc: prometheus.NewDesc("muster_pending_jobs",
-		"Jobs that are RUNNABLE or STARTING, by the reason why they do not run, a code as muster explain gives it: what waits for admission, an array being one, "+
-			"and attempts under way that do not run. Of a queue's jobs the dispatcher looks at 1,000 in a round; those behind them count as QUEUE:WAITING_TURN. "+
-			"Jobs that wait for others are PENDING: muster_jobs has them.",
+		"Jobs that do not run, by the reason why not, a code as muster explain gives it: what waits for admission, an array being one, attempts under way that "+
+			"do not run, and jobs that are PENDING. Of a queue's jobs the dispatcher looks at 1,000 in a round; those behind them count as QUEUE:WAITING_TURN. "+
+			"Of those that are PENDING the last 1,000 are looked at, in all queues together; the others count as if they were like them. An array is PENDING "+
+			"(ARRAY:CHILDREN) until its children have ended, also while they wait or run.",
 		[]string{"job_queue", "reason"}, nil)}
 	p.Forget()
 	return p
@@ -82,11 +83,12 @@ type pendingJobs struct {
 	jobs int
 }
 
-// jobs are the series, given how much waits in each queue; those of queues that are gone are dropped.
-func (p *Pending) jobs(waiting map[string]int) []pendingJobs {
+// jobs are the series, given how much waits in each queue and what is PENDING; those of queues that are gone are dropped.
+func (p *Pending) jobs(waiting map[string]int, pending map[AdmittedAs]int) []pendingJobs {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	counts := map[AdmittedAs]int{}
+	maps.Copy(counts, pending)
 	for queue, left := range waiting {
 		w := p.waiting[queue]
 		for _, code := range slices.Sorted(maps.Keys(w.Told)) {

@@ -28,6 +28,8 @@ type Store interface {
 	Environments(ctx context.Context) ([]batch.ComputeEnvironment, error)
 	Policies(ctx context.Context) ([]batch.SchedulingPolicy, error)
 	Tallies(ctx context.Context, queues []batch.JobQueue) ([]batch.Tally, error)
+	// ListJobs gives a queue's jobs of a status, an array as one, the last submitted first.
+	ListJobs(ctx context.Context, queueNumber int, status batch.JobStatus, after string, limit int) (jobs []batch.Job, next string, err error)
 	Health(ctx context.Context) (batch.StoreHealth, error)
 }
 
@@ -59,6 +61,7 @@ type snapshot struct {
 	queues       []batch.JobQueue
 	environments []batch.ComputeEnvironment
 	tallies      []batch.Tally // in the order of queues
+	pending      map[AdmittedAs]int
 	weights      map[string]fairshare.Policy
 	health       batch.StoreHealth
 }
@@ -120,6 +123,9 @@ func (s *State) refresh(ctx context.Context, store Store) (err error) {
 	if next.tallies, err = store.Tallies(ctx, next.queues); err != nil {
 		return err
 	}
+	if next.pending, err = lookAtPending(ctx, store, next.queues, next.tallies); err != nil {
+		return err
+	}
 	if next.health, err = store.Health(ctx); err != nil {
 		return err
 	}
@@ -172,7 +178,7 @@ func (s *State) Collect(ch chan<- prometheus.Metric) {
 			used[environment] += milli
 		}
 	}
-	for _, p := range s.cfg.Pending.jobs(waiting) {
+	for _, p := range s.cfg.Pending.jobs(waiting, now.pending) {
 		gauge(s.cfg.Pending.desc, float64(p.jobs), p.Queue, string(p.Code))
 	}
 	for _, share := range now.shares() {
