@@ -15,6 +15,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/cli/jobspec"
 	"github.com/muster-batch/muster/queue-api/cli/output"
 	"github.com/muster-batch/muster/queue-api/viewapi"
 )
@@ -192,7 +193,10 @@ func containerRows(s *sheet, job *awsapi.JobDetail) {
 	if c := job.Container; c != nil {
 		s.row("Image", value(c.Image))
 		s.row("Command", commandText(c.Command))
-		s.row("Resources", resourcesText(c.ResourceRequirements, c.Vcpus, c.Memory))
+		s.row("Resources", resourcesText(c))
+		if over := jobspec.Overruled(c.ResourceRequirements, c.Vcpus, c.Memory); over != "" {
+			s.row("Not counted", over+" (resourceRequirements go first)")
+		}
 	}
 	if p := job.EksProperties; p != nil && p.PodProperties != nil {
 		for _, c := range slices.Concat(p.PodProperties.InitContainers, p.PodProperties.Containers) {
@@ -226,22 +230,13 @@ func commandText(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-func resourcesText(list []awsapi.ResourceRequirement, vcpus, memory *int) string {
+// resourcesText is what counts of what a container asks for.
+func resourcesText(c *awsapi.ContainerDetail) string {
+	asked := jobspec.Amounts(c.ResourceRequirements, c.Vcpus, c.Memory)
 	var parts []string
-	if value(vcpus) > 0 {
-		parts = append(parts, fmt.Sprint(*vcpus, " vCPU"))
-	}
-	if value(memory) > 0 {
-		parts = append(parts, fmt.Sprint(*memory, " MiB"))
-	}
-	for _, r := range list {
-		switch value(r.Type) {
-		case "VCPU":
-			parts = append(parts, value(r.Value)+" vCPU")
-		case "MEMORY":
-			parts = append(parts, value(r.Value)+" MiB")
-		default:
-			parts = append(parts, value(r.Value)+" "+value(r.Type))
+	for _, unit := range [][2]string{{"VCPU", "vCPU"}, {"MEMORY", "MiB"}, {"GPU", "GPU"}} {
+		if n := asked[unit[0]]; n != "" {
+			parts = append(parts, n+" "+unit[1])
 		}
 	}
 	return strings.Join(parts, ", ")

@@ -178,7 +178,7 @@ func (f *frame) savedToken(ctx context.Context, endpoint string) (string, error)
 	}
 	got, err := issuer.Renew(ctx, kept.Refresh)
 	if err != nil {
-		return "", fmt.Errorf("the login at %s is over, log in again: %w", key, err)
+		return "", fmt.Errorf("the login at %s is over, log in again (muster auth login): %w", key, err)
 	}
 	kept.Token, kept.Expiry, kept.Refresh = got.ID, got.Expiry, cmp.Or(got.Refresh, kept.Refresh)
 	return kept.Token, client.Logins{}.Save(key, kept)

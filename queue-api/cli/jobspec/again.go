@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 )
@@ -67,7 +66,7 @@ func plainOf(c *awsapi.ContainerDetail) *awsapi.ContainerProperties {
 func plainAgain(ran, d *awsapi.ContainerProperties) *awsapi.ContainerOverrides {
 	o := &awsapi.ContainerOverrides{
 		Environment:          variables(ran.Environment, d.Environment),
-		ResourceRequirements: requirements(amounts(ran.ResourceRequirements, ran.Vcpus, ran.Memory), amounts(d.ResourceRequirements, d.Vcpus, d.Memory)),
+		ResourceRequirements: requirements(Amounts(ran.ResourceRequirements, ran.Vcpus, ran.Memory), Amounts(d.ResourceRequirements, d.Vcpus, d.Memory)),
 	}
 	if !slices.Equal(ran.Command, d.Command) {
 		o.Command = ran.Command
@@ -93,21 +92,6 @@ func variables(ran, d []awsapi.KeyValuePair) (out []awsapi.KeyValuePair) {
 		}
 	}
 	return out
-}
-
-// amounts are a container's resources by kind, also those in the members that were there before resourceRequirements.
-func amounts(list []awsapi.ResourceRequirement, vcpus, memory *int) map[string]string {
-	m := map[string]string{}
-	if value(vcpus) > 0 {
-		m["VCPU"] = strconv.Itoa(*vcpus)
-	}
-	if value(memory) > 0 {
-		m["MEMORY"] = strconv.Itoa(*memory)
-	}
-	for _, r := range list {
-		m[value(r.Type)] = value(r.Value)
-	}
-	return m
 }
 
 func requirements(ran, d map[string]string) (out []awsapi.ResourceRequirement) {
