@@ -101,7 +101,8 @@ bench: ## Run the benchmarks.
 	go test -tags $(GOTAGS) -run '^$$' -bench . ./...
 
 .PHONY: bench-api
-bench-api: ## Measure the API with 1,000,000 jobs stored against what it must reach; SHORT=1 stores a tenth.
+bench-api: hack-build ## Measure the API with 1,000,000 jobs stored against what it must reach; SHORT=1 stores a tenth.
+	$(LOCALCLUSTER) packages
 	go build -tags $(GOTAGS) -o bin/ ./queue-api/cmd/queue-api ./hack/bench/api
 	bin/api --queue-api=bin/queue-api $(if $(SHORT),--jobs=100000)
 

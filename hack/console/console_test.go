@@ -23,6 +23,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/muster-batch/muster/hack/browser"
 	"github.com/muster-batch/muster/hack/kubetest"
 	"github.com/muster-batch/muster/queue-api/podspec"
 	"github.com/muster-batch/muster/queue-api/redisstore"
@@ -41,7 +42,7 @@ type result struct {
 // TestConsole runs the suite.
 func TestConsole(t *testing.T) {
 	site := startSite(t)
-	dir := installJS(t)
+	dir := installSuite(t)
 	shots := t.TempDir()
 	if *update {
 		shots = absolute(t, "../../docs/images")
@@ -162,45 +163,25 @@ func (s *site) known(t *testing.T) string {
 	return string(text)
 }
 
-// installJS installs what the suite needs beside a copy of it.
-func installJS(t *testing.T) string {
+// installSuite installs the suite and what it imports.
+func installSuite(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(os.TempDir(), "muster-console")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	files, err := filepath.Glob("testdata/js/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, filepath.Base(file)), text, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
+	if err := browser.Install(ctx, dir, os.DirFS("testdata")); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }
 
 func chromium(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
+	path, err := browser.Path()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no Chromium: as root, apt-get install chromium")
-	return ""
+	return path
 }
 
 func absolute(t *testing.T, path string) string {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package console tries the web console in a browser: headless Chromium, driven by playwright-core, which testdata/js/suite.mjs
+// Package console tries the web console in a browser: headless Chromium, driven by playwright-core, which testdata/suite.mjs
 // does. The server is the real queue-api with a real Redis, in front of an API server that tells of nodes, pods, Events and logs
 // that were made up (kube_test.go); what there is to see is made by seed_test.go, always the same.
 //

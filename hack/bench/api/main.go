@@ -62,6 +62,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 		{"arrays", b.arrays},
 		{"fill", b.fill},
 		{"reads", b.reads},
+		{"paint", b.paint},
 		{"admission", b.admission},
 		{"order", b.order},
 		{"live", b.live},
