@@ -5,6 +5,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -16,19 +17,25 @@ import (
 // run. In half of them requests fail now and then, before they are carried out or after.
 func TestModel(t *testing.T) {
 	t.Parallel()
+	const steps = 50
 	sequences := 2000
 	if testing.Short() {
 		sequences = 200
 	}
 	rounds := (storetest.Rounds(t, sequences) + 1) / 2
+	var played atomic.Int64
+	t.Cleanup(func() {
+		t.Logf("%d sequences of %d steps, half of them with lost requests and replies", played.Load(), steps)
+	})
 	for name, unwell := range map[string]bool{"well": false, "unwell": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			client := startMiniredis(t)
 			faults := &lossy{}
 			client.AddHook(faults)
-			storetest.RunFaultyModel(t, rounds, 50, func(t *testing.T) (storetest.Store, storetest.Faults) {
+			storetest.RunFaultyModel(t, rounds, steps, func(t *testing.T) (storetest.Store, storetest.Faults) {
 				t.Helper()
+				played.Add(1)
 				if err := client.FlushAll(t.Context()).Err(); err != nil {
 					t.Fatal(err)
 				}
