@@ -8,7 +8,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -26,13 +25,15 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/muster-batch/muster/hack/freeport"
 )
 
 // Namespace is where the pods of tests are, unless they say otherwise. Its service account exists from the start.
 const Namespace = metav1.NamespaceDefault
 
-// patience is how long Await waits.
-const patience = time.Minute
+// patience is how long Await waits: on a machine that compiles meanwhile, an API server alone may take most of a minute to start.
+const patience = 3 * time.Minute
 
 // The users of a ControlPlane, by their bearer tokens.
 const (
@@ -211,13 +212,8 @@ func (c *ControlPlane) writeKey(name string) {
 	c.write(name, text.String())
 }
 
-// FreeAddress returns a loopback address that nobody listens at.
+// FreeAddress returns a loopback address that is nobody else's until the test ends.
 func FreeAddress(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return fmt.Sprint(l.Addr())
+	return freeport.Address(tb)
 }

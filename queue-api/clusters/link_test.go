@@ -13,12 +13,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/muster-batch/muster/hack/leaktest"
 	"github.com/muster-batch/muster/queue-api/batch"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // server is what a link leads to: it answers with a status, or fails.
 type server struct {

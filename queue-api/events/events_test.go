@@ -387,7 +387,7 @@ func TestWebhookRunRetriesUntilTheEnd(t *testing.T) {
 	go func() { ended <- w.Run(ctx) }()
 	f.submit(t)
 	w.Wake()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(3 * time.Minute)
 	for {
 		receiver.mu.Lock()
 		n := len(receiver.events)

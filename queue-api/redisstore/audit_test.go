@@ -401,11 +401,7 @@ func stepping(ev lifecycle.Event, now time.Time) func(batch.Job) (batch.Job, err
 // TestAuditElsewhere audits a Redis Cluster, whose servers each have a part, and the Redis of --dev.
 func TestAuditElsewhere(t *testing.T) {
 	t.Parallel()
-	cluster, err := Open(redistest.StartCluster(t, 3, 0).URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cluster.Close() })
+	cluster := open(t, redistest.StartCluster(t, 3, 0).URL())
 	for name, client := range map[string]redis.UniversalClient{"cluster": cluster, "in memory": startMiniredis(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

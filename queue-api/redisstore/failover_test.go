@@ -165,11 +165,7 @@ func createQueue(t *testing.T, s *Store) (q batch.JobQueue) {
 // storeOf makes a store whose client reaches the nodes past their cables.
 func storeOf(t *testing.T, servers failing) *Store {
 	t.Helper()
-	kind, rest, _ := strings.Cut(strings.TrimPrefix(servers.URL(), "redis+"), "://")
-	o, err := severalServers("redis", kind, rest)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := severalOf(t, strings.TrimPrefix(servers.URL(), "redis+"))
 	o.Dialer = servers.Direct
 	client := redis.NewUniversalClient(o)
 	t.Cleanup(func() { _ = client.Close() })

@@ -19,18 +19,20 @@ type writers struct {
 	client   redis.UniversalClient
 	all      *batcher
 	replicas atomic.Int64 // that must confirm a write; 0 for none
+	patience time.Duration
 
 	mu      sync.Mutex
 	masters map[string]*batcher // by address: on a Redis Cluster, replicas are each master's own
 }
 
-// replicaTimeout is how long a write waits for its replicas, on a connection of its own, before it fails.
+// replicaTimeout is how long a write waits for its replicas, on a connection of its own, before it fails; patience, unless a test
+// has more of it.
 const replicaTimeout = 500 * time.Millisecond
 
 var errNotReplicated = errors.New("written, but no replica confirmed it in time")
 
 func newWriters(client redis.UniversalClient, replicated bool) *writers {
-	w := &writers{client: client, masters: map[string]*batcher{}}
+	w := &writers{client: client, patience: replicaTimeout, masters: map[string]*batcher{}}
 	if !replicated {
 		w.all = newBatcher(client, nil)
 		return w
@@ -85,7 +87,7 @@ func (w *writers) master(ctx context.Context, cluster *redis.ClusterClient, key 
 // await ends a pipeline: it waits until replicas have what its connection wrote.
 func (w *writers) await(pipe redis.Pipeliner) func() error {
 	want := w.replicas.Load()
-	confirmed := pipe.Do(context.Background(), "wait", want, replicaTimeout.Milliseconds()) // only collected here
+	confirmed := pipe.Do(context.Background(), "wait", want, w.patience.Milliseconds()) // only collected here
 	return func() error {
 		got, err := confirmed.Int64()
 		if err != nil {

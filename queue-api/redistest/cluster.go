@@ -10,8 +10,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-batch/muster/hack/faults/cable"
+	"github.com/muster-batch/muster/hack/freeport"
 )
 
 // slots is how many a Redis Cluster has.
@@ -34,7 +36,7 @@ type member struct {
 }
 
 // StartCluster runs a Redis Cluster with so many replicas of each master until the test ends. With replicas a master takes a
-// write only while it has one, and one takes over when the others get no answer of it for two seconds.
+// write only while it has one, and one takes over when the others get no answer of it for two seconds after a Fail.
 func StartCluster(tb testing.TB, masters, replicas int, settings ...string) *Cluster {
 	tb.Helper()
 	c := &Cluster{shards: masters}
@@ -70,14 +72,14 @@ func StartCluster(tb testing.TB, masters, replicas int, settings ...string) *Clu
 // startMember starts a node that knows nobody. It says where its cables are, and the others believe it.
 func startMember(tb testing.TB, number, shard int, settings []string) *member {
 	tb.Helper()
-	server, bus := newServer(tb, freeAddress(tb)), freeAddress(tb)
+	server, bus := newServer(tb, freeport.Address(tb)), freeport.Address(tb)
 	m := &member{
 		Node: &Node{Server: server, Cable: newCable(tb, server.Address)}, bus: newCable(tb, bus),
 		host: fmt.Sprintf("127.0.0.%d", 2+number), shard: shard,
 	}
 	server.args = append([]string{
 		"--save", "", "--repl-diskless-sync-delay", "0", "--bind-source-addr", m.host,
-		"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-allow-replica-migration", "no",
+		"--cluster-enabled", "yes", "--cluster-node-timeout", milliseconds(watchful), "--cluster-allow-replica-migration", "no",
 		"--cluster-port", portOf(bus), "--cluster-announce-ip", "127.0.0.1",
 		"--cluster-announce-port", portOf(m.Cable.Address()), "--cluster-announce-bus-port", portOf(m.bus.Address()),
 	}, settings...)
@@ -85,7 +87,8 @@ func startMember(tb testing.TB, number, shard int, settings []string) *member {
 	return m
 }
 
-// AwaitWhole returns once all nodes agree on a master of each shard, and it has all its replicas.
+// AwaitWhole returns once all nodes agree on a master of each shard, and it has all its replicas. From then on they take none for
+// failed until Fail, however slow the machine may be.
 func (c *Cluster) AwaitWhole() {
 	first := c.members[0]
 	first.t.Helper()
@@ -105,7 +108,17 @@ func (c *Cluster) AwaitWhole() {
 			return slices.ContainsFunc([]string{"fail", "handshake", "disconnected"}, isTroubled) || !m.asked("cluster_state:ok", "CLUSTER", "INFO")
 		})
 	})
+	c.wait(steady)
 }
+
+// wait has the nodes take one for failed once it has not answered for so long.
+func (c *Cluster) wait(long time.Duration) {
+	for _, m := range c.members {
+		m.ask("CONFIG", "SET", "cluster-node-timeout", milliseconds(long))
+	}
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // master is the node of a shard that one of the nodes takes for its master; nil if it does not know.
 func (c *Cluster) master(shard int, as *member) *member {
@@ -132,6 +145,7 @@ func (c *Cluster) Fail(fault Fault, shard int) (undo func()) {
 	if old == nil {
 		witness.t.Fatalf("shard %d has no master", shard)
 	}
+	c.wait(watchful)
 	bring := c.take(fault, old)
 	return func() {
 		await(witness.t, "another node took the master's place", func() bool {
@@ -197,7 +211,7 @@ func (c *Cluster) Move(key string, shard int) {
 	to.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source)
 	from.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target)
 	for _, stored := range from.Client.ClusterGetKeysInSlot(ctx, slot, 1000).Val() {
-		from.ask("MIGRATE", "127.0.0.1", portOf(to.Address), stored, 0, 1000)
+		from.ask("MIGRATE", "127.0.0.1", portOf(to.Address), stored, 0, milliseconds(slow))
 	}
 	for _, server := range []*Server{to, from} {
 		server.ask("CLUSTER", "SETSLOT", slot, "NODE", target)

@@ -11,8 +11,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-batch/muster/hack/faults/cable"
+	"github.com/muster-batch/muster/hack/freeport"
 )
 
 const (
@@ -22,7 +24,7 @@ const (
 )
 
 // Sentinels are a master, its two replicas and three Sentinels, which have one of the replicas take over when the master
-// does not answer for two seconds.
+// does not answer for two seconds after a Fail.
 type Sentinels struct {
 	Nodes     []*Node
 	sentinels []*Server
@@ -54,7 +56,7 @@ func StartSentinels(tb testing.TB, settings ...string) *Sentinels {
 
 func startReplicated(tb testing.TB, settings []string) *Node {
 	tb.Helper()
-	server := newServer(tb, freeAddress(tb))
+	server := newServer(tb, freeport.Address(tb))
 	line := newCable(tb, server.Address)
 	server.args = slices.Concat([]string{
 		"--save", "", "--repl-diskless-sync-delay", "0",
@@ -89,10 +91,10 @@ func (n *Node) RestartAsReplica(master *Node) {
 
 func startSentinel(tb testing.TB, master *Node) *Server {
 	tb.Helper()
-	s := newServer(tb, freeAddress(tb))
+	s := newServer(tb, freeport.Address(tb))
 	s.args = []string{"--sentinel"}
-	text := fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]s 2\nsentinel down-after-milliseconds %[1]s 2000\n"+
-		"sentinel failover-timeout %[1]s 5000\n", masterName, portOf(master.Cable.Address()))
+	text := fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]s 2\nsentinel down-after-milliseconds %[1]s %[3]d\n"+
+		"sentinel failover-timeout %[1]s 5000\n", masterName, portOf(master.Cable.Address()), watchful.Milliseconds())
 	if err := os.WriteFile(filepath.Join(s.dir, "settings"), []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
@@ -102,7 +104,8 @@ func startSentinel(tb testing.TB, master *Node) *Server {
 	return s
 }
 
-// AwaitWhole returns once all Sentinels know each other, agree on a master and know it to have all its replicas.
+// AwaitWhole returns once all Sentinels know each other, agree on a master and know it to have all its replicas. From then on they
+// leave it where it is until Fail, however slow the machine may be.
 func (s *Sentinels) AwaitWhole() {
 	first := s.sentinels[0]
 	first.t.Helper()
@@ -118,6 +121,14 @@ func (s *Sentinels) AwaitWhole() {
 		}
 		return strings.Count(replication(master.Server), "state=online") == replicaCount
 	})
+	s.wait(steady)
+}
+
+// wait has the Sentinels take over once the master has not answered for so long.
+func (s *Sentinels) wait(long time.Duration) {
+	for _, sentinel := range s.sentinels {
+		sentinel.ask("SENTINEL", "SET", masterName, "down-after-milliseconds", long.Milliseconds())
+	}
 }
 
 func replication(s *Server) string {
@@ -140,6 +151,7 @@ func (s *Sentinels) Master() *Node {
 // Fail takes the master away; there is one shard. What it returns brings the node back, but not before another one took its place.
 func (s *Sentinels) Fail(fault Fault, _ int) (undo func()) {
 	old := s.awaitMaster(nil)
+	s.wait(watchful)
 	switch fault {
 	case Killed:
 		old.Kill()

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/muster-batch/muster/hack/freeport"
 )
 
 // Server is a redis-server, or a Sentinel, on a port of its own.
@@ -36,7 +38,7 @@ func Safe() []string {
 // Start runs one server until the test ends.
 func Start(tb testing.TB, settings ...string) *Server {
 	tb.Helper()
-	s := newServer(tb, freeAddress(tb))
+	s := newServer(tb, freeport.Address(tb))
 	s.args = append([]string{"--save", "", "--repl-diskless-sync-delay", "0"}, settings...)
 	s.Restart()
 	return s
@@ -46,7 +48,7 @@ func newServer(tb testing.TB, address string) *Server {
 	tb.Helper()
 	s := &Server{
 		Address: address, t: tb, dir: tb.TempDir(),
-		Client: redis.NewClient(&redis.Options{Addr: address, MaxRetries: -1, DialTimeout: time.Second}),
+		Client: redis.NewClient(&redis.Options{Addr: address, MaxRetries: -1, DialTimeout: slow, ReadTimeout: slow, WriteTimeout: slow}),
 	}
 	tb.Cleanup(func() {
 		_ = s.Client.Close()
@@ -113,8 +115,12 @@ func (s *Server) signal(signal os.Signal) {
 	}
 }
 
-// patience bounds every wait.
-const patience = time.Minute
+const (
+	// patience bounds every wait.
+	patience = 3 * time.Minute
+	// slow bounds every command: of a server that is there, but waits for a disk or for the processor.
+	slow = 30 * time.Second
+)
 
 func (s *Server) await(what string, ok func() bool) {
 	s.t.Helper()
@@ -142,16 +148,6 @@ func (s *Server) ask(command ...any) {
 	if err := s.Client.Do(s.t.Context(), command...).Err(); err != nil {
 		s.t.Fatalf("%s: %v: %v", s.Address, command, err)
 	}
-}
-
-func freeAddress(tb testing.TB) string {
-	tb.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func portOf(address string) string {

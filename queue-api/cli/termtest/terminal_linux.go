@@ -3,10 +3,12 @@
 package termtest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +23,7 @@ import (
 type Terminal struct {
 	cmd    *exec.Cmd
 	master *os.File
+	fd     int32         // of master
 	ended  chan struct{} // closed once the program has, and all that it sent is shown
 	err    error         // how it did; to be read after that
 
@@ -44,7 +47,7 @@ func Start(t *testing.T, cmd *exec.Cmd, columns, rows int) *Terminal {
 		t.Fatal(err)
 	}
 	defer tty.Close()
-	x := &Terminal{cmd: cmd, master: master, ended: make(chan struct{}), screen: NewScreen(columns, rows)}
+	x := &Terminal{cmd: cmd, master: master, fd: int32(master.Fd()), ended: make(chan struct{}), screen: NewScreen(columns, rows)}
 	if cmd.Stdin == nil {
 		cmd.Stdin = tty
 	}
@@ -102,17 +105,28 @@ func setSize(master *os.File, columns, rows int) error {
 func (x *Terminal) show() {
 	defer close(x.ended)
 	buf := make([]byte, 32<<10)
-	for {
-		n, err := x.master.Read(buf)
-		x.mu.Lock()
-		_, _ = x.screen.Write(buf[:n])
-		x.sent.Write(buf[:n])
-		x.mu.Unlock()
-		if err != nil { // nobody has the other end any more
-			break
-		}
+	for x.showNext(buf) {
 	}
 	x.err = x.cmd.Wait()
+}
+
+// showNext waits for more and shows it. Nothing is ever read and not shown while the mutex is free. It returns false when nobody has
+// the other end any more.
+func (x *Terminal) showNext(buf []byte) bool {
+	for !x.hasMore(-1) { // interrupted
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n, err := x.master.Read(buf)
+	_, _ = x.screen.Write(buf[:n])
+	x.sent.Write(buf[:n])
+	return err == nil
+}
+
+// hasMore reports whether there is something to read, be it the end, within some milliseconds; within any time if they are negative.
+func (x *Terminal) hasMore(milliseconds int) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: x.fd, Events: unix.POLLIN}}, milliseconds)
+	return err == nil && n > 0
 }
 
 // Type types what a user would.
@@ -123,15 +137,38 @@ func (x *Terminal) Type(t *testing.T, keys string) {
 	}
 }
 
-// Resize makes the terminal another size, of which the program is told by a signal.
+// Resize makes the terminal another size, of which the program is told by a signal. All that it wrote for the old size is shown
+// before: it is stopped meanwhile.
 func (x *Terminal) Resize(t *testing.T, columns, rows int) {
 	t.Helper()
+	x.Signal(t, syscall.SIGSTOP)
+	defer x.Signal(t, syscall.SIGCONT)
+	x.until(t, "a program that stands still", func() bool { return isStopped(x.cmd.Process.Pid) })
+	x.until(t, "all that it wrote", func() bool {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		return !x.hasMore(0)
+	})
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.screen.Resize(columns, rows)
 	if err := setSize(x.master, columns, rows); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// isStopped reports whether all threads of a process are.
+func isStopped(pid int) bool {
+	files, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/stat")
+	for _, file := range files {
+		// NUMBER (NAME) STATE …
+		stat, err := os.ReadFile(file)
+		_, rest, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " ")
+		if err == nil && !strings.HasPrefix(rest, "T") {
+			return false
+		}
+	}
+	return err == nil && len(files) > 0
 }
 
 // Look has a test look at the screen as it is.

@@ -23,6 +23,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/spf13/pflag"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -136,6 +137,19 @@ func (s *site) addUsers() {
 		role, err := s.Client.RbacV1().ClusterRoles().Get(ctx, "edit", metav1.GetOptions{})
 		return err == nil && len(role.Rules) > 0
 	})
+	// What was written last in each kind is what the API server learns of last.
+	s.Await("the rights are in force", func(ctx context.Context) bool {
+		return s.may(ctx, "tenant", authorizationv1.ResourceAttributes{Group: "batch.muster.sh", Resource: "jobqueues", Name: "other", Verb: "get"}) &&
+			s.may(ctx, "tenant", authorizationv1.ResourceAttributes{Resource: "secrets", Namespace: "team", Verb: "get"})
+	})
+}
+
+// may asks the API server whether a user may do something.
+func (s *site) may(ctx context.Context, user string, what authorizationv1.ResourceAttributes) bool {
+	review, err := s.Client.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
+		Spec: authorizationv1.SubjectAccessReviewSpec{User: "system:serviceaccount:" + usersNamespace + ":" + user, ResourceAttributes: &what},
+	}, metav1.CreateOptions{})
+	return err == nil && review.Status.Allowed
 }
 
 func (s *site) must(_ any, err error) {
@@ -258,6 +272,12 @@ func (s *site) refusesBadCredentials(t *testing.T) {
 	if err := s.Client.CoreV1().ServiceAccounts(usersNamespace).Delete(t.Context(), "gone", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	s.Await("the API server knows that the user is gone", func(ctx context.Context) bool {
+		review, err := s.Client.AuthenticationV1().TokenReviews().Create(ctx, &authenticationv1.TokenReview{
+			Spec: authenticationv1.TokenReviewSpec{Token: gone, Audiences: []string{"muster.sh"}},
+		}, metav1.CreateOptions{})
+		return err == nil && !review.Status.Authenticated
+	})
 	// An ended token is only ever told by its own claim, which here is forged.
 	ended := "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjF9.c2lnbmF0dXJl"
 	now := time.Now().UTC()

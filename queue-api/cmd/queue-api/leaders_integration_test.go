@@ -30,22 +30,24 @@ func TestLeadersChange(t *testing.T) {
 	leader := startProcess(t, args...)
 	eventually(t, "it leads", func() bool { return leader.led() == 1 })
 	other := startProcess(t, args...)
-	jobs := submitMany(t, sdkClient(other.listen), 80)
+	setUpQueue(t, sdkClient(other.listen))
+	var jobs []string
 	progress := func(what string) {
 		t.Helper()
 		ended := nodes.ended()
-		cluster.Await("jobs go on "+what, func(context.Context) bool { return nodes.ended() >= ended+8 && nodes.running() > 0 })
+		jobs = append(jobs, submitMany(t, sdkClient(other.listen), 24)...) // of those that were there, all may have ended by now
+		cluster.Await("jobs go on "+what, func(context.Context) bool { return nodes.ended() >= ended+8 })
 	}
-	follow := func(what string) {
+	follow := func(what string, happen func()) {
 		t.Helper()
 		led, began := other.led(), time.Now()
+		happen()
 		cluster.Await("the other one leads", func(context.Context) bool { return other.led() > led })
 		t.Logf("%s: another leads after %s", what, time.Since(began).Round(10*time.Millisecond))
 	}
 
 	progress("at first")
-	leader.signal(syscall.SIGTERM)
-	follow("the leader ended")
+	follow("the leader ended", func() { leader.signal(syscall.SIGTERM) })
 	if err := leader.cmd.Wait(); err != nil {
 		t.Errorf("the leader ended with %v", err)
 	}
@@ -53,8 +55,7 @@ func TestLeadersChange(t *testing.T) {
 	leader, other = other, leader
 	progress("after the leader ended")
 
-	leader.signal(syscall.SIGSTOP)
-	follow("the leader paused")
+	follow("the leader paused", func() { leader.signal(syscall.SIGSTOP) })
 	progress("while the leader is paused")
 	leader.signal(syscall.SIGCONT)
 	progress("once it goes on")
@@ -79,7 +80,8 @@ func TestLeadersChange(t *testing.T) {
 // led is how often the process began to lead.
 func (p *process) led() int { return p.logged(`"Leading"`) }
 
-func submitMany(t *testing.T, client *awsbatch.Client, count int) []string {
+// setUpQueue makes the queue q, in whose environment four jobs run at once, and the definition d.
+func setUpQueue(t *testing.T, client *awsbatch.Client) {
 	t.Helper()
 	must := func(_ any, err error) {
 		t.Helper()
@@ -95,7 +97,10 @@ func submitMany(t *testing.T, client *awsbatch.Client, count int) []string {
 		ComputeEnvironmentOrder: []types.ComputeEnvironmentOrder{{Order: aws.Int32(1), ComputeEnvironment: aws.String("ce")}},
 	}))
 	must(client.RegisterJobDefinition(t.Context(), definition("d", nil)))
-	var jobs []string
+}
+
+func submitMany(t *testing.T, client *awsbatch.Client, count int) (jobs []string) {
+	t.Helper()
 	for range count {
 		out, err := client.SubmitJob(t.Context(), submission("q", "d"))
 		if err != nil {

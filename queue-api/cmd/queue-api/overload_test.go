@@ -120,6 +120,9 @@ func (r *replies) check(t *testing.T, what string) {
 	if len(r.errs) > all/100 {
 		t.Errorf("%s: %d were not answered: %v", what, len(r.errs), r.errs[0])
 	}
+	if len(r.took) == 0 {
+		t.Fatalf("%s: none was taken: %v", what, r.codes)
+	}
 	slices.Sort(r.took)
 	t.Logf("%s: %v; of those taken, p99 took %s", what, r.codes, r.took[len(r.took)*99/100])
 	r.took, r.errs = nil, nil
