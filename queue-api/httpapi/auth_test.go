@@ -21,6 +21,7 @@ import (
 	"github.com/aws/smithy-go"
 	"k8s.io/utils/clock"
 
+	"github.com/muster-batch/muster/hack/sdktest"
 	"github.com/muster-batch/muster/queue-api/authn"
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -88,7 +89,7 @@ func guardedClient(t *testing.T, plane ControlPlane, cfg Config, credentials aws
 		server.Close()
 	})
 	return sdk.New(sdk.Options{
-		BaseEndpoint: &server.URL, Region: sdkRegion, HTTPClient: &http.Client{Transport: transport}, Retryer: aws.NopRetryer{},
+		BaseEndpoint: &server.URL, Region: sdkRegion, HTTPClient: &http.Client{Transport: transport}, Retryer: sdktest.Once(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
 	})
 }
@@ -175,7 +176,7 @@ func TestSDKCorrectsItsClock(t *testing.T) {
 	}))
 	t.Cleanup(dated.Close)
 	client := sdk.New(sdk.Options{
-		BaseEndpoint: &dated.URL, Region: sdkRegion, HTTPClient: dated.Client(), Retryer: aws.NopRetryer{},
+		BaseEndpoint: &dated.URL, Region: sdkRegion, HTTPClient: dated.Client(), Retryer: sdktest.Once(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: staticID, SecretAccessKey: staticSecret}, nil
 		}),

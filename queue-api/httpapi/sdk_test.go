@@ -19,6 +19,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/muster-batch/muster/hack/sdktest"
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
 )
@@ -38,7 +39,7 @@ func newSDKClient(t *testing.T, plane ControlPlane) *sdk.Client {
 		BaseEndpoint: &server.URL,
 		Region:       sdkRegion,
 		HTTPClient:   &http.Client{Transport: transport},
-		Retryer:      aws.NopRetryer{},
+		Retryer:      sdktest.Once(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIDTEST", SecretAccessKey: "secret", SessionToken: "token"}, nil
 		}),

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/muster-batch/muster/hack/freeport"
 	"github.com/muster-batch/muster/hack/leaktest"
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
@@ -20,9 +21,10 @@ import (
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
+// listen listens at an address that nobody else gets once it is closed.
 func listen(t *testing.T) (listener net.Listener, url string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", freeport.Address(t))
 	if err != nil {
 		t.Fatal(err)
 	}

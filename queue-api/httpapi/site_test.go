@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	clocktesting "k8s.io/utils/clock/testing"
 
+	"github.com/muster-batch/muster/hack/sdktest"
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/controlplane"
 	"github.com/muster-batch/muster/queue-api/httpapi"
@@ -195,7 +196,7 @@ func (s *site) client(tb testing.TB) *sdk.Client {
 		BaseEndpoint: &server.URL,
 		Region:       "us-east-1",
 		HTTPClient:   &http.Client{Transport: transport},
-		Retryer:      aws.NopRetryer{},
+		Retryer:      sdktest.Once(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIDTEST", SecretAccessKey: "secret"}, nil
 		}),

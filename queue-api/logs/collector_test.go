@@ -176,7 +176,7 @@ func TestCollectorOfALostMachine(t *testing.T) {
 
 func TestCollectorWaitsForTheArchive(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, &container{lines: numbered(3, 1)}, CollectorConfig{StoreTimeout: time.Hour})
+	r := newRig(t, &container{lines: numbered(3, 1)}, CollectorConfig{StoreTimeout: 100 * time.Hour})
 	r.store.fail(1)
 	r.keepPod(false)
 	for r.clock.Since(began) < 30*time.Minute {
@@ -335,7 +335,11 @@ func TestLogOfAPodThatIsDeletedWhileItRuns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			kubelet := &forgetful{lines: numbered(100, time.Millisecond), ended: make(chan struct{})}
-			r := newRig(t, kubelet, CollectorConfig{})
+			var cfg CollectorConfig
+			if isFollowed {
+				cfg.Timeout = time.Hour // await's clock runs a thousand times as fast as who follows
+			}
+			r := newRig(t, kubelet, cfg)
 			if isFollowed {
 				one := newCollection()
 				early := one.pod.DeepCopy()

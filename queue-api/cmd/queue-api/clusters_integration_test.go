@@ -22,6 +22,7 @@ import (
 
 	"github.com/muster-batch/muster/hack/faults/cable"
 	"github.com/muster-batch/muster/hack/kubetest"
+	"github.com/muster-batch/muster/hack/sdktest"
 )
 
 // federation is the program with two real API servers: its own, and one that is registered and reached over a cable.
@@ -99,7 +100,7 @@ func startFederation(t *testing.T) *federation {
 		t.Fatal(err)
 	}
 	f.client = awsbatch.New(awsbatch.Options{
-		BaseEndpoint: aws.String("http://" + f.options.listen), Region: "us-east-1", RetryMaxAttempts: 1,
+		BaseEndpoint: aws.String("http://" + f.options.listen), Region: "us-east-1", Retryer: sdktest.Once(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "key"}, nil
 		}),

@@ -29,6 +29,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/muster-batch/muster/hack/kubetest"
+	"github.com/muster-batch/muster/hack/sdktest"
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
 )
@@ -189,7 +190,7 @@ func (s *site) credentials(user string) aws.Credentials {
 
 func (s *site) client(credentials aws.Credentials) *awsbatch.Client {
 	return awsbatch.New(awsbatch.Options{
-		BaseEndpoint: &s.endpoint, Region: "eu-west-1", Retryer: aws.NopRetryer{},
+		BaseEndpoint: &s.endpoint, Region: "eu-west-1", Retryer: sdktest.Once(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/muster-batch/muster/hack/freeport"
+	"github.com/muster-batch/muster/hack/sdktest"
 )
 
 // noCluster is a kubeconfig of an API server that is down: jobs are accepted and wait.
@@ -39,7 +40,7 @@ func startProgram(t *testing.T, args ...string) *awsbatch.Client {
 	}
 	runProgram(t, o)
 	return awsbatch.New(awsbatch.Options{
-		BaseEndpoint: aws.String("http://" + o.listen), Region: "eu-west-1", RetryMaxAttempts: 1,
+		BaseEndpoint: aws.String("http://" + o.listen), Region: "eu-west-1", Retryer: sdktest.Once(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "key"}, nil
 		}),

@@ -26,6 +26,7 @@ import (
 	k8stypes "k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
+	"github.com/muster-batch/muster/hack/sdktest"
 	"github.com/muster-batch/muster/queue-api/authn"
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/httpapi"
@@ -176,7 +177,7 @@ func (s *site) end(t *testing.T, task string) {
 
 func (s *site) client(user string) *cloudwatchlogs.Client {
 	return cloudwatchlogs.New(cloudwatchlogs.Options{
-		BaseEndpoint: &s.endpoint, Region: "eu-west-1", Retryer: aws.NopRetryer{},
+		BaseEndpoint: &s.endpoint, Region: "eu-west-1", Retryer: sdktest.Once(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKID" + strings.ToUpper(user), SecretAccessKey: strings.Repeat(user, 6)}, nil
 		}),
