@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package freeport gives tests the addresses at which programs that they start are to listen.
-//
-// A port that the kernel chose, and that is closed again for a program to open, is anybody's meanwhile: another test's, or that
-// of an outgoing connection, since the kernel takes both from one range. The ports given here lie below that range, and none is given
-// to two tests at once, in whatever process they are, not even while the program that has it is down.
+// Package freeport finds ports for programs that are told where to listen. A port that the kernel gives is anybody's again as
+// soon as it is closed: it may give it to the next who asks, or to a connection, before the program listens there. These ports
+// lie below those that it gives, and are locked: no other test on this machine takes one meanwhile. Start with Take.
 package freeport

@@ -7,60 +7,61 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 )
 
-// Nobody gets what another has, and a program can listen there.
-func TestAddressesAreOnesOwn(t *testing.T) {
+// Those who take ports at once get as many, and each can be listened at.
+func TestPortsAreTakenOnce(t *testing.T) {
 	t.Parallel()
-	var mu sync.Mutex
-	seen := map[string]bool{}
-	var takers sync.WaitGroup
-	for range 8 {
-		takers.Go(func() {
-			for range 25 {
-				address := Address(t)
-				mu.Lock()
-				if seen[address] {
-					t.Errorf("%s is given twice", address)
-				}
-				seen[address] = true
-				mu.Unlock()
+	var (
+		mu     sync.Mutex // guards taken
+		taken  = map[int]bool{}
+		taking sync.WaitGroup
+	)
+	for range 50 {
+		taking.Go(func() {
+			port, release, err := Take()
+			if err != nil {
+				t.Error(err)
+				return
 			}
+			t.Cleanup(release)
+			mu.Lock()
+			defer mu.Unlock()
+			if taken[port] {
+				t.Errorf("port %d was given twice", port)
+			}
+			taken[port] = true
 		})
 	}
-	takers.Wait()
-	for address := range seen {
-		_, port, err := net.SplitHostPort(address)
-		if n, _ := strconv.Atoi(port); err != nil || n < 1024 || n >= max(kernelsLow(), usualLow) {
-			t.Errorf("%s may be the kernel's: %v", address, err)
-		}
-		listener, err := net.Listen("tcp", address)
+	taking.Wait()
+	for port := range taken {
+		listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
 		if err != nil {
-			t.Error(err)
+			t.Errorf("port %d cannot be listened at: %v", port, err)
 			continue
 		}
 		_ = listener.Close()
 	}
 }
 
-// What is taken is given back with its test.
-func TestAddressIsGivenBack(t *testing.T) {
+func TestPortThatIsListenedAtIsNotFree(t *testing.T) {
 	t.Parallel()
-	var port int
-	t.Run("a test", func(t *testing.T) {
-		_, text, _ := net.SplitHostPort(Address(t))
-		port, _ = strconv.Atoi(text)
-		if _, ok := take(t, port); ok {
-			t.Error("somebody else has it, too")
-		}
-	})
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) { // another test may be quicker, and has its end, too
-		if _, ok := take(t, port); ok {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("port %d is not given back", port)
-		}
+	port, release, err := Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
+	listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if isFree(port) {
+		t.Errorf("port %d is free though somebody listens there", port)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !isFree(port) {
+		t.Errorf("port %d is not free though nobody listens there", port)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -24,8 +25,12 @@ func TestMain(m *testing.M) { leaktest.Main(m) }
 // listen listens at an address that nobody else gets once it is closed.
 func listen(t *testing.T) (listener net.Listener, url string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", freeport.Address(t))
+	port, release, err := freeport.Take()
 	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
+	if listener, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
 		t.Fatal(err)
 	}
 	return listener, "http://" + listener.Addr().String()

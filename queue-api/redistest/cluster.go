@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/muster-batch/muster/hack/faults/cable"
-	"github.com/muster-batch/muster/hack/freeport"
 )
 
 // slots is how many a Redis Cluster has.
@@ -72,7 +71,7 @@ func StartCluster(tb testing.TB, masters, replicas int, settings ...string) *Clu
 // startMember starts a node that knows nobody. It says where its cables are, and the others believe it.
 func startMember(tb testing.TB, number, shard int, settings []string) *member {
 	tb.Helper()
-	server, bus := newServer(tb, freeport.Address(tb)), freeport.Address(tb)
+	server, bus := newServer(tb, freeAddress(tb)), freeAddress(tb)
 	m := &member{
 		Node: &Node{Server: server, Cable: newCable(tb, server.Address)}, bus: newCable(tb, bus),
 		host: fmt.Sprintf("127.0.0.%d", 2+number), shard: shard,

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/muster-batch/muster/hack/faults/cable"
-	"github.com/muster-batch/muster/hack/freeport"
 )
 
 const (
@@ -56,7 +55,7 @@ func StartSentinels(tb testing.TB, settings ...string) *Sentinels {
 
 func startReplicated(tb testing.TB, settings []string) *Node {
 	tb.Helper()
-	server := newServer(tb, freeport.Address(tb))
+	server := newServer(tb, freeAddress(tb))
 	line := newCable(tb, server.Address)
 	server.args = slices.Concat([]string{
 		"--save", "", "--repl-diskless-sync-delay", "0",
@@ -91,7 +90,7 @@ func (n *Node) RestartAsReplica(master *Node) {
 
 func startSentinel(tb testing.TB, master *Node) *Server {
 	tb.Helper()
-	s := newServer(tb, freeport.Address(tb))
+	s := newServer(tb, freeAddress(tb))
 	s.args = []string{"--sentinel"}
 	text := fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]s 2\nsentinel down-after-milliseconds %[1]s %[3]d\n"+
 		"sentinel failover-timeout %[1]s 5000\n", masterName, portOf(master.Cable.Address()), watchful.Milliseconds())

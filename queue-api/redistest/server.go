@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,7 +39,7 @@ func Safe() []string {
 // Start runs one server until the test ends.
 func Start(tb testing.TB, settings ...string) *Server {
 	tb.Helper()
-	s := newServer(tb, freeport.Address(tb))
+	s := newServer(tb, freeAddress(tb))
 	s.args = append([]string{"--save", "", "--repl-diskless-sync-delay", "0"}, settings...)
 	s.Restart()
 	return s
@@ -148,6 +149,17 @@ func (s *Server) ask(command ...any) {
 	if err := s.Client.Do(s.t.Context(), command...).Err(); err != nil {
 		s.t.Fatalf("%s: %v: %v", s.Address, command, err)
 	}
+}
+
+// freeAddress is nobody else's until the test ends, even while the server is down.
+func freeAddress(tb testing.TB) string {
+	tb.Helper()
+	port, release, err := freeport.Take()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(release)
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 func portOf(address string) string {

@@ -20,7 +20,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/spf13/pflag"
 
-	"github.com/muster-batch/muster/hack/freeport"
+	"github.com/muster-batch/muster/hack/kubetest"
 	"github.com/muster-batch/muster/hack/sdktest"
 )
 
@@ -50,7 +50,7 @@ func startProgram(t *testing.T, args ...string) *awsbatch.Client {
 // freeAddress is nobody else's until the test ends.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	return freeport.Address(t)
+	return kubetest.FreeAddress(t)
 }
 
 // patience is how long eventually waits: on a machine that does much else, too, a program takes its time to start.
