@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -96,7 +97,8 @@ func (a *answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if got.err != nil {
 		text = "The login failed; the terminal says why.\n"
 	}
-	_, _ = w.Write([]byte(text)) // fails only when the browser is gone
+	w.Header().Set("Content-Length", strconv.Itoa(len(text))) // so that the page is whole once it is flushed, and the server may go
+	_, _ = w.Write([]byte(text))                              // fails only when the browser is gone
 	_ = http.NewResponseController(w).Flush()
 	a.came <- got
 }
