@@ -227,7 +227,7 @@ func TestAdmissionKeepsItsPromises(t *testing.T) {
 func TestAdmissionKeepsItsPromisesOnRedis(t *testing.T) {
 	t.Parallel()
 	server := miniredis.RunT(t)
-	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, ReadTimeout: time.Minute})
 	t.Cleanup(func() { _ = client.Close() })
 	life := rapid.Custom(func(rt *rapid.T) bool {
 		server.FlushAll()

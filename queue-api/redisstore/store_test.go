@@ -147,7 +147,7 @@ func flush(t *testing.T, client redis.UniversalClient) {
 // startMiniredis runs the Redis of --dev.
 func startMiniredis(t *testing.T) redis.UniversalClient {
 	t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr(), MaxRetries: -1})
+	client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr(), MaxRetries: -1, DialTimeout: slow, ReadTimeout: slow})
 	t.Cleanup(func() { _ = client.Close() })
 	return client
 }

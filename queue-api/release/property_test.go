@@ -5,6 +5,7 @@ package release
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
@@ -169,7 +170,7 @@ func TestGraphsComeToTheirEndOnRedis(t *testing.T) {
 		t.Run(fmt.Sprint("stopped ", stops), func(t *testing.T) {
 			t.Parallel()
 			server := miniredis.RunT(t)
-			client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
+			client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, ReadTimeout: time.Minute})
 			t.Cleanup(func() { _ = client.Close() })
 			runGraphs(t, 1, stops, func(t *testing.T) storetest.Store {
 				t.Helper()
