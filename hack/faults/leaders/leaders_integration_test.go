@@ -143,14 +143,19 @@ func (p *program) end() (undo func()) {
 	return func() {}
 }
 
-// hang pauses the leader for longer than its Lease lives. It comes back when everything is done, and finds itself followed.
+// hang pauses the leader for longer than its Lease lives. One that ends with its lead comes back while there is work, which it
+// must leave to its successor; another one when everything is done, and finds itself followed.
 func (p *program) hang() (undo func()) {
 	i, former := p.leader(), p.holder()
 	hung := p.replicas[i]
 	hung.Pause()
 	p.awaitNext(former, "hung")
-	return func() {
+	if p.endsWithItsLead {
+		p.submit()
 		hung.Resume()
+	}
+	return func() {
+		hung.Resume() // which harms nobody who goes on
 		p.await("the "+p.name+" that hung knows that it was followed", func() bool {
 			return hung.HasEnded() || !p.endsWithItsLead && strings.Contains(hung.Log(), "ailed to renew lease")
 		})

@@ -19,6 +19,9 @@
 //	--leader-elect=false  for a single copy that should take over at once after a crash
 //	-v, --logging-format  as in all of Kubernetes
 //
+// A leader that stood still until its Lease ran out ends instead of going on, before it binds or evicts another pod; and Events
+// about a job's pod have the job's labels.
+//
 // The other flags that kube-scheduler calls deprecated (--kube-api-qps and the like) have no effect: a configuration is
 // always read. --write-config-to FILE shows the one in use.
 package main

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
@@ -77,6 +78,18 @@ func TestProgram(t *testing.T) {
 		members := plugintest.Gang("late", 2, 1)
 		c.create(members[0])
 		c.bindWithin(soon, []string{"late-0", "late-1"}, func() { c.create(members[1]) })
+	})
+	step("Events name their job", func(c *client) {
+		for name, pods := range map[string][]*corev1.Pod{"of-one": {plugintest.Pod("of-one", 64)}, "of-two": plugintest.Gang("of-two", 2, 64)} {
+			for _, pod := range pods {
+				metav1.SetMetaDataLabel(&pod.ObjectMeta, batchmeta.JobID, name)
+			}
+			c.create(pods...)
+			c.awaitEvent("FailedScheduling", name)
+			for _, pod := range pods {
+				c.delete(pod.Name)
+			}
+		}
 	})
 	step("its role suffices", func(c *client) {
 		if log := scheduler.Log(); strings.Contains(log, "forbidden") {
@@ -184,6 +197,15 @@ func (c *client) awaitCondition(text string, names ...string) {
 			return cond != nil && cond.Reason == corev1.PodReasonUnschedulable && strings.Contains(cond.Message, text)
 		})
 	}
+}
+
+// awaitEvent waits for an Event that names a job by its label.
+func (c *client) awaitEvent(reason, job string) {
+	c.t.Helper()
+	c.Await(reason+" of job "+job, func(ctx context.Context) bool {
+		all, err := c.Client.EventsV1().Events(plugintest.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchmeta.JobID + "=" + job})
+		return err == nil && slices.ContainsFunc(all.Items, func(e eventsv1.Event) bool { return e.Reason == reason })
+	})
 }
 
 func (c *client) awaitMetric(scheduler *kubetest.Scheduler, line string) {

@@ -15,7 +15,6 @@ import (
 	"k8s.io/component-base/metrics/legacyregistry"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo" // client and workqueue metrics
 	_ "k8s.io/component-base/metrics/prometheus/version"  // build_info
-	"k8s.io/kubernetes/cmd/kube-scheduler/app"
 
 	"github.com/muster-batch/muster/plugins/gang"
 	"github.com/muster-batch/muster/plugins/gangfit"
@@ -36,15 +35,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, "batch-scheduler:", err)
 		os.Exit(1)
 	}
-	cmd := app.NewSchedulerCommand(
-		app.WithPlugin(gangsort.Name, gangsort.Factory(ledger)),
-		app.WithPlugin(gangfit.Name, gangfit.Factory(ledger, metrics)),
-		app.WithPlugin(gangfit.GateName, gangfit.GateFactory(ledger)),
-		app.WithPlugin(gangpack.Name, gangpack.Factory(tracer)),
-		app.WithPlugin(soletenant.Name, soletenant.New),
-	)
-	adapt(cmd)
-	code := cli.Run(cmd)
+	a := newAPI()
+	code := cli.Run(newCommand(a,
+		a.withPlugin(gangsort.Name, gangsort.Factory(ledger)),
+		a.withPlugin(gangfit.Name, gangfit.Factory(ledger, metrics)),
+		a.withPlugin(gangfit.GateName, gangfit.GateFactory(ledger)),
+		a.withPlugin(gangpack.Name, gangpack.Factory(tracer)),
+		a.withPlugin(soletenant.Name, soletenant.New),
+	))
 	flush(tracer)
 	os.Exit(code)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/muster-batch/muster/plugins/config"
@@ -19,27 +18,15 @@ var defaults = map[string]string{
 	"authentication-skip-lookup":       "true",
 }
 
-// adapt makes kube-scheduler's command ours: its name, its defaults and its built-in configuration.
-func adapt(cmd *cobra.Command) {
-	cmd.Use = "batch-scheduler"
-	cmd.Short = "kube-scheduler with gangs"
-	cmd.Long = `batch-scheduler places the pods whose spec.schedulerName is batch-scheduler: gangs
-wholly or not at all, in the order in which the queue API admitted them, packed so
-that other nodes empty out. It is kube-scheduler with plugins; its flags are
-kube-scheduler's. Outside a cluster, --kubeconfig alone is enough.`
+// describe has --help say of kube-scheduler's flags what is so here.
+func describe(flags *pflag.FlagSet) {
 	for name, value := range defaults {
-		cmd.Flags().Lookup(name).DefValue = value
+		flags.Lookup(name).DefValue = value
 	}
-	cmd.Flags().Lookup("leader-elect-resource-name").DefValue = "batch-scheduler" // by the built-in configuration
-	cmd.Flags().Lookup("leader-elect-resource-namespace").DefValue = "muster-system"
-	cmd.Flags().Lookup("config").Usage = "The path to a KubeSchedulerConfiguration; the built-in one by default."
-	cmd.Flags().Lookup("kubeconfig").Usage = "The path to a kubeconfig; the pod's service account by default."
-	var lent *os.File
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) (err error) {
-		lent, err = configure(cmd.Flags())
-		return err
-	}
-	cmd.PostRunE = func(*cobra.Command, []string) error { return lent.Close() } // open until then: its path is in use
+	flags.Lookup("leader-elect-resource-name").DefValue = "batch-scheduler" // by the built-in configuration
+	flags.Lookup("leader-elect-resource-namespace").DefValue = "muster-system"
+	flags.Lookup("config").Usage = "The path to a KubeSchedulerConfiguration; the built-in one by default."
+	flags.Lookup("kubeconfig").Usage = "The path to a kubeconfig; the pod's service account by default."
 }
 
 // configure gives the flags that were not set our defaults, and --config the built-in configuration. The configuration is

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/kubernetes/cmd/kube-scheduler/app"
 
 	"github.com/muster-batch/muster/plugins/config"
 )
@@ -47,12 +46,12 @@ func TestConfigure(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			cmd := app.NewSchedulerCommand()
-			adapt(cmd)
+			cmd := newCommand(newAPI())
 			if err := cmd.ParseFlags(tc.args); err != nil {
 				t.Fatal(err)
 			}
-			if err := cmd.PreRunE(cmd, nil); err != nil {
+			lent, err := configure(cmd.Flags())
+			if err != nil {
 				t.Fatal(err)
 			}
 			for flag, want := range tc.wantFlags {
@@ -69,7 +68,7 @@ func TestConfigure(t *testing.T) {
 					t.Errorf("configuration lacks %q:\n%s", want, document)
 				}
 			}
-			if err := cmd.PostRunE(cmd, nil); err != nil {
+			if err := lent.Close(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -77,12 +76,11 @@ func TestConfigure(t *testing.T) {
 }
 
 func TestConfigureReportsAMissingFile(t *testing.T) {
-	cmd := app.NewSchedulerCommand()
-	adapt(cmd)
+	cmd := newCommand(newAPI())
 	if err := cmd.ParseFlags([]string{"--config=/does/not/exist"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.PreRunE(cmd, nil); err == nil || !strings.Contains(err.Error(), "read scheduler configuration") {
+	if _, err := configure(cmd.Flags()); err == nil || !strings.Contains(err.Error(), "read scheduler configuration") {
 		t.Errorf("error %v", err)
 	}
 }
