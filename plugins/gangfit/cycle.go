@@ -92,7 +92,7 @@ func (g *GangFit) plan(ctx context.Context, pod *corev1.Pod, draft *gang.Draft) 
 	}
 	g.metrics.planBegan(plan, g.clock.Now())
 	g.holdSeats(plan, draft.Members, seats)
-	g.holds.Release(holdID{holder{gang: draft.Key}, nextToFit})
+	g.holds.Release(keptFor(draft.Key))
 	logger.V(2).Info("Planned gang", "gang", draft.Key, "members", len(seats))
 	limit := patience(draft.Spec.Patience, len(seats))
 	g.clock.AfterFunc(limit, func() {

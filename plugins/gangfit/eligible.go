@@ -43,7 +43,7 @@ const (
 func newMemory() *memory { return &memory{ignored: map[corev1.ResourceName]bool{}} }
 
 // first returns the element for which is holds, moved to the front, or a new one there. At most limit are kept.
-func first[T any](list []*T, limit int, is func(*T) bool, make func() *T) []*T {
+func first[T any](list []*T, limit int, is func(*T) bool, fresh func() *T) []*T {
 	i := slices.IndexFunc(list, is)
 	if i == 0 {
 		return list
@@ -53,7 +53,7 @@ func first[T any](list []*T, limit int, is func(*T) bool, make func() *T) []*T {
 		found = list[i]
 		list = slices.Delete(list, i, i+1)
 	} else {
-		found = make()
+		found = fresh()
 		list = list[:min(len(list), limit-1)]
 	}
 	return slices.Insert(list, 0, found)

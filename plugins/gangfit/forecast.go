@@ -115,7 +115,7 @@ func (v *view) take(h *hold) {
 
 // nodesFor returns the nodes on which members of a gang may run.
 func (v *view) nodesFor(draft *gang.Draft, r *roles) []room.Node {
-	held := v.f.holds.roomsOf(holdID{holder{gang: draft.Key}, nextToFit})
+	held := v.f.holds.roomsOf(keptFor(draft.Key))
 	key := draft.Spec.RequiredTopology
 	only, pinned := v.domainOf(draft)
 	nodes := make([]room.Node, 0, len(v.nodes))

@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
@@ -241,13 +240,7 @@ func yes(helps bool) int {
 
 // admits reports whether the node's labels, its taints and who it was given to let pod in.
 func admits(node *corev1.Node, pod *corev1.Pod) bool {
-	if soletenant.IsTaken(node, pod.UID) {
-		return false
-	}
-	_, untolerated := corev1helpers.FindMatchingUntoleratedTaint(node.Spec.Taints, pod.Spec.Tolerations, func(t *corev1.Taint) bool {
-		return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
-	})
-	if untolerated {
+	if soletenant.IsTaken(node, pod.UID) || !tolerates(pod, node) {
 		return false
 	}
 	match, err := nodeaffinity.GetRequiredNodeAffinity(pod).Match(node)

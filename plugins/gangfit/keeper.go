@@ -185,10 +185,8 @@ func (k *keeper) roomFor(ctx context.Context, view *view, c gang.Contender, trie
 	if t != nil && !now.Before(t.until) && now.Before(t.cooling) {
 		return nil
 	}
-	for _, h := range k.holds.all() {
-		if h.id == (holdID{holder{gang: c.Key}, vacatedFor}) {
-			return nil // it has its room
-		}
+	if k.holds.get(holdID{holder{gang: c.Key}, vacatedFor}) != nil {
+		return nil // it has its room
 	}
 	draft := k.gangs.Contends(c.Key)
 	if draft == nil {
@@ -206,12 +204,15 @@ func (k *keeper) roomFor(ctx context.Context, view *view, c gang.Contender, trie
 	}
 	t = k.turnOf(ctx, c, t, plan, now)
 	h := &hold{
-		id: holdID{holder{gang: c.Key}, nextToFit}, order: c.Order,
+		id: keptFor(c.Key), order: c.Order,
 		rooms: view.rooms(roles, nodes, plan), until: plan.At, expiry: t.until,
 	}
 	k.holds.Set(h)
 	return h
 }
+
+// keptFor names the hold on the room that is kept for a gang while it is the next one.
+func keptFor(key gang.Key) holdID { return holdID{holder{gang: key}, nextToFit} }
 
 func fitsNow(plan room.Plan) bool {
 	for _, r := range plan.Rooms {

@@ -56,7 +56,7 @@ func NewMetrics(ledger *gang.Ledger) *Metrics {
 		}),
 		returns: metrics.NewCounterVec(&metrics.CounterOpts{
 			Subsystem: subsystem, Name: "returns_total", StabilityLevel: metrics.ALPHA,
-			Help: "Plans that were given up while members held seats of them, by cause (node_taken, member_deleted, member_lost_its_place, timeout).",
+			Help: "Plans that were given up while members held seats of them, by cause (node_taken, member_deleted, member_placed, member_lost_its_place, timeout).",
 		}, []string{"cause"}),
 		started: metrics.NewCounter(&metrics.CounterOpts{
 			Subsystem: subsystem, Name: "scheduled_total", StabilityLevel: metrics.ALPHA,

@@ -175,17 +175,9 @@ func lacking(needs corev1.ResourceList, infos []*framework.NodeInfo) string {
 
 // freeOf returns how much of a resource is free on a node.
 func freeOf(info *framework.NodeInfo, name corev1.ResourceName) resource.Quantity {
-	has, used := info.Allocatable, info.Requested
-	free := has.ScalarResources[name] - used.ScalarResources[name]
-	switch name { //nolint:exhaustive // all others are scalar resources
-	case corev1.ResourceCPU:
-		return *resource.NewMilliQuantity(max(0, has.MilliCPU-used.MilliCPU), resource.DecimalSI)
-	case corev1.ResourceMemory:
-		free = has.Memory - used.Memory
-	case corev1.ResourceEphemeralStorage:
-		free = has.EphemeralStorage - used.EphemeralStorage
-	case corev1.ResourcePods:
-		free = int64(has.AllowedPodNumber - len(info.Pods))
+	free := amountOf(info.Allocatable, name) - amountOf(info.Requested, name)
+	if name == corev1.ResourcePods {
+		free = int64(info.Allocatable.AllowedPodNumber - len(info.Pods))
 	}
-	return *resource.NewQuantity(max(0, free), resource.DecimalSI)
+	return quantityOf(name, max(0, free))
 }
