@@ -51,7 +51,7 @@ func takesRules(t *testing.T, cluster *kubetest.ControlPlane) {
 		}
 	}
 	kubectl("apply", "-f", "testdata/prometheusrules.yaml")
-	kubectl("wait", "--for=condition=Established", "--timeout=1m", "crd/prometheusrules.monitoring.coreos.com")
+	kubectl("wait", "--for=condition=Established", "--timeout=5m", "crd/prometheusrules.monitoring.coreos.com")
 	kubectl("apply", "--dry-run=server", "--server-side", "--validate=strict", "-f", "components/monitoring/prometheusrule.yaml")
 	kubectl("apply", "--dry-run=server", "--server-side", "--validate=strict", "-k", monitored(t, "ha"))
 }

@@ -67,7 +67,7 @@ func appliesTwice(t *testing.T, cluster *kubetest.ControlPlane) {
 // controller may write its status between them.
 func unchanged(t *testing.T, flags []string) (out string, err error) {
 	t.Helper()
-	for range 20 {
+	for range 100 {
 		if out, err = kubectl(t, append([]string{"diff"}, flags...)...); err == nil {
 			return out, nil
 		}
@@ -108,14 +108,14 @@ func leavesNothing(t *testing.T, cluster *kubetest.ControlPlane, log *audit) {
 
 	holdsLock(t, kubeconfig)
 	u := newUninstallJob(s)
-	if err := u.run("--jobs=wait", "--timeout=5s"); err == nil || !strings.Contains(u.log, "Waiting for the jobs of plain") {
+	if err := u.run("--jobs=wait", "--timeout=15s"); err == nil || !strings.Contains(u.log, "Waiting for the jobs of plain") {
 		t.Errorf("it did not wait for the job that runs: %v\n%s", err, u.log)
 	}
 	s.awaitStatus(types.JobStatusRunning, long)
 
 	var kubelet sync.WaitGroup
 	kubelet.Go(func() { u.runJob(long, tooLarge) })
-	out, err := helm(t, slices.Concat([]string{"uninstall", "muster", "--timeout=3m"}, release)...)
+	out, err := helm(t, slices.Concat([]string{"uninstall", "muster", "--timeout=8m"}, release)...)
 	kubelet.Wait()
 	if err != nil {
 		t.Fatalf("helm uninstall: %v\n%s\n%s", err, out, u.log)

@@ -252,7 +252,7 @@ func pod(name string, seconds int) *batch.RegisterJobDefinitionInput {
 }
 
 func (s *site) single() string { return s.submit("plain", pod("single", 1), 0) }
-func (s *site) long() string   { return s.submit("plain", pod("long", 600), 0) }
+func (s *site) long() string   { return s.submit("plain", pod("long", 7200), 0) } // longer than the test
 
 // tooLarge is a job whose pod fits no node that may be bought.
 func (s *site) tooLarge() string {
@@ -335,7 +335,7 @@ func (s *site) ownNode() {
 // ownPod is a user's for the node of its own.
 func (s *site) ownPod(name, class, cpus, claim string) *corev1.Pod {
 	p := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: jobs, Annotations: map[string]string{"pod-complete.stage.kwok.x-k8s.io/delay": "600s"}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: jobs, Annotations: map[string]string{"pod-complete.stage.kwok.x-k8s.io/delay": "7200s"}},
 		Spec: corev1.PodSpec{
 			SchedulerName: batchmeta.SchedulerName, PriorityClassName: class, NodeSelector: map[string]string{"own": "true"},
 			TerminationGracePeriodSeconds: new(int64),

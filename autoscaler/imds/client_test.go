@@ -43,7 +43,9 @@ func start(t *testing.T, s *service) *Client {
 	t.Helper()
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
-	return New(srv.URL)
+	c := New(srv.URL)
+	c.http = srv.Client() // in no hurry, and with connections of its own
+	return c
 }
 
 func TestNotices(t *testing.T) {

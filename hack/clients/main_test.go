@@ -98,7 +98,7 @@ func installJS(ctx context.Context, dir string) error {
 		}
 	}
 	jsDriver = filepath.Join(js, "driver.mjs")
-	return command(ctx, js, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+	return command(ctx, js, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefer-offline", "--fetch-retries=5")
 }
 
 // command runs a program; the error holds what it printed.

@@ -125,7 +125,7 @@ func startSite(t *testing.T) *site {
 
 func awaitAnswer(t *testing.T, url string) {
 	t.Helper()
-	for range 600 {
+	for range 3000 { // five minutes
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 		if err != nil {
 			t.Fatal(err)

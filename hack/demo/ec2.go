@@ -22,7 +22,7 @@ type cloud struct {
 }
 
 // zeroTimeout bounds how long the instances may take to go.
-const zeroTimeout = 3 * time.Minute
+const zeroTimeout = 5 * time.Minute
 
 // state is what EC2 has done so far.
 func (c cloud) state(ctx context.Context) (ec2fake.State, error) {

@@ -4,9 +4,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/batch"
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 
+	"github.com/muster-batch/muster/hack/freeport"
 	"github.com/muster-batch/muster/hack/localcluster/progress"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
@@ -71,10 +70,11 @@ func runArray(ctx context.Context, line *progress.Step, u user) (encore, error) 
 
 // runGang runs a multi-node job whose nodes start together and meet.
 func runGang(ctx context.Context, line *progress.Step, u user, w *watcher) (encore, error) {
-	port, err := freePort()
+	port, release, err := freeport.Take() // nodes share this machine's
 	if err != nil {
 		return encore{}, err
 	}
+	defer release()
 	err = u.register(ctx, &batch.RegisterJobDefinitionInput{
 		JobDefinitionName: aws.String(gangName), Type: types.JobDefinitionTypeMultinode,
 		NodeProperties: &types.NodeProperties{
@@ -129,17 +129,4 @@ func (u user) run(ctx context.Context, line *progress.Step, in *batch.SubmitJobI
 		err = fmt.Errorf("job %s FAILED: %s", aws.ToString(job.JobId), aws.ToString(job.StatusReason))
 	}
 	return job, time.Since(submitted), err
-}
-
-// freePort is one that nobody on this machine listens at; nodes share it.
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp4", ":0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	address, ok := listener.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, errors.Join(errors.New("find a free port: no TCP address"), listener.Close())
-	}
-	return address.Port, listener.Close()
 }

@@ -34,7 +34,7 @@ type moment struct {
 }
 
 // jobTimeout bounds how long the demo waits for its job.
-const jobTimeout = 2 * time.Minute
+const jobTimeout = 5 * time.Minute
 
 // follow shows the job's way until it has ended.
 func follow(ctx context.Context, board *progress.Board, line *progress.Step, u user, w *watcher, cluster local, id string) (*story, error) {

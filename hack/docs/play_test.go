@@ -17,9 +17,9 @@ import (
 
 const (
 	// patience bounds a block; a demo may have to build something first.
-	patience = 5 * time.Minute
+	patience = 10 * time.Minute
 	// repeats bounds a block that is repeated, or a stream.
-	repeats = 90 * time.Second
+	repeats = 4 * time.Minute
 )
 
 // TestPages plays every page's blocks in order. Pages of one cluster are played one after the other; at the end come the

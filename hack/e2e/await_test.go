@@ -12,15 +12,16 @@ import (
 	"time"
 )
 
-// Deadlines. They are for a machine of two cores on which every test runs at once, and only bound how long a failure takes.
+// Deadlines. They are for a machine of two cores on which every test runs at once, and others beside, and only bound how long
+// a failure takes.
 const (
-	soon = time.Minute     // something in a program's own hands
-	long = 2 * time.Minute // something that may need a node first, or that nodes go
+	soon = 3 * time.Minute // something in a program's own hands
+	long = 5 * time.Minute // something that may need a node first, or that nodes go
 )
 
 // together is how many seconds apart members that start together may start: a fraction of one on a machine that has nothing
-// else to do, which the tests log, and less than it takes to get another node.
-const together = 10
+// else to do, which the tests log. On one that has much to do the kubelet of one node may be far behind that of another.
+const together = 60
 
 // pollInterval is how often things are looked at.
 const pollInterval = 50 * time.Millisecond

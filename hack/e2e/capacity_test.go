@@ -13,10 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The bounds are generous: the numbers are for the log.
+// The bounds are for what waits for something that never comes, as a resync or a back-off: the numbers are for the log.
 const (
-	maxLaunchDelay = 5 * time.Second
-	maxBindDelay   = 5 * time.Second
+	maxLaunchDelay = time.Minute
+	maxBindDelay   = time.Minute
 )
 
 func TestNodesComeFromZeroAndGoBack(t *testing.T) {
@@ -28,10 +28,10 @@ func TestNodesComeFromZeroAndGoBack(t *testing.T) {
 	succeeded := time.Now()
 	wantEnd(t, job, "Essential container in task exited", 0)
 
-	launches := local.launches(t, s.name)
-	if len(launches) != 1 {
-		t.Fatalf("%d launch calls, want 1", len(launches))
+	if n := local.launched(t, s.name); n != 1 {
+		t.Fatalf("%d instances were launched, want 1", n)
 	}
+	launches := local.launches(t, s.name)
 	ready, bound := <-nodeReady, <-podBound
 	t.Logf("submit to launch call %v, launch call to node ready %v, node ready to pod bound %v, submit to SUCCEEDED from no nodes %v",
 		launches[0].at.Sub(submitted).Round(time.Millisecond), ready.Sub(launches[0].at).Round(time.Millisecond),

@@ -15,7 +15,7 @@ import (
 )
 
 func TestAWSCLIRunsAJob(t *testing.T) {
-	aws := newCLI(t)
+	aws, w := newCLI(t), newWitness(t)
 	const name = "cli"
 	arn := func(resource string) string { return "arn:aws:batch:" + cliRegion + ":123456789012:" + resource }
 
@@ -35,19 +35,21 @@ func TestAWSCLIRunsAJob(t *testing.T) {
 	wantText(t, "jobQueueArn", got, arn("job-queue/cli"))
 
 	got = aws.batch(t, "register-job-definition", "--job-definition-name", "sum", "--type", "container",
-		"--eks-properties", `{"podProperties": {"containers": [{
+		"--eks-properties", `{"podProperties": {"volumes": [{"name": "host", "hostPath": {"path": "`+w.folder+`"}}], "containers": [{
 			"image": "public.ecr.aws/docker/library/busybox",
-			"command": ["sh", "-c", "i=0; s=0; while [ $i -lt 1000 ]; do i=$((i+1)); s=$((s+i)); done; echo the sum is $s"],
+			"command": ["sh", "-c", "i=0; s=0; while [ $i -lt 1000 ]; do i=$((i+1)); s=$((s+i)); done; echo the sum is $s; until [ -e /host/go ]; do sleep 0.1; done"],
+			"volumeMounts": [{"name": "host", "mountPath": "/host"}],
 			"resources": {"limits": {"cpu": "1", "memory": "128Mi"}}}]}}`,
 		"--query", "[jobDefinitionArn, revision]")
 	wantText(t, "jobDefinitionArn and revision", got, arn("job-definition/sum:1")+"\t1")
 
 	id := aws.batch(t, "submit-job", "--job-name", "sum", "--job-queue", name, "--job-definition", "sum", "--query", "jobId")
-	// The log first: when the job has ended, its pod and its node stay for a few seconds only.
+	// The log first: when the job has ended, its pod and its node stay for a few seconds only. So it does not end before.
 	await(t, long, "the log holds the sum", func(ctx context.Context) error {
 		log, err := local.kubectl(ctx, "logs", "--namespace", local.env["MUSTER_NAMESPACE"], "--selector", "batch.amazonaws.com/job-id="+id)
 		return errors.Join(err, is("the sum is 500500\n", log))
 	})
+	w.release(t)
 	await(t, long, "the job becomes SUCCEEDED", func(context.Context) error {
 		status := aws.batch(t, "describe-jobs", "--jobs", id, "--query", "jobs[0].status")
 		if status == "FAILED" {

@@ -5,14 +5,12 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -30,11 +28,13 @@ type cloudCluster struct {
 	err  error
 }
 
-// backOff is how long the autoscaler leaves a group alone that could not be launched: longer than any test waits.
+// backOff is how long the autoscaler leaves a group alone that could not be launched: longer than anything takes that does not
+// wait for it, and shorter than a test waits.
 const backOff = 4 * time.Minute
 
-// notice is how long before it takes a Spot instance back EC2 says so: two minutes, but here.
-const notice = 10 * time.Second
+// notice is how long before it takes a Spot instance back EC2 says so: two minutes, but here. A node on a busy machine has told
+// its pods by then.
+const notice = time.Minute
 
 func newCloud(dir, localcluster string) (*cloudCluster, error) {
 	c, err := newCluster(dir, localcluster, "--port-base="+portBaseCloud, "--fleet=ec2",
@@ -114,16 +114,18 @@ func (c *cloudCluster) awaitEmpty(ctx context.Context, limit time.Duration) erro
 	if err := c.cluster.awaitEmpty(ctx, limit); err != nil {
 		return err
 	}
-	state, err := c.state(ctx)
-	if err != nil {
-		return err
-	}
-	for i := range state.Instances {
-		if instance := &state.Instances[i]; !instance.IsGone() {
-			err = errors.Join(err, fmt.Errorf("EC2 has instance %s of %s, %s", instance.ID, instance.Tags["Name"], instance.State))
+	return poll(ctx, limit, func(ctx context.Context) error {
+		state, err := c.state(ctx)
+		if err != nil {
+			return err
 		}
-	}
-	return err
+		for i := range state.Instances {
+			if instance := &state.Instances[i]; !instance.IsGone() {
+				err = errors.Join(err, fmt.Errorf("EC2 has instance %s of %s, %s", instance.ID, instance.Tags["Name"], instance.State))
+			}
+		}
+		return err
+	})
 }
 
 // call is a line of the log of the fake EC2.
@@ -135,14 +137,13 @@ type call struct {
 // calls are the lines of the log that have something in them.
 func (c *cloudCluster) calls(t *testing.T, something string) []call {
 	t.Helper()
-	file, err := os.Open(filepath.Join(c.logs(), "ec2.log"))
+	log, err := lines(filepath.Join(c.logs(), "ec2.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
 	var found []call
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		at, what, _ := strings.Cut(lines.Text(), " ")
+	for _, line := range log {
+		at, what, _ := strings.Cut(line, " ")
 		if !strings.Contains(what, something) {
 			continue
 		}

@@ -33,7 +33,7 @@ const (
 var settings = []string{
 	"batch-autoscaler=--scale-down-delay=5s",
 	"queue-api=--finished-pod-ttl=5s",
-	"queue-api=--image-pull-timeout=8s",
+	"queue-api=--image-pull-timeout=30s",
 	"queue-api=-v=2",
 }
 
@@ -137,6 +137,16 @@ func (c *cluster) guard(lock *os.File) (dismiss func(), err error) {
 		_ = cmd.Wait()
 		writer.Close()
 	}, nil
+}
+
+// lines are those of a log to which others add; one that is being written is not there yet.
+func lines(file string) ([]string, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	all := strings.Split(string(content), "\n")
+	return all[:len(all)-1], nil
 }
 
 func (c *cluster) logs() string { return filepath.Join(c.dir, "logs") }

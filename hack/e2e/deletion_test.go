@@ -23,7 +23,7 @@ func TestDeletedQueueEndsItsJobs(t *testing.T) {
 	s := newSite(t, "survivor", siteConfig{maxNodes: 2})
 	doomed, w := &site{api: s.api, name: "doomed", uuid: s.uuid}, newWitness(t)
 	createQueue(t, s.api, doomed.name, s.name)
-	runs := shell{script: "echo ran >>/host/runs; trap 'echo stopped >>/host/stopped; exit 143' TERM; sleep 600 & wait", folder: w.folder}
+	runs := shell{script: "trap 'echo stopped >>/host/stopped; exit 143' TERM; echo ran >>/host/runs; sleep 600 & wait", folder: w.folder}
 	array, sequence := runs, runs
 	array.children, sequence.children = 3, 3
 	sequence.dependsOn = []types.JobDependency{after(types.ArrayJobDependencySequential, "")}

@@ -181,8 +181,8 @@ func TestEC2SpotInstanceIsTakenAway(t *testing.T) {
 			t.Parallel()
 			s, w := newCloudSite(t, "ec2-"+tc.how, spot("m5.large", "m6i.large")), newWitness(t)
 			id := s.submit(t, shell{
-				script: `echo "$AWS_BATCH_JOB_ATTEMPT" >>/host/runs; [ "$AWS_BATCH_JOB_ATTEMPT" -eq 2 ] && exit
-					trap 'echo told >>/host/told; exit 143' TERM; sleep 600 & wait`, folder: w.folder, attempts: 2,
+				script: `trap 'echo told >>/host/told; exit 143' TERM; echo "$AWS_BATCH_JOB_ATTEMPT" >>/host/runs
+					[ "$AWS_BATCH_JOB_ATTEMPT" -eq 2 ] && exit; sleep 600 & wait`, folder: w.folder, attempts: 2,
 			})
 			w.awaitMark(t, "runs")
 			s.awaitStatus(t, id, soon, types.JobStatusRunning)

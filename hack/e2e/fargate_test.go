@@ -116,7 +116,7 @@ func TestFargateTasksAreAlone(t *testing.T) {
 	t.Parallel()
 	s := newFargateSite(t, local, "fargate", types.CRTypeFargate)
 	submitted := time.Now()
-	id := s.submitTasks(t, "sleep 1", 3)
+	id := s.submitTasks(t, "sleep 5", 3)
 	if n := s.wantAlone(t, local, id); n != 3 {
 		t.Errorf("%d nodes had pods, want 3", n)
 	}
@@ -131,7 +131,7 @@ func TestEC2FargateTasksGetTheSmallestInstance(t *testing.T) {
 	t.Parallel()
 	cloud.need(t)
 	s := newFargateSite(t, cloud.cluster, "ec2-fargate", types.CRTypeFargate)
-	s.wantAlone(t, cloud.cluster, s.submitTasks(t, "sleep 1", 2))
+	s.wantAlone(t, cloud.cluster, s.submitTasks(t, "sleep 5", 2))
 	var got []string
 	for _, i := range cloud.ofEnvironment(t, s.uuid) {
 		got = append(got, i.Type+" "+i.Capacity)

@@ -5,7 +5,6 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -93,17 +92,13 @@ type launch struct {
 // launches are the launch calls for the named environment, in order.
 func (c *cluster) launches(t *testing.T, environment string) []launch {
 	t.Helper()
-	file, err := os.Open(c.launchLog())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	calls, err := lines(c.launchLog())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
-	defer file.Close()
 	var found []launch
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		at, request, _ := strings.Cut(lines.Text(), " ")
+	for _, line := range calls {
+		at, request, _ := strings.Cut(line, " ")
 		var call launch
 		if err := json.Unmarshal([]byte(request), &call); err != nil {
 			t.Fatalf("read launch call %q: %v", request, err)

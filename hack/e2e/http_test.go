@@ -14,8 +14,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// maxRefusal is what "at once" means on a busy machine.
-const maxRefusal = 3 * time.Second
+// maxRefusal is what "at once" means on a busy machine: sooner than a client's own patience ends.
+const maxRefusal = 30 * time.Second
 
 // reply is what the Batch API says to a bare HTTP request.
 type reply struct {

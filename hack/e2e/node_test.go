@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/muster-batch/muster/hack/freeport"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
@@ -160,13 +160,13 @@ func (s *site) registerPodNetwork(t *testing.T, w witness) string {
 	})
 }
 
-// freePort is one that nobody listens at. All nodes share this machine's.
+// freePort is one that nobody listens at, nor will. All nodes share this machine's.
 func freePort(t *testing.T) int {
 	t.Helper()
-	listener, err := net.Listen("tcp4", ":0")
+	port, release, err := freeport.Take()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	t.Cleanup(release)
+	return port
 }

@@ -49,8 +49,8 @@ func TestEC2RefusedEnvironmentIsInvalidUntilItIsUpdated(t *testing.T) {
 	t.Parallel()
 	resources := onDemand("r5.large")
 	resources.LaunchTemplate = &types.LaunchTemplateSpecification{LaunchTemplateName: aws.String("gone")}
-	s := newCloudSite(t, "ec2-refused", resources)
-	id := s.submit(t, shell{script: "sleep 8"})
+	s, w := newCloudSite(t, "ec2-refused", resources), newWitness(t)
+	id := s.submit(t, shell{script: witnessed, folder: w.folder})
 	s.awaitEnvironment(t, types.CEStatusInvalid, "CLIENT_ERROR - InvalidLaunchTemplateName.NotFoundException: ", 0)
 	await(t, soon, "the job says so", func(ctx context.Context) error {
 		job, err := s.job(ctx, id)
@@ -71,6 +71,7 @@ func TestEC2RefusedEnvironmentIsInvalidUntilItIsUpdated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.awaitEnvironment(t, types.CEStatusValid, "ComputeEnvironment Healthy", 2)
+	s.awaitEnvironment(t, types.CEStatusValid, "ComputeEnvironment Healthy", 2) // while its node is there
+	w.release(t)
 	s.awaitStatus(t, id, long, types.JobStatusSucceeded)
 }

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -31,7 +30,7 @@ func TestCallsAreLogged(t *testing.T) {
 			}
 			var out strings.Builder
 			srv := httptest.NewServer(logged(&out, cloud))
-			response, err := http.PostForm(srv.URL, url.Values{"Action": {"DescribeInstances"}})
+			response, err := srv.Client().PostForm(srv.URL, url.Values{"Action": {"DescribeInstances"}})
 			if err == nil {
 				_ = response.Body.Close()
 			}

@@ -22,7 +22,7 @@ type host interface {
 }
 
 // hostTimeout bounds one call of a host.
-const hostTimeout = time.Minute
+const hostTimeout = 5 * time.Minute
 
 // machines lets instances of a cloud run on a host. Each is a goroutine: it boots, waits for its end, and is gone.
 type machines struct {

@@ -77,17 +77,20 @@ func (c testCluster) kubectl(stdin string, args ...string) (string, error) {
 	return string(output), err
 }
 
+// patience bounds what a slow and busy machine takes.
+const patience = 5 * time.Minute
+
 // eventually repeats kubectl until its output contains want.
 func (c testCluster) eventually(want string, args ...string) {
 	c.t.Helper()
 	var output string
-	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		if output, _ = c.kubectl("", args...); strings.Contains(output, want) {
 			return
 		}
 	}
 	c.logNodes()
-	c.t.Fatalf("kubectl %v says after three minutes, without %q:\n%s", args, want, output)
+	c.t.Fatalf("kubectl %v says after %v, without %q:\n%s", args, patience, want, output)
 }
 
 // logNodes shows how the logs of the nodes' programs end.
@@ -134,9 +137,14 @@ func (c testCluster) leftovers() []string {
 	return found
 }
 
+// wantNothingLeft gives the kernel a moment for what has been killed.
 func (c testCluster) wantNothingLeft() {
 	c.t.Helper()
-	if found := c.leftovers(); len(found) > 0 {
+	found := c.leftovers()
+	for deadline := time.Now().Add(time.Minute); len(found) > 0 && time.Now().Before(deadline); found = c.leftovers() {
+		time.Sleep(200 * time.Millisecond)
+	}
+	if len(found) > 0 {
 		c.t.Errorf("left over:\n%s", strings.Join(found, "\n"))
 	}
 }

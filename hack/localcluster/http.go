@@ -30,7 +30,7 @@ func httpClient(caCert string, admin pki.Pair) (*http.Client, error) {
 		return nil, err
 	}
 	return &http.Client{
-		Timeout: 10 * time.Second,
+		Timeout: time.Minute,
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{
 			RootCAs: roots, Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
 		}},
@@ -63,12 +63,12 @@ func (c *cluster) answers(url string) probe {
 // pongs probes Redis, which says LOADING while it reads its data.
 func pongs(address string) probe {
 	return func(context.Context) error {
-		connection, err := net.DialTimeout("tcp", address, time.Second)
+		connection, err := net.DialTimeout("tcp", address, 10*time.Second)
 		if err != nil {
 			return err
 		}
 		defer connection.Close()
-		if err := connection.SetDeadline(time.Now().Add(time.Second)); err != nil {
+		if err := connection.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 			return err
 		}
 		if _, err := connection.Write([]byte("PING\r\n")); err != nil {

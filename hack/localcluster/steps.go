@@ -52,7 +52,7 @@ func runSteps(ctx context.Context, board *progress.Board, steps []step) error {
 }
 
 // readyTimeout bounds how long a program may take to be ready, on a slow and busy machine.
-const readyTimeout = 2 * time.Minute
+const readyTimeout = 5 * time.Minute
 
 // startStep is the step that starts a component and waits until it is ready.
 func (c *cluster) startStep(part component) step {

@@ -133,7 +133,7 @@ func obstacleIs(l *gang.Ledger, pod *corev1.Pod, text string) func() bool {
 
 func await(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(context.Background(), 5*time.Millisecond, 30*time.Second, true,
+	err := wait.PollUntilContextTimeout(context.Background(), 5*time.Millisecond, 5*time.Minute, true,
 		func(context.Context) (bool, error) { return cond(), nil })
 	if err != nil {
 		t.Fatalf("waited in vain: %s", what)

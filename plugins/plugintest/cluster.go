@@ -170,4 +170,4 @@ func (c *Cluster) Bindings() []corev1.Binding {
 }
 
 // patience is how long Await waits: much longer than anything takes, so only a real failure reaches it.
-const patience = 30 * time.Second
+const patience = 5 * time.Minute

@@ -236,7 +236,7 @@ func (m *mortal) connect() {
 // until lives on, in one process after the other, until the condition holds.
 func (m *mortal) until(what string, done func() bool) {
 	m.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(patience)
 	for n := 0; !done() || m.isDead(); n++ {
 		if time.Now().After(deadline) {
 			m.Fatalf("never: %s\n%s", what, m.dump())

@@ -77,9 +77,10 @@ func (r *rig) boot(cloud *ec2fake.Cloud, i *ec2fake.Instance) {
 	r.awaitNode(node.Name)
 }
 
-// reconcile compares the books with EC2 after a while.
+// reconcile compares the books with EC2 after a while, in which what was launched is answered.
 func (r *rig) reconcile(after time.Duration) {
 	r.Helper()
+	r.provider.Wait()
 	r.clock.Step(after)
 	if err := r.provider.Reconcile(r.Context()); err != nil {
 		r.Fatal(err)

@@ -75,11 +75,15 @@ func TestAGangOfTwoTypesThatFallsShortCostsNothing(t *testing.T) {
 	r.mute = true
 	r.fleet.SetStock("m5.2xlarge", 2)
 	r.createMixed("g")
-	r.loops("a launch", func() bool { return r.launched() > 0 })
-	r.loop(3)
-	if got := r.instances(); got != 0 {
-		t.Errorf("%d instances are kept", got)
+	r.loops("both launches", func() bool { return len(r.fleet.Launches()) > 1 })
+	r.provider.Wait()
+	short := r.clock.Now()
+	r.pace = time.Millisecond
+	r.loops("no instance", func() bool { return r.instances() == 0 })
+	if took := r.clock.Since(short); took > unwantedForLong {
+		t.Errorf("instances were kept for %v", took)
 	}
+	r.pace = time.Second
 	r.fleet.SetStock("m5.2xlarge", 3)
 	r.elapse(r.options.InitialBackoff)
 	r.loops("all nodes", func() bool { return r.instances() == 5 })
@@ -99,9 +103,11 @@ func TestTheNextGangGetsTheNodesOfOneThatFellShort(t *testing.T) {
 	r.loops("the nodes that there are", func() bool { return r.instances() == 3 })
 	r.provider.Wait() // they are the first's until it is known that there are no others
 	r.loop(2)
+	var second []*corev1.Pod
 	for i := range 3 {
-		r.create(pod(fmt.Sprint("second-", i), gang("second", 3), cpus(5), ofType("m5.2xlarge")))
+		second = append(second, pod(fmt.Sprint("second-", i), gang("second", 3), cpus(5), ofType("m5.2xlarge")))
 	}
+	r.gang(second...) // before the nodes are given back
 	r.loop(5)
 	launches := len(r.fleet.Launches())
 	for range 3 {

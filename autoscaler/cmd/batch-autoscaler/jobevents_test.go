@@ -31,7 +31,7 @@ func TestEventsNameTheJob(t *testing.T) {
 	recorder.Event(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", UID: "n"}}, corev1.EventTypeNormal, "ScaleDown", "idle")
 	want := map[string]map[string]string{"50 % of nothing": batchmeta.EventLabels(pod.Labels), "2 nodes": batchmeta.EventLabels(pod.Labels), "idle": nil}
 	got := map[string]map[string]string{}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	err := poll(ctx, func() bool {
 		list, err := client.CoreV1().Events(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})

@@ -17,7 +17,8 @@ import (
 	"k8s.io/client-go/tools/record"
 )
 
-func electionOptions() *options {
+// shortLease has a lease run out soon.
+func shortLease() *options {
 	o := newOptions()
 	o.LeaseDuration = 750 * time.Millisecond
 	return o
@@ -34,7 +35,7 @@ func TestALeaderThatIsToldToStopGivesTheLeaseBackAfterItsTerm(t *testing.T) {
 		}
 		return *lease.Spec.HolderIdentity
 	}
-	err := elect(ctx, client, record.NewFakeRecorder(10), electionOptions(), func(term context.Context) error {
+	err := elect(ctx, client, record.NewFakeRecorder(10), newOptions(), func(term context.Context) error {
 		cancel()
 		<-term.Done()
 		if holder() == "" {
@@ -65,7 +66,7 @@ func TestALeaderThatLosesTheLeaseStandsAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	terms := 0
-	err := elect(ctx, client, record.NewFakeRecorder(10), electionOptions(), func(term context.Context) error {
+	err := elect(ctx, client, record.NewFakeRecorder(10), shortLease(), func(term context.Context) error {
 		terms++
 		if terms == 1 {
 			stop := make(chan struct{})
@@ -93,7 +94,7 @@ func TestALeaderThatLosesTheLeaseStandsAgain(t *testing.T) {
 func TestAnErrorOfTheLeaderEndsAll(t *testing.T) {
 	t.Parallel()
 	want := errors.New("cannot build")
-	err := elect(t.Context(), fake.NewClientset(), record.NewFakeRecorder(10), electionOptions(), func(context.Context) error { return want })
+	err := elect(t.Context(), fake.NewClientset(), record.NewFakeRecorder(10), newOptions(), func(context.Context) error { return want })
 	if !errors.Is(err, want) {
 		t.Errorf("elect = %v", err)
 	}

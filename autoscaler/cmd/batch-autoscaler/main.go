@@ -39,22 +39,30 @@ var commands = map[string]func(context.Context, *options, io.Writer) error{
 
 // start runs the program, or the command that is the first argument.
 func start(ctx context.Context, args []string, out io.Writer) error {
-	o := newOptions()
-	run := run
+	run, o, err := parse(args, out)
+	if err != nil {
+		return err
+	}
+	if err := logsapi.ValidateAndApply(o.Logs, nil); err != nil { // once in a process
+		return err
+	}
+	return run(klog.NewContext(ctx, klog.Background()), o)
+}
+
+// parse reads the arguments: what is to be run, and with which options.
+func parse(args []string, out io.Writer) (todo func(context.Context, *options) error, o *options, err error) {
+	todo, o = run, newOptions()
 	if len(args) > 0 {
 		if command := commands[args[0]]; command != nil {
 			args = args[1:]
-			run = func(ctx context.Context, o *options) error { return command(ctx, o, out) }
+			todo = func(ctx context.Context, o *options) error { return command(ctx, o, out) }
 		}
 	}
 	flags := pflag.NewFlagSet("batch-autoscaler", pflag.ContinueOnError)
 	flags.SortFlags = false
 	o.AddFlags(flags)
 	if err := flags.Parse(args); err != nil {
-		return err
+		return nil, nil, err
 	}
-	if err := errors.Join(o.Validate(flags.Args()), logsapi.ValidateAndApply(o.Logs, nil)); err != nil {
-		return err
-	}
-	return run(klog.NewContext(ctx, klog.Background()), o)
+	return todo, o, o.Validate(flags.Args())
 }

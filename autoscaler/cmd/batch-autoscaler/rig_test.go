@@ -62,6 +62,9 @@ func environment(minVCPUs, maxVCPUs int32) types.ComputeEnvironmentDetail {
 	}
 }
 
+// patience is how long something is waited for that takes moments.
+const patience = 5 * time.Minute
+
 // rig is an engine on a fake cluster and a fake fleet, whose clock goes on by a second with each loop.
 type rig struct {
 	testing.TB
@@ -77,9 +80,10 @@ type rig struct {
 	changes  chan struct{}
 	term     context.Context // of the engine
 	end      context.CancelFunc
-	watches  atomic.Int32 // how often pods and nodes began to be watched
-	mute     bool         // instances do not become nodes
-	taint    string       // that nodes register with besides their own
+	watches  atomic.Int32  // how often pods and nodes began to be watched
+	pace     time.Duration // by which the clock goes on with each loop
+	mute     bool          // instances do not become nodes
+	taint    string        // that nodes register with besides their own
 }
 
 func newRig(tb testing.TB, environments ...types.ComputeEnvironmentDetail) *rig {
@@ -96,7 +100,7 @@ func newRigWithoutFleet(tb testing.TB, environments ...types.ComputeEnvironmentD
 	r := &rig{
 		TB: tb, api: &batchAPI{environments: environments}, client: fake.NewClientset(),
 		clock: testingclock.NewFakeClock(time.Now()), recorder: record.NewFakeRecorder(1000),
-		options: newOptions(),
+		options: newOptions(), pace: time.Second,
 	}
 	r.options.NodeDeleteDelay = 0
 	r.client.PrependWatchReactor("*", r.watchCounted)
@@ -195,7 +199,7 @@ func (r *rig) awaitNode(name string) {
 // arrive waits until an object has reached the informer, whose fake watch breaks when it is overrun. It waits no longer
 // than the engine runs: a launch may be under way at its end, when the informers have stopped.
 func (r *rig) arrive(seen func() error) {
-	for deadline := time.Now().Add(time.Minute); seen() != nil && r.term.Err() == nil; runtime.Gosched() {
+	for deadline := time.Now().Add(patience); seen() != nil && r.term.Err() == nil; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			r.Error("an object never reached the informer")
 			return
@@ -206,7 +210,7 @@ func (r *rig) arrive(seen func() error) {
 // loops runs loops until the condition holds.
 func (r *rig) loops(what string, done func() bool) {
 	r.Helper()
-	for deadline := time.Now().Add(time.Minute); !done(); {
+	for deadline := time.Now().Add(patience); !done(); {
 		if time.Now().After(deadline) {
 			r.Fatalf("never: %s", what)
 		}
@@ -222,7 +226,7 @@ func (r *rig) loop(n int) {
 		case <-r.changes:
 		case <-time.After(5 * time.Millisecond):
 		}
-		r.clock.Step(time.Second)
+		r.clock.Step(r.pace)
 		_ = r.reader.Read(r.Context())
 		if err := r.drainer.Drain(r.Context()); err != nil {
 			r.Logf("drain: %v", err)
@@ -233,9 +237,10 @@ func (r *rig) loop(n int) {
 	}
 }
 
-// elapse lets d pass in a single loop.
+// elapse lets d pass in a single loop: longer than it takes to answer what was launched.
 func (r *rig) elapse(d time.Duration) {
 	r.Helper()
+	r.provider.Wait()
 	r.clock.Step(d)
 	r.loop(1)
 }
@@ -245,6 +250,17 @@ func (r *rig) pods(names ...string) {
 	for _, name := range names {
 		r.create(pod(name))
 		r.arrive(func() error { return r.counts(name) }) // the index hears of it after the lister
+	}
+}
+
+// gang makes the members of a gang, and waits until it is known whole.
+func (r *rig) gang(members ...*corev1.Pod) {
+	r.Helper()
+	for _, p := range members {
+		r.create(p)
+	}
+	for _, p := range members {
+		r.arrive(func() error { return r.counts(p.Name) })
 	}
 }
 

@@ -113,6 +113,8 @@ func TestAFailedLaunchIsToldAndTriedAgain(t *testing.T) {
 	r := newRig(t, environment(0, 64))
 	r.fleet.SetStock("c5.xlarge", 0)
 	r.pods("a")
+	r.loops("a launch", func() bool { return r.launched() > 0 })
+	r.provider.Wait() // no time passes before it has failed
 	r.expectEvent("CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [c5.xlarge]: stock is empty")
 	r.loop(2)
 	if got := r.launched(); got != 1 {

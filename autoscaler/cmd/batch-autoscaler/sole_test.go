@@ -254,6 +254,8 @@ func TestAFargatePodsNodeGoesAtOnce(t *testing.T) {
 		types.CRTypeFargate: batchmeta.CapacityOnDemand, types.CRTypeFargateSpot: batchmeta.CapacitySpot,
 	} {
 		w := newSoleWorld(t, 1, fargateEnvironment(kind, 16))
+		w.options.ScaleDownDelay = time.Hour // of which each loop takes a second
+		w.restart()
 		w.submit(size{250, 512})
 		w.loops("its node", func() bool {
 			w.place("p1")

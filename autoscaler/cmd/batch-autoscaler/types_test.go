@@ -19,7 +19,15 @@ func TestTypesOfARegionAreATable(t *testing.T) {
 		"--ec2-region=us-east-1", "--ec2-endpoint=" + w.options.EC2Endpoint,
 	}
 	var out strings.Builder
-	if err := start(t.Context(), flags, &out); err != nil {
+	command := func(args ...string) error {
+		t.Helper()
+		run, o, err := parse(args, &out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run(t.Context(), o)
+	}
+	if err := command(flags...); err != nil {
 		t.Fatal(err)
 	}
 	types, err := instancetype.Parse(out.String())
@@ -35,7 +43,7 @@ func TestTypesOfARegionAreATable(t *testing.T) {
 			t.Errorf("got %+v, built in is %+v", got, want)
 		}
 	}
-	if err := start(t.Context(), []string{commandTypes, "--fleet=exec", "--exec-command=/bin/true"}, &out); err == nil {
+	if err := command(commandTypes, "--fleet=exec", "--fleet-command=/bin/true"); err == nil {
 		t.Error("the fleet of a command has instance types")
 	}
 }

@@ -81,7 +81,7 @@ func TestAnUpdateThatTerminatesJobsSaysSoAtOnce(t *testing.T) {
 func TestAnUpdateReplacesIdleNodesAtOnceAndKeepsMinvCpus(t *testing.T) {
 	t.Parallel()
 	e := environment(4, 64)
-	e.ComputeResources.ScalingPolicy = &types.ComputeScalingPolicy{MinScaleDownDelayMinutes: aws.Int32(20)}
+	e.ComputeResources.ScalingPolicy = &types.ComputeScalingPolicy{MinScaleDownDelayMinutes: aws.Int32(600)}
 	r := newRig(t, e)
 	r.loops("the node of minvCpus", func() bool { return len(r.nodeNames()) == 1 })
 	old := r.nodeNames()[0]
@@ -95,7 +95,7 @@ func TestAnUpdateReplacesIdleNodesAtOnceAndKeepsMinvCpus(t *testing.T) {
 		names := r.nodeNames()
 		return len(names) == 1 && names[0] != old && r.instances() == 1
 	})
-	if took := r.clock.Since(started); took > 20*time.Minute {
+	if took := r.clock.Since(started); took > 10*time.Hour {
 		t.Errorf("it took %v", took)
 	}
 	r.age()

@@ -52,7 +52,7 @@ func (w *world) connect(h http.Handler) {
 	w.close = sync.OnceFunc(srv.Close)
 	w.t.Cleanup(w.close)
 	client, err := NewClient(ClientConfig{
-		Region: "us-east-1", Endpoint: srv.URL, Retryer: impatient(),
+		Region: "us-east-1", Endpoint: srv.URL, Retryer: impatient(), HTTP: srv.Client(),
 		Credentials: aws.CredentialsProviderFunc(staticCredentials),
 	})
 	if err != nil {
@@ -66,7 +66,7 @@ func (w *world) connect(h http.Handler) {
 // impatient repeats calls at once.
 func impatient() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts, o.RateLimiter = 3, ratelimit.None
+		o.MaxAttempts, o.RateLimiter, o.Retryables = 3, ratelimit.None, append(o.Retryables, BrokenOff)
 		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
 	})
 }

@@ -180,7 +180,7 @@ func TestThrottlingIsWaitedOut(t *testing.T) {
 	w := newWorld(t, ec2fake.Config{})
 	srv := httptest.NewServer(w.cloud)
 	t.Cleanup(srv.Close)
-	patient, err := NewClient(ClientConfig{Region: "us-east-1", Endpoint: srv.URL, Credentials: aws.CredentialsProviderFunc(staticCredentials)})
+	patient, err := NewClient(ClientConfig{Region: "us-east-1", Endpoint: srv.URL, HTTP: srv.Client(), Credentials: aws.CredentialsProviderFunc(staticCredentials)})
 	if err != nil {
 		t.Fatal(err)
 	}

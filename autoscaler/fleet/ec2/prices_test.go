@@ -59,7 +59,7 @@ func (w *world) run() *learning {
 // await waits until the fleet has waited n times for its next question.
 func (l *learning) await(n int32) {
 	l.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); l.waiting.waits.Load() < n; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); l.waiting.waits.Load() < n; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			l.t.Fatalf("the fleet waited %d times, want %d", l.waiting.waits.Load(), n)
 		}

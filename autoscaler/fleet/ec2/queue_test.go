@@ -31,7 +31,7 @@ func newQueueWorld(t *testing.T, nameOrURL string) *queueWorld {
 	w.cloud = ec2fake.New(ec2fake.Config{Queue: "notices", Clock: w.clock})
 	srv := httptest.NewServer(w.cloud)
 	t.Cleanup(srv.Close)
-	client, err := NewClient(ClientConfig{Region: "us-east-1", Endpoint: srv.URL, Credentials: aws.CredentialsProviderFunc(staticCredentials)})
+	client, err := NewClient(ClientConfig{Region: "us-east-1", Endpoint: srv.URL, HTTP: srv.Client(), Credentials: aws.CredentialsProviderFunc(staticCredentials)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestNoticesOfACloud(t *testing.T) {
 	id := instances[0].ID
 	srv := httptest.NewServer(w.cloud)
 	t.Cleanup(srv.Close)
-	client, err := NewClient(ClientConfig{Region: "us-east-1", Endpoint: srv.URL, Credentials: aws.CredentialsProviderFunc(staticCredentials)})
+	client, err := NewClient(ClientConfig{Region: "us-east-1", Endpoint: srv.URL, HTTP: srv.Client(), Credentials: aws.CredentialsProviderFunc(staticCredentials)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ const (
 	maxReply   = 64 << 20
 	maxMessage = 1 << 10
 	// drainTime is how long output is awaited that a daemon left behind by the command may hold open. What the command
-	// itself wrote is in the pipe when it exits.
+	// itself wrote is in the pipe when it exits, and is read however late that is.
 	drainTime = 100 * time.Millisecond
 )
 
@@ -102,8 +102,31 @@ func newCapture(target *io.Writer) (*capture, error) {
 func (c *capture) finish() []byte {
 	c.writer.Close()
 	_ = c.reader.SetReadDeadline(time.Now().Add(drainTime))
-	data := <-c.done
+	data := c.drain(<-c.done)
 	c.reader.Close()
+	return data
+}
+
+// drain adds to data what is in the pipe now. On a busy machine nobody may have come to read it before the deadline, after
+// which nothing is read.
+func (c *capture) drain(data []byte) []byte {
+	_ = c.reader.SetReadDeadline(time.Time{})
+	pipe, err := c.reader.SyscallConn()
+	if err != nil {
+		return data
+	}
+	buffer := make([]byte, 64<<10)
+	for len(data) < maxReply {
+		n := 0
+		err := pipe.Read(func(fd uintptr) bool {
+			n, _ = syscall.Read(int(fd), buffer) // an error means that there is nothing now
+			return true                          // and it is not waited for
+		})
+		if err != nil || n <= 0 {
+			break
+		}
+		data = append(data, buffer[:n]...)
+	}
 	return data
 }
 

@@ -5,10 +5,12 @@ package exec
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -112,11 +114,45 @@ func TestDaemonsThatStayDoNotHoldUpTheReply(t *testing.T) {
 	t.Parallel()
 	f, state := newFleet(t, "fleet.sh", "fleet")
 	write(t, state, "daemon", "")
+	t.Cleanup(func() {
+		var pid int
+		text, err := os.ReadFile(filepath.Join(state, "daemon"))
+		if _, scanErr := fmt.Sscan(string(text), &pid); errors.Join(err, scanErr) != nil {
+			t.Errorf("which process stays: %v, %v", err, scanErr)
+			return
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Errorf("the process that was to stay: %v", err)
+		}
+	})
 	r := fleettest.Request(t, fleettest.Harness{Fleet: f, Types: []string{"c5.large"}}, "token", 1)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // it stays longer
 	defer cancel()
 	if _, err := f.Launch(ctx, r); err != nil {
 		t.Errorf("Launch: %v", err)
+	}
+}
+
+// A reply is whole however late its reader comes.
+func TestReplyIsReadAfterTheDeadline(t *testing.T) {
+	t.Parallel()
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := capture{reader: reader, writer: writer, done: make(chan []byte, 1)}
+	want := strings.Repeat("x", 40_000)
+	if _, err := writer.WriteString(want); err != nil {
+		t.Fatal(err)
+	}
+	daemon, err := syscall.Dup(int(writer.Fd())) // holds it open
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(daemon) })
+	c.done <- []byte("y") // all that was read in time
+	if got := string(c.finish()); got != "y"+want {
+		t.Errorf("%d bytes were read, want %d", len(got), 1+len(want))
 	}
 }
 

@@ -54,7 +54,7 @@ func (s *server) start() {
 	s.mu.Lock()
 	s.cmd = cmd
 	s.mu.Unlock()
-	for deadline := time.Now().Add(30 * time.Second); s.direct.Ping(context.Background()).Err() != nil; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); s.direct.Ping(context.Background()).Err() != nil; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatal("redis-server does not answer")
 		}

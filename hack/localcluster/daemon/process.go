@@ -102,7 +102,7 @@ func (p Process) Kill() error {
 }
 
 // killTimeout bounds how long the kernel may take to end a killed process that sits in a system call.
-const killTimeout = 10 * time.Second
+const killTimeout = time.Minute
 
 // wait reports whether the process ends within limit. Processes of another parent cannot be waited for, so it polls.
 func (p Process) wait(limit time.Duration) bool {

@@ -15,8 +15,8 @@ import (
 	"github.com/muster-batch/muster/hack/localcluster/toolchain"
 )
 
-// bootTimeout bounds how long a node may take to have its kubelet started.
-const bootTimeout = 30 * time.Second
+// bootTimeout bounds how long a node may take to have its kubelet started, when many do so on a slow and busy machine.
+const bootTimeout = 3 * time.Minute
 
 // Boot brings the node up and returns when its kubelet has been started. It runs in the process that [Config.Start]
 // started, in the node's cgroup and mount namespace. After an error nothing of the node runs.

@@ -142,8 +142,8 @@ func (g group) folders() ([]string, error) {
 	return folders, nil
 }
 
-// patience bounds how long the kernel may take to end killed processes and give up their cgroups.
-const patience = 20 * time.Second
+// patience bounds how long the kernel may take to end killed processes and give up their cgroups, on a slow and busy machine.
+const patience = 2 * time.Minute
 
 // kill kills every process in the group until none is left: those killed first may have started others.
 func (g group) kill() error {

@@ -32,7 +32,7 @@ func TestOffATerminalAStepIsALine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := regexp.MustCompile(`^  ok     etcd +0\.\d\ds  127\.0\.0\.1:4\n  FAILED redis +0\.\d\ds\ndone with 2\n$`)
+	want := regexp.MustCompile(`^  ok     etcd +\d+\.\d\ds  127\.0\.0\.1:4\n  FAILED redis +\d+\.\d\ds\ndone with 2\n$`)
 	if !want.Match(got) {
 		t.Errorf("output = %q, want a match of %s", got, want)
 	}

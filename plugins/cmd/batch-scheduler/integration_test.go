@@ -22,16 +22,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/util/retry"
 
 	"github.com/muster-batch/muster/hack/kubetest"
 	"github.com/muster-batch/muster/plugins/plugintest"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
-
-// soon is much longer than a pod may wait for a node that is ready, which the benches measure: on a machine that has other
-// things to do, too.
-const soon = 10 * time.Second
 
 // TestProgram runs the program under its own role against a real control plane. The steps build on one another: the
 // cluster starts without a node.
@@ -52,32 +47,32 @@ func TestProgram(t *testing.T) {
 		c.create(plugintest.Pod("single", 2))
 		c.awaitCondition("no nodes available", "single")
 		c.awaitMetric(scheduler, `scheduler_pending_pods{queue="gated"} 1`) // not in a backoff that no event ends
-		c.bindWithin(soon, []string{"single"}, func() { c.bootNode("node-1") })
+		c.binds([]string{"single"}, func() { c.bootNode("node-1") })
 		c.checkNodeUID("single")
 	})
 	step("a pod waits for one more node", func(c *client) {
 		c.create(plugintest.Pod("another", 2))
 		c.awaitCondition("Insufficient cpu", "another")
-		c.bindWithin(soon, []string{"another"}, func() { c.bootNode("node-2") })
+		c.binds([]string{"another"}, func() { c.bootNode("node-2") })
 	})
 	step("a gang of two waits for two nodes", func(c *client) {
 		c.create(plugintest.Gang("pair", 2, 2)...)
 		c.awaitCondition("gang pair: 0 of 2 members fit", "pair-0", "pair-1")
 		c.bootNode("node-3")
 		c.awaitCondition("gang pair: 1 of 2 members fit", "pair-0", "pair-1")
-		c.bindWithin(soon, []string{"pair-0", "pair-1"}, func() { c.bootNode("node-4") })
+		c.binds([]string{"pair-0", "pair-1"}, func() { c.bootNode("node-4") })
 		c.checkNodeUID("pair-0", "pair-1")
 	})
 	step("a gang takes the room of a deleted pod", func(c *client) {
 		c.create(plugintest.Gang("heir", 2, 1)...)
 		c.awaitCondition("gang heir: 0 of 2 members fit", "heir-0", "heir-1")
-		c.bindWithin(soon, []string{"heir-0", "heir-1"}, func() { c.delete("single") })
+		c.binds([]string{"heir-0", "heir-1"}, func() { c.delete("single") })
 	})
 	step("the last member releases its gang", func(c *client) {
 		c.bootNode("node-5")
 		members := plugintest.Gang("late", 2, 1)
 		c.create(members[0])
-		c.bindWithin(soon, []string{"late-0", "late-1"}, func() { c.create(members[1]) })
+		c.binds([]string{"late-0", "late-1"}, func() { c.create(members[1]) })
 	})
 	step("Events name their job", func(c *client) {
 		for name, pods := range map[string][]*corev1.Pod{"of-one": {plugintest.Pod("of-one", 64)}, "of-two": plugintest.Gang("of-two", 2, 64)} {
@@ -102,7 +97,7 @@ func TestProgram(t *testing.T) {
 		scheduler.Kill()
 		second := c.RunScheduler(program, "--leader-elect=false")
 		c.awaitReady(second)
-		c.bindWithin(5*time.Second, []string{"survivor-0", "survivor-1"}, func() { c.bootNode("node-6") })
+		c.binds([]string{"survivor-0", "survivor-1"}, func() { c.bootNode("node-6") })
 	})
 }
 
@@ -229,10 +224,10 @@ func (c *client) bootNode(name string) {
 	if !slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == corev1.TaintNodeNotReady }) {
 		c.t.Fatalf("node %s is not tainted: %v", name, node.Spec.Taints)
 	}
-	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error { // the controllers write the node too
-		node, err := nodes.Get(c.t.Context(), name, metav1.GetOptions{})
+	c.Await(name+" says that it is ready", func(ctx context.Context) bool { // the controllers write the node too
+		node, err := nodes.Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
-			return err
+			return false
 		}
 		node.Status.Conditions[0].Status = corev1.ConditionTrue
 		node.Status.Capacity = corev1.ResourceList{
@@ -241,16 +236,16 @@ func (c *client) bootNode(name string) {
 			corev1.ResourcePods:   resource.MustParse("110"),
 		}
 		node.Status.Allocatable = node.Status.Capacity
-		_, err = nodes.UpdateStatus(c.t.Context(), node, metav1.UpdateOptions{})
-		return err
+		_, err = nodes.UpdateStatus(ctx, node, metav1.UpdateOptions{})
+		return err == nil
 	})
-	if err != nil {
-		c.t.Fatal(err)
-	}
 }
 
-// bindWithin measures from the end of trigger until the last of the pods has a node.
-func (c *client) bindWithin(limit time.Duration, names []string, trigger func()) {
+// patience bounds what a slow and busy machine takes: how soon pods are bound the benches measure.
+const patience = 5 * time.Minute
+
+// binds waits until the last of the pods has a node, and tells how long that is after the end of trigger.
+func (c *client) binds(names []string, trigger func()) {
 	c.t.Helper()
 	w, err := c.Client.CoreV1().Pods(plugintest.Namespace).Watch(c.t.Context(), metav1.ListOptions{})
 	if err != nil {
@@ -260,10 +255,13 @@ func (c *client) bindWithin(limit time.Duration, names []string, trigger func())
 	trigger()
 	start := time.Now()
 	waiting := slices.Clone(names)
-	deadline := time.After(time.Minute)
+	deadline := time.After(patience)
 	for len(waiting) > 0 {
 		select {
-		case event := <-w.ResultChan():
+		case event, more := <-w.ResultChan():
+			if !more {
+				c.t.Fatalf("the watch ended; not bound: %v", waiting)
+			}
 			if pod, ok := event.Object.(*corev1.Pod); ok && event.Type != watch.Deleted && pod.Spec.NodeName != "" {
 				waiting = slices.DeleteFunc(waiting, func(name string) bool { return name == pod.Name })
 			}
@@ -271,11 +269,7 @@ func (c *client) bindWithin(limit time.Duration, names []string, trigger func())
 			c.t.Fatalf("not bound: %v", waiting)
 		}
 	}
-	took := time.Since(start)
-	c.t.Logf("%v bound after %v", names, took)
-	if took > limit {
-		c.t.Errorf("%v bound after %v, want at most %v", names, took, limit)
-	}
+	c.t.Logf("%v bound after %v", names, time.Since(start))
 }
 
 func (c *client) checkNodeUID(names ...string) {

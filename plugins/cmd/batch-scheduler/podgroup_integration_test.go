@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,15 +34,15 @@ func TestPodGroups(t *testing.T) {
 
 	early := c.createGrouped("early", 2)
 	single := plugintest.Pod("single", 1)
-	c.bindWithin(time.Minute, []string{single.Name}, func() { c.create(single) })
+	c.binds([]string{single.Name}, func() { c.create(single) })
 	if got := c.bound(early...); got > 0 {
 		t.Errorf("%d pods are bound whose PodGroup does not exist", got)
 	}
 	c.Apply("testdata/podgroups")
 	c.Await("there are PodGroups", func(ctx context.Context) bool { return c.createPodGroup(ctx, "early", nil) == nil })
-	c.bindWithin(20*time.Second, early, func() {})
+	c.binds(early, func() {})
 
-	c.bindWithin(time.Minute, []string{"lossy-0"}, func() {
+	c.binds([]string{"lossy-0", "lossy-1"}, func() {
 		options := map[string]string{batchmeta.GangOnMemberLoss: batchmeta.MemberLossRestart}
 		if err := c.createPodGroup(t.Context(), "lossy", options); err != nil {
 			t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/muster-batch/muster/hack/kubetest"
 	"github.com/muster-batch/muster/plugins/plugintest"
@@ -75,9 +76,8 @@ func TestPreemption(t *testing.T) {
 // release takes a pod's finalizers away, so that it ends.
 func (c *client) release(name string) {
 	c.t.Helper()
-	pod := c.pod(c.t.Context(), name)
-	pod.Finalizers = nil
-	if _, err := c.Client.CoreV1().Pods(plugintest.Namespace).Update(c.t.Context(), pod, metav1.UpdateOptions{}); err != nil && !apierrors.IsNotFound(err) {
+	_, err := c.Client.CoreV1().Pods(plugintest.Namespace).Patch(c.t.Context(), name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
 		c.t.Fatal(err)
 	}
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
 # A fleet for tests. Its state is the folder that it is called from, through a symbolic link: an instance is a file in
 # instances/, named by its id, holding its record; stock-TYPE, if it exists, is how many more instances of the type may be
-# launched; with a file named daemon, a launch leaves a process behind that keeps stdout open, as a kubelet may.
+# launched; with a file named daemon, a launch leaves a process behind that keeps stdout open, as a kubelet may, and
+# notes there which.
 set -eu
 state=$(dirname "$0")
 field() { printf '%s' "$1" | sed -n 's/.*"'"$2"'":"\([^"]*\)".*/\1/p'; }
@@ -43,7 +44,10 @@ launch)
 		printf '{"instanceId":"%s","providerId":"muster:///test/%s","nodeGroup":"%s","computeEnvironmentUuid":"%s","instanceType":"%s","token":"%s","state":"pending"}' \
 			"$id" "$id" "$(field "$request" nodeGroup)" "$(field "$request" computeEnvironmentUuid)" "$type" "$token" >"$state/instances/$id"
 	fi
-	[ ! -e "$state/daemon" ] || sleep 5 &
+	if [ -e "$state/daemon" ]; then
+		sleep 600 &
+		echo $! >"$state/daemon"
+	fi
 	printf '{"instanceId":"%s","providerId":"muster:///test/%s"}\n' "$id" "$id"
 	;;
 list)
