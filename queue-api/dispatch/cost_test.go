@@ -186,7 +186,7 @@ func TestCostOfARound(t *testing.T) {
 		wantRead     int
 	}{
 		"a full queue costs its head":            {0, 0, with(map[string]int{"WaitingFirst": 1}), 4},
-		"500 jobs cost 500 writes and few pages": {500, 0, with(map[string]int{"WaitingFirst": 1, "WaitingIn": 4, "Transition": 500}), 4 + 16 + 64 + 2*256},
+		"500 jobs cost 500 writes and few pages": {500, 0, with(map[string]int{"Environments": 1, "WaitingFirst": 1, "WaitingIn": 4, "Transition": 500}), 4 + 16 + 64 + 2*256},
 		"a full fair-share queue costs the heads of its shares": {
 			0, 500, with(map[string]int{"WaitingShares": 1, "Shares": 1, "WaitingFirst": 8}), 2000,
 		},

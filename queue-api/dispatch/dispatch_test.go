@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -34,6 +35,38 @@ func TestRoundAdmitsWithinBudgets(t *testing.T) {
 	}
 	if len(b.pods.made) != 3 {
 		t.Errorf("%d pods made, want 3", len(b.pods.made))
+	}
+}
+
+// between has something happen after a round has begun, just before it looks at what waits.
+type between struct {
+	storetest.Store
+	happens func()
+}
+
+func (s *between) WaitingFirst(ctx context.Context, queue int, shares []string, limit int) ([]batch.Page, error) {
+	s.happens()
+	return s.Store.WaitingFirst(ctx, queue, shares, limit)
+}
+
+func TestJobThatCameAfterItsEnvironmentWasDisabledWaits(t *testing.T) {
+	t.Parallel()
+	store, clk := &between{Store: storetest.NewMemory(), happens: func() {}}, newClock()
+	b := newBenchOn(t, store, clk, Config{})
+	q := b.queue(t, "q", 1, "ce-a")
+	var job batch.Job
+	store.happens = sync.OnceFunc(func() {
+		b.environment(t, "ce-a", func(e *batch.ComputeEnvironment) { e.State = batch.Disabled })
+		job = b.submit(t, q, 1000)
+	})
+	b.round(t)
+	if diff := cmp.Diff([]string{""}, b.admittedTo(t, job)); diff != "" {
+		t.Errorf("admissions mismatch (-want +got):\n%s", diff)
+	}
+	b.environment(t, "ce-a", func(e *batch.ComputeEnvironment) { e.State = batch.Enabled })
+	b.round(t)
+	if diff := cmp.Diff([]string{"ce-a"}, b.admittedTo(t, job)); diff != "" {
+		t.Errorf("admissions mismatch (-want +got):\n%s", diff)
 	}
 }
 

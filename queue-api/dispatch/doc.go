@@ -24,9 +24,10 @@
 //   - What a blocked job is told, and when a time limit of its queue cancels it (plan.go). A head that only waits for room
 //     is told nothing: why it waits is worked out when somebody asks.
 //
-// A round costs two calls of the store, and for each queue one for its usage and one for its head; then one for each job that is admitted
-// and one for a page of up to 256. How many jobs wait does not matter. Jobs that are passed over, because they wait for
-// something of their own, are bounded in each round and reached in turns (sweep.go).
+// A round costs two calls of the store, and for each queue one for its usage and one for its head; then one for each queue of
+// which jobs are admitted, whose environments may have been disabled since, one for each job that is admitted and one for a
+// page of up to 256. How many jobs wait does not matter. Jobs that are passed over, because they wait for something of their
+// own, are bounded in each round and reached in turns (sweep.go).
 //
 // Resources moves queues and environments along: a new environment becomes VALID, one that is being deleted goes when no
 // attempt is in it and its nodes are gone, a queue that is being deleted takes its jobs with it and goes when all have ended

@@ -23,6 +23,7 @@ type plan struct {
 	short   shortages
 	taking  error           // what went wrong when consumable resources were taken
 	told    map[string]bool // blocked jobs and arrays, once this round told them so
+	closed  map[string]bool // environments that took work as the round began, and take none now
 	actions []func(context.Context) error
 	// consumables are the resources of which there was too little, as they were read; nil for one that does not exist.
 	consumables map[string]*batch.ConsumableResource
@@ -61,6 +62,9 @@ func (d *Dispatcher) dispatchQueue(ctx context.Context, q batch.JobQueue, r *rou
 		p.note(v)
 		p.add(v)
 	}
+	if admitted > 0 {
+		p.closed = d.closed(ctx, r)
+	}
 	p.tellWaits(verdicts, head, budgets)
 	if cut := p.remember(); head.JobID != "" || !cut {
 		d.heads[q.Number] = head
@@ -93,7 +97,12 @@ func (p *plan) add(v fairshare.Verdict) {
 	switch {
 	case v.Environment != "":
 		e, rank := p.round.environments[v.Environment], p.d.ranks.next(p.queue.Priority)
-		p.do(func(ctx context.Context) error { return p.d.admit(ctx, p.queue, v.Job, e, rank) })
+		p.do(func(ctx context.Context) error {
+			if p.closed[e.Name] {
+				return p.d.giveBack(ctx, v.Job)
+			}
+			return p.d.admit(ctx, p.queue, v.Job, e, rank)
+		})
 	case v.Blocked != "":
 		p.block(v.Job, v.Blocked)
 	case v.Short != waitsBehind:

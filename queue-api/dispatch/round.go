@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+	"k8s.io/klog/v2"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/fairshare"
@@ -79,6 +80,26 @@ func (d *Dispatcher) budgetOf(e batch.ComputeEnvironment) *fairshare.Budget {
 		Name: e.Name, Accepts: e.AcceptsWork() && d.isReady(e), Milli: milli, MaxMilli: milli,
 		Unlimited: e.Type == batch.Unmanaged && e.MaxvCPUs == 0,
 	}
+}
+
+// closed are the environments that were disabled or deleted since the round began: a job that came after that is not admitted to
+// them. If they cannot be read, what the round knows has to do.
+func (d *Dispatcher) closed(ctx context.Context, r *round) map[string]bool {
+	environments, err := d.store.Environments(ctx)
+	if err != nil {
+		klog.FromContext(ctx).Error(err, "Compute environments are taken to be as they were")
+		return nil
+	}
+	closed := make(map[string]bool, len(r.environments))
+	for name := range r.environments {
+		closed[name] = true
+	}
+	for _, e := range environments {
+		if e.AcceptsWork() {
+			delete(closed, e.Name)
+		}
+	}
+	return closed
 }
 
 // subtractUsage takes what every queue's attempts under way hold off the budgets.
