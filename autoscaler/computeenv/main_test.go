@@ -5,7 +5,7 @@ package computeenv
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/muster-batch/muster/hack/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }

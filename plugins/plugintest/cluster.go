@@ -48,6 +48,7 @@ type Cluster struct {
 // Start runs a scheduler until the test ends. The objects exist before it starts, as after a restart.
 func Start(tb testing.TB, objects ...runtime.Object) *Cluster {
 	tb.Helper()
+	widenWatches()
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Cluster{Client: fake.NewClientset(objects...), tb: tb}
 	c.Client.PrependReactor("create", "pods", c.bind)
@@ -107,6 +108,9 @@ func registryOf(ledger *gang.Ledger) frameworkruntime.Registry {
 		soletenant.Name:  soletenant.New,
 	}
 }
+
+// widenWatches gives the fake API server's watches more room: one whose reader is behind by more than they hold panics.
+var widenWatches = sync.OnceFunc(func() { watch.DefaultChanSize = 1 << 12 })
 
 // countWatches returns a group that is done once each of the resources is watched. What happens between a list and its watch
 // the fake API server does not send.

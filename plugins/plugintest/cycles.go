@@ -47,6 +47,7 @@ type snapshot struct{ framework.SharedLister }
 // NewCycles returns the profile over an API server that has the pods; the ledger knows them.
 func NewCycles(tb testing.TB, pods ...*corev1.Pod) *Cycles {
 	tb.Helper()
+	widenWatches()
 	ctx, cancel := context.WithCancel(context.Background())
 	metrics.Register()
 	var objects []runtime.Object

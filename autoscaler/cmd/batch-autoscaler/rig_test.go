@@ -99,7 +99,7 @@ func newRigWithoutFleet(tb testing.TB, environments ...types.ComputeEnvironmentD
 	tb.Helper()
 	r := &rig{
 		TB: tb, api: &batchAPI{environments: environments}, client: fake.NewClientset(),
-		clock: testingclock.NewFakeClock(time.Now()), recorder: record.NewFakeRecorder(1000),
+		clock: testingclock.NewFakeClock(time.Now()), recorder: record.NewFakeRecorder(1 << 16), // one that is full holds up whoever says something
 		options: newOptions(), pace: time.Second,
 	}
 	r.options.NodeDeleteDelay = 0

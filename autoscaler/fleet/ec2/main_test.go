@@ -8,10 +8,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"go.uber.org/goleak"
+
+	"github.com/muster-batch/muster/hack/leaktest"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
+	leaktest.Main(m,
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), // connections that the SDK's client keeps
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
