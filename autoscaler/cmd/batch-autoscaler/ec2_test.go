@@ -107,7 +107,7 @@ func TestNodesOfEC2ComeAndGo(t *testing.T) {
 		}
 	}
 	r.loops("no instance", func() bool {
-		r.clock.Step(r.options.ScaleDownDelay)
+		r.elapse(r.options.ScaleDownDelay)
 		return len(cloud.Instances()) == 0
 	})
 	r.loops("no node", func() bool { return len(r.nodeNames()) == 0 })

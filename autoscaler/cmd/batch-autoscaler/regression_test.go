@@ -37,7 +37,7 @@ func TestC1NoPartOfAGangIsPaidFor(t *testing.T) {
 		}
 	}
 	cloud.SetStock(ec2fake.Pool{Type: "c5.xlarge"}, 4)
-	r.loops("four nodes", func() bool { r.clock.Step(time.Minute); return len(r.nodeNames()) == 4 })
+	r.loops("four nodes", func() bool { r.elapse(time.Minute); return len(r.nodeNames()) == 4 })
 }
 
 // C2, karpenter#742, volcano#4030: no nodes came for the pods of a gang scheduler. Here any pod that asks for an environment
@@ -113,7 +113,7 @@ func TestC23ThrottlingPasses(t *testing.T) {
 	}
 	r.pods("a")
 	r.loops("a node", func() bool {
-		r.clock.Step(r.options.MaxBackoff)
+		r.elapse(r.options.MaxBackoff)
 		return len(r.nodeNames()) == 1
 	})
 	r.wantReport("VALID", envhealth.ReasonHealthy)
