@@ -43,12 +43,13 @@ func (s *site) member(size int, command ...string) corev1.PodTemplateSpec {
 	}
 }
 
-// createGang makes members that tell when they started, by the machine's clock of hundredths of seconds.
+// createGang makes members that tell when they started, by the machine's clock of hundredths of seconds. Of one that ends at once
+// containerd may lose what it wrote.
 func (s *site) createGang(t *testing.T, size int) []*corev1.Pod {
 	t.Helper()
 	var members []*corev1.Pod
 	for i := range size {
-		members = append(members, s.createPod(t, s.name+"-"+strconv.Itoa(i), s.member(size, "cat", "/proc/uptime")))
+		members = append(members, s.createPod(t, s.name+"-"+strconv.Itoa(i), s.member(size, "sh", "-c", "cat /proc/uptime; sleep 2")))
 	}
 	return members
 }

@@ -188,7 +188,7 @@ func TestRealNodes(t *testing.T) {
 func podOn(name, node, image string) string {
 	return fmt.Sprintf(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":%q},"spec":{
 		"nodeName":%q,"hostNetwork":true,"restartPolicy":"Never","securityContext":{"runAsUser":1000},
-		"containers":[{"name":"one","image":%q,"command":["sh","-c","echo hello from $(id -u)"]}]}}`, name, node, image)
+		"containers":[{"name":"one","image":%q,"command":["sh","-c","echo hello from $(id -u); sleep 1"]}]}}`, name, node, image)
 }
 
 func TestDownAfterAnUpThatWasKilled(t *testing.T) {

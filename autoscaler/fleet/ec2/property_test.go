@@ -87,7 +87,7 @@ func checkList(t *testing.T, rt *rapid.T, w *world) {
 	t.Helper()
 	w.restart()
 	var listed []fleet.Instance
-	for range 20 { // until no fault is left
+	for range 100 { // until no fault is left
 		got, err := w.List(t.Context())
 		if err == nil {
 			listed = got

@@ -36,7 +36,7 @@ def wait(job_id):
     return until("the job ends", lambda: (lambda job: job["status"] in ("SUCCEEDED", "FAILED") and job)(describe(job_id)))
 
 
-job = wait(submit(["sh", "-c", "echo one; echo two"]))
+job = wait(submit(["sh", "-c", "echo one; echo two; sleep 1"]))  # of one that ends at once containerd may lose what it wrote
 check(job["status"] == "SUCCEEDED", "the job succeeds")
 check(job["jobDefinition"].endswith("job-definition/airflow:%d" % int(job["jobDefinition"].rsplit(":", 1)[1])), "the link to the definition")
 group = job["container"].get("logConfiguration", {}).get("options", {}).get("awslogs-group", "/aws/batch/job")

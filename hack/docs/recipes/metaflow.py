@@ -35,7 +35,7 @@ def wait(job_id):
 check(platform() in ("EC2", "SPOT", "FARGATE", "FARGATE_SPOT"), "the platform is one that Metaflow knows")
 
 # A step. In the task these variables are read without a default.
-script = 'echo "$AWS_BATCH_JOB_ID $AWS_BATCH_JOB_ATTEMPT $AWS_BATCH_CE_NAME $AWS_BATCH_JQ_NAME"'
+script = 'echo "$AWS_BATCH_JOB_ID $AWS_BATCH_JOB_ATTEMPT $AWS_BATCH_CE_NAME $AWS_BATCH_JQ_NAME"; sleep 1'
 step = batch.submit_job(
     jobName="HelloFlow-1-start-1-0", jobQueue=QUEUE, jobDefinition=definition(NAME, type="container", containerProperties=container()),
     containerOverrides={"command": ["sh", "-c", script], "resourceRequirements": requirements(1, 64),

@@ -35,7 +35,7 @@ queue = batch.describe_job_queues(jobQueues=["demo"])["jobQueues"][0]
 environment = queue["computeEnvironmentOrder"][0]["computeEnvironment"]
 check(batch.describe_compute_environments(computeEnvironments=[environment])["computeEnvironments"], "the queue's environment is found")
 
-good = submit("good", 'echo "$NXF_TASK"; exit 0')
+good = submit("good", 'echo "$NXF_TASK"; sleep 1; exit 0')
 bad = submit("bad", "exit 3")
 array = submit("array", 'echo "$AWS_BATCH_JOB_ARRAY_INDEX"', arrayProperties={"size": 2})
 long = submit("long", "sleep 600")

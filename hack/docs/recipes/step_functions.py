@@ -33,7 +33,7 @@ def upper(value):
 def events(queue):
     """Server-sent events, each as EventBridge has it; from before the job is submitted, so that none is missed."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "http://127.0.0.1:8080")
-    stream = urllib.request.urlopen(f"{endpoint}/x/v1/events?jobQueue={urllib.parse.quote(queue)}", timeout=120)
+    stream = urllib.request.urlopen(f"{endpoint}/x/v1/events?jobQueue={urllib.parse.quote(queue)}", timeout=400)
     return (json.loads(line[len(b"data: "):]) for line in stream if line.startswith(b"data: "))
 
 
