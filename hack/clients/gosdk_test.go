@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/batch"
 	"github.com/aws/smithy-go"
+
+	"github.com/muster-batch/muster/hack/sdktest"
 )
 
 // goSDK is the AWS SDK for Go.
@@ -22,7 +24,7 @@ type goSDK struct{ client *sdk.Client }
 
 func newGoSDK() driver {
 	return goSDK{client: sdk.New(sdk.Options{
-		BaseEndpoint: aws.String(endpoint), Region: region, Retryer: aws.NopRetryer{},
+		BaseEndpoint: aws.String(endpoint), Region: region, Retryer: sdktest.Once(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/batch"
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
+
+	"github.com/muster-batch/muster/hack/sdktest"
 )
 
 // site is a compute environment and a queue of one test's own, of the same name. Nodes and jobs of different tests have
@@ -43,7 +45,7 @@ func newAPIOf(c *cluster) *sdk.Client {
 	return sdk.New(sdk.Options{
 		BaseEndpoint: aws.String(c.env["MUSTER_ENDPOINT"]),
 		Region:       "us-east-1",
-		Retryer:      aws.NopRetryer{},
+		Retryer:      sdktest.Once(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "e2e", SecretAccessKey: "e2e"}, nil
 		}),

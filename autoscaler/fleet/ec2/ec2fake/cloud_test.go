@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/muster-batch/muster/hack/sdktest"
 )
 
 // connect is the SDK's own client of a cloud, without retries.
@@ -23,7 +25,7 @@ func connect(t *testing.T, c *Cloud) *ec2.Client {
 	srv := httptest.NewServer(c)
 	t.Cleanup(srv.Close)
 	client := ec2.New(ec2.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(srv.URL), Retryer: aws.NopRetryer{},
+		Region: "us-east-1", BaseEndpoint: aws.String(srv.URL), Retryer: sdktest.Once(), HTTPClient: srv.Client(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
 		}),
