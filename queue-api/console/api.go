@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/muster-batch/muster/queue-api/batch"
 )
 
 // API is the Batch API, and what is under /x/v1, as one user sees it.
@@ -24,6 +26,14 @@ type ProblemError struct {
 	Status  int
 	Code    string // of the API's error; may be empty
 	Message string
+}
+
+// Next is what the reader can do about it; empty where the message says all.
+func (p *ProblemError) Next() string {
+	if p.Code == batch.CodeAccessDenied {
+		return "Ask those who run this server for the right, or log in as somebody who has it."
+	}
+	return ""
 }
 
 func (p *ProblemError) Error() string { return strings.TrimSpace(p.Code + " " + p.Message) }

@@ -29,6 +29,9 @@ type childLink struct {
 	Status string
 }
 
+// Last is the index of the last child.
+func (v *arrayView) Last() int { return v.Size - 1 }
+
 const (
 	// maxCells is how many children a grid shows: the most that an array of AWS Batch has.
 	maxCells = 10_000

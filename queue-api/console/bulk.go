@@ -52,7 +52,7 @@ func (o *outcome) fail(id, message string) { o.failures = append(o.failures, id+
 
 // told says it in a sentence or two.
 func (o *outcome) told(did string) Done {
-	text := count(o.done, "job") + " " + did + "."
+	text := plural(o.done, "job") + " " + did + "."
 	if len(o.failures) == 0 {
 		return Done{Notice: text}
 	}
@@ -63,20 +63,13 @@ func (o *outcome) told(did string) Done {
 	return Done{Notice: text, Failed: true}
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return number(int64(n)) + " " + what + "s"
-}
-
 func (r *Request) stop(ids []string, reason, path, did string) (Done, error) {
 	var o outcome
 	for some := range slices.Chunk(ids, maxAtOnce) {
 		var out awsapi.CancelJobsResponse // TerminateJobs answers the same
 		if err := r.API.Post(r.Context(), path, &awsapi.CancelJobsRequest{Jobs: some, Reason: &reason}, &out); err != nil {
 			problem := problemOf(r.Context(), err)
-			o.fail(count(len(some), "job"), problem.Message)
+			o.fail(plural(len(some), "job"), problem.Message)
 			continue
 		}
 		o.done += len(out.Successful)

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/muster-batch/muster/queue-api/batch"
 )
 
 // functions are what templates may call beside what html/template has.
@@ -25,6 +27,9 @@ func functions(a assets) template.FuncMap {
 		"dollars":   dollars,
 		"cost":      costText,
 		"percent":   percent,
+		"plural":    plural[int],
+		"plural64":  plural[int64],
+		"fromOne":   func(i int) int { return i + 1 },
 		"lower":     strings.ToLower,
 		"jobPath":   jobPath,
 		"queuePath": queuePath,
@@ -38,6 +43,8 @@ func functions(a assets) template.FuncMap {
 		"dict":      dict,
 		"int":       toInt,
 		"deref":     pointedTo,
+
+		"environment": environmentName,
 	}
 }
 
@@ -105,6 +112,14 @@ func percent(part, whole float64) int {
 }
 
 func queuePath(name string) string { return Root + "queues/" + url.PathEscape(name) }
+
+// environmentName is the name in a compute environment's ARN.
+func environmentName(arn string) string {
+	if name, ok := batch.NameFromARN(batch.ARNComputeEnvironment, arn); ok {
+		return name
+	}
+	return arn
+}
 
 func jobPath(id string) string { return Root + "jobs/" + url.PathEscape(id) }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/muster-batch/muster/queue-api/awsapi"
 	"github.com/muster-batch/muster/queue-api/batch"
+	"github.com/muster-batch/muster/queue-api/cli/jobspec"
 	"github.com/muster-batch/muster/queue-api/console/chart"
 	"github.com/muster-batch/muster/queue-api/viewapi"
 )
@@ -33,6 +34,7 @@ type jobPage struct {
 	Attempts   []attemptRow
 	Timeline   template.HTML
 	Parent     string // of a child or a node
+	Children   int    // of a child's array; 0 if it is not known
 	Graph      template.HTML
 	Depends    []dependency
 	Array      *arrayView
@@ -64,20 +66,25 @@ type supply struct {
 
 func loadJob(r *Request) (*View, error) {
 	id := r.PathValue("id")
-	found, err := r.jobs([]string{id})
+	ids, parent := []string{id}, ""
+	if ref, err := batch.ParseJobID(id); err == nil && ref.Job != id {
+		parent = ref.Job
+		ids = append(ids, parent)
+	}
+	found, err := r.jobs(ids)
 	if err != nil {
 		return nil, err
 	}
 	job := found[id]
 	if job == nil {
-		return nil, &ProblemError{Status: http.StatusNotFound, Message: "There is no job " + id + ", or its queue is not yours to see."}
+		return nil, &ProblemError{Status: http.StatusNotFound, Message: "There is no job " + id + ", or its queue is not yours to see. Jobs that ended are forgotten after a time."}
 	}
-	p := &jobPage{Job: *job, ID: id, Status: value(job.Status), Reason: value(job.StatusReason)}
+	p := &jobPage{Job: *job, ID: id, Status: value(job.Status), Reason: value(job.StatusReason), Parent: parent}
 	p.Queue, _ = batch.NameFromARN(batch.ARNJobQueue, value(job.JobQueue))
 	p.Definition, _ = batch.NameFromARN(batch.ARNJobDefinition, value(job.JobDefinition))
 	p.Ended = batch.JobStatus(p.Status).IsTerminal()
-	if ref, err := batch.ParseJobID(id); err == nil && ref.Job != id {
-		p.Parent = ref.Job
+	if array := found[parent]; array != nil && array.ArrayProperties != nil {
+		p.Children = deref(array.ArrayProperties.Size)
 	}
 	p.explain(r)
 	now := r.Now()
@@ -284,6 +291,14 @@ func (p *jobPage) members(r *Request) error {
 	return nil
 }
 
+// Overruled names what the job says in deprecated members and does not count.
+func (p *jobPage) Overruled() string {
+	if c := p.Job.Container; c != nil {
+		return jobspec.Overruled(c.ResourceRequirements, c.Vcpus, c.Memory)
+	}
+	return ""
+}
+
 // Child is the index of a child of an array, with those beside it.
 func (p *jobPage) Child() *childPlace {
 	a := p.Job.ArrayProperties
@@ -294,13 +309,15 @@ func (p *jobPage) Child() *childPlace {
 	if *a.Index > 0 {
 		c.Before = batch.ChildID(p.Parent, *a.Index-1)
 	}
-	c.After = batch.ChildID(p.Parent, *a.Index+1)
+	if *a.Index+1 < p.Children {
+		c.After = batch.ChildID(p.Parent, *a.Index+1)
+	}
 	return c
 }
 
 type childPlace struct {
 	Index         int
-	Before, After string
+	Before, After string // empty where there is none
 }
 
 func jobCommands(r *Request, p *jobPage) []command {

@@ -95,6 +95,11 @@ func (q jobsQuery) path(pairs ...string) string {
 	return Root + "jobs?" + values.Encode()
 }
 
+// Filters reports whether the query leaves out any of the queue's jobs.
+func (q jobsQuery) Filters() bool {
+	return cmp.Or(q.Status, q.Name, q.Definition, q.Share, q.After, q.Next) != ""
+}
+
 func loadJobs(r *Request) (*View, error) {
 	q := readJobsQuery(r.URL.Query())
 	s, err := r.summary()
@@ -165,7 +170,7 @@ func (v *jobsView) list(r *Request) error {
 	if v.Query.Next != "" {
 		v.First = v.Query.path("next", "")
 	}
-	v.Commands = listCommands(r, in)
+	v.Commands = v.listCommands(r, in)
 	return nil
 }
 
@@ -342,7 +347,21 @@ func (g *jobGroup) count() {
 	}
 }
 
-func listCommands(r *Request, in *awsapi.ListJobsRequest) []command {
+// muster is the query as flags of muster jobs, which has none for the definition.
+func (q jobsQuery) muster() []string {
+	list := []string{"muster", "jobs", "--queue", q.Queue}
+	for _, flag := range [][2]string{{"--status", q.Status}, {"--name", q.Name}, {"--share", q.Share}} {
+		if flag[1] != "" {
+			list = append(list, flag[0]+"="+flag[1])
+		}
+	}
+	if millis, err := q.after(); err == nil {
+		list = append(list, "--since", at(millis))
+	}
+	return list
+}
+
+func (v *jobsView) listCommands(r *Request, in *awsapi.ListJobsRequest) []command {
 	list := []string{"list-jobs", "--job-queue", value(in.JobQueue)}
 	if len(in.Filters) > 0 {
 		list = append(list, "--filters", "name="+value(in.Filters[0].Name)+",values="+strings.Join(in.Filters[0].Values, ","))
@@ -354,7 +373,7 @@ func listCommands(r *Request, in *awsapi.ListJobsRequest) []command {
 	plain.NextToken = nil
 	return []command{
 		{"AWS CLI", r.aws(list...)},
-		{"muster", words("muster", "jobs", "--queue", value(in.JobQueue))},
+		{"muster", words(v.Query.muster()...)},
 		{"curl", r.curl("/v1/listjobs", &plain)},
 	}
 }

@@ -72,6 +72,9 @@ func loadLogs(r *Request) (*View, error) {
 	p.choose(streamsOf(job))
 	if p.Stream == "" {
 		p.Trouble = "No attempt of this job has run yet: there is no log."
+		if a := job.ArrayProperties; a != nil && a.Index == nil && deref(a.Size) > 0 {
+			p.Trouble = "An array has no log of its own: open one of its children."
+		}
 		return view, nil
 	}
 	return view, r.read(p, q.Get("before"))

@@ -185,7 +185,7 @@ func usageOf(nodes []viewapi.Node) template.HTML {
 	return chart.Bars("vCPUs asked for by compute environment", bars)
 }
 
-func plural(n int, what string) string {
+func plural[N int | int64](n N, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

@@ -170,7 +170,7 @@ func amountOf(n float64, most *float64) string {
 // columnSteps is how many steps of a day are one column: half an hour of five minutes each.
 const columnSteps = 6
 
-// dayCharts draw what ended in a day, and what was held meanwhile, over all queues.
+// dayCharts draw what ended in a day, and what was held meanwhile, over all queues; empty where there was nothing.
 func dayCharts(queues []viewapi.QueueSummary) (ended, held template.HTML) {
 	var succeeded, failed, vcpu []float64
 	step, from := 0, int64(0)
@@ -191,7 +191,13 @@ func dayCharts(queues []viewapi.QueueSummary) (ended, held template.HTML) {
 			},
 		})
 	}
-	return chart.Columns("Jobs that ended in the last 24 hours, by half hours", columns), chart.Sparkline("vCPUs held in the last 24 hours", vcpu)
+	if sumOf(succeeded)+sumOf(failed) > 0 {
+		ended = chart.Columns("Jobs that ended in the last 24 hours, by half hours", columns)
+	}
+	if sumOf(vcpu) > 0 {
+		held = chart.Sparkline("vCPUs held in the last 24 hours", vcpu)
+	}
+	return ended, held
 }
 
 func plus[N int64 | float64](sum []float64, list []N) []float64 {

@@ -210,7 +210,7 @@ func problemOf(ctx context.Context, err error) *ProblemError {
 	if !errors.Is(err, context.Canceled) {
 		klog.FromContext(ctx).Error(err, "Console could not answer")
 	}
-	return &ProblemError{Status: http.StatusServiceUnavailable, Message: "The server could not get what this page shows. It will be tried again."}
+	return &ProblemError{Status: http.StatusServiceUnavailable, Message: "The server could not get what it needs for this. Try again in a moment."}
 }
 
 // stream serves what answers by itself.

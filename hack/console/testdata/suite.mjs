@@ -62,6 +62,7 @@ async function allPages(page) {
     known.set("queue", "/console/queues/science");
   }
   if (known.has("jobs")) {
+    known.set("jobs", "/console/jobs?queue=science");
     for (const [name, id] of [["job", ids.lighting], ["job-running", ids.compositing], ["job-array", ids.frames], ["job-gang", ids.climate], ["job-graph", ids["left-eye"]]]) {
       known.set(name, `/console/jobs/${id}`);
     }
@@ -218,6 +219,26 @@ await attempt("keys/? shows them, Escape ends it", async () => {
   await audit(page);
   await page.keyboard.press("Escape");
   await page.locator("dialog[open]").waitFor({ state: "detached" });
+});
+await attempt("keys/are switched off, and on again", async () => {
+  const dialog = page.locator("dialog[open]");
+  const turn = async (on) => {
+    await page.locator("[data-testid=show-keys]").click();
+    await dialog.waitFor();
+    await page.locator("[data-testid=keys-on]").setChecked(on);
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+  };
+  await turn(false);
+  await page.reload();
+  await settle(page);
+  await page.keyboard.press("?");
+  must((await dialog.count()) === 0, "a key acts that was switched off");
+  await turn(true);
+  await page.keyboard.press("?");
+  await dialog.waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
 });
 
 // 4. Nodes.

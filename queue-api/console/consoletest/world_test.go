@@ -27,7 +27,7 @@ func TestSeededPages(t *testing.T) {
 		"jobs?queue=training":              "train-00",
 		"jobs?queue=training&group=name":   "train-00",
 		"jobs?queue=nightly&status=FAILED": "There is no such job",
-		"jobs/" + s.Array:                  "Failed first",
+		"jobs/" + s.Array:                  "The first that failed",
 		"jobs/" + s.Array + ":5":           "exit code 1",
 		"jobs/" + s.Failed:                 "exit code 3",
 		"jobs/" + s.Waiting:                "INSUFFICIENT_INSTANCE_CAPACITY",

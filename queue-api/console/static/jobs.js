@@ -53,8 +53,10 @@ if (choice) {
   show();
   choice.addEventListener("change", () => { if (choice.selectedIndex > 0) location.search = new URLSearchParams(choice.value).toString(); });
   document.getElementById("view-save").addEventListener("click", () => {
-    const name = document.getElementById("view-name").value.trim();
-    if (name) write([...read().filter((v) => v.name !== name), { name, query: here() }]);
+    const field = document.getElementById("view-name");
+    const name = field.value.trim();
+    if (!name) field.focus();
+    else write([...read().filter((v) => v.name !== name), { name, query: here() }]);
   });
   document.getElementById("view-delete").addEventListener("click", () => {
     const name = choice.selectedOptions[0]?.textContent;

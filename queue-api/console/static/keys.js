@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// startKeys lets everything be reached by keys. They do nothing while something is written.
+// startKeys lets everything be reached by keys. They do nothing while something is written, nor for who switched them off: whoever
+// speaks to the computer, or hits keys by accident, wants none that act alone.
 export function startKeys() {
   let after = "";
   let timer = 0;
+  const box = document.getElementById("keys-on");
+  const button = document.getElementById("show-keys");
+  if (box) {
+    box.checked = localStorage.getItem("keys") !== "off";
+    box.addEventListener("change", () => localStorage.setItem("keys", box.checked ? "on" : "off"));
+  }
+  if (button) {
+    button.hidden = false;
+    button.addEventListener("click", show);
+  }
   document.addEventListener("keydown", (event) => {
+    if (box && !box.checked) return;
     if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event.target)) return;
     const key = event.key;
     if (after === "g") {
@@ -30,10 +42,12 @@ function act(key) {
     case "k": return step(-1);
     case "x": return tick();
     case "p": document.getElementById("live")?.click(); return true;
-    case "?": document.getElementById("keys")?.showModal(); return true;
+    case "?": show(); return true;
   }
   return false;
 }
+
+function show() { document.getElementById("keys")?.showModal(); }
 
 function isWriting(element) {
   return element.isContentEditable || element.closest("dialog[open]")

@@ -84,9 +84,8 @@ export function startLive() {
 
   function state(now) {
     const paused = !on;
-    button.setAttribute("aria-pressed", String(on));
     button.classList.toggle("off", paused || now === "off");
-    document.getElementById("live-text").textContent = paused ? "Paused" : now === "off" ? "Trying" : "Live";
+    document.getElementById("live-text").textContent = paused ? "Paused" : now === "off" ? "Reconnecting" : "Live";
     document.documentElement.setAttribute("data-live-state", paused ? "paused" : now);
   }
 

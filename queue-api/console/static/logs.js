@@ -56,7 +56,7 @@ function follow() {
     source.addEventListener("error", () => {
       if (source?.readyState !== EventSource.CLOSED) return;
       close();
-      state.textContent = "Trying";
+      state.textContent = "Reconnecting";
       setTimeout(open, 3000);
     });
   }
@@ -106,7 +106,7 @@ function find() {
     matches = want ? [...log.children].filter((line) => line.children[1].textContent.toLowerCase().includes(want)) : [];
     for (const line of matches) line.classList.add("match");
     at = -1;
-    found.textContent = want ? `${matches.length} lines` : "";
+    found.textContent = want ? "No line has it" : "";
     if (matches.length) step(-1);
   }
   function step(by) {
@@ -116,7 +116,7 @@ function find() {
     matches[at].classList.add("now");
     document.getElementById("log-follow").checked = false;
     matches[at].scrollIntoView({ block: "center" });
-    found.textContent = `${at + 1} of ${matches.length} lines`;
+    found.textContent = `${at + 1} of ${matches.length}`;
   }
   input.addEventListener("input", look);
   input.addEventListener("keydown", (event) => {
