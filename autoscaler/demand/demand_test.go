@@ -256,8 +256,8 @@ func TestIndexFollowsPods(t *testing.T) {
 	step("bind both", func() { x.OnUpdate(b, makePod("b", member("g", 2), bound)) }, true)
 	step("delete", func() { x.OnDelete(a) }, true)
 	step("delete both", func() { x.OnDelete(cache.DeletedFinalStateUnknown{Obj: b}) }, true)
-	if len(x.pods)+len(x.shapes)+len(x.gangs) != 0 {
-		t.Errorf("index keeps %d pods, %d shapes, %d gangs", len(x.pods), len(x.shapes), len(x.gangs))
+	if len(x.pods)+len(x.shapes)+len(x.gangs)+len(x.byKey) != 0 {
+		t.Errorf("index keeps %d pods, %d shapes, %d gangs, %d keys", len(x.pods), len(x.shapes), len(x.gangs), len(x.byKey))
 	}
 }
 
@@ -343,6 +343,7 @@ func TestPodsOfAPart(t *testing.T) {
 	for i := range 10 {
 		x.OnAdd(makePod(fmt.Sprint("single-", i)), false)
 		x.OnAdd(makePod(fmt.Sprint("member-", i), member("g", 10), least(4)), false)
+		x.OnAdd(makePod(fmt.Sprint("grouped-", i), func(p *corev1.Pod) { p.Labels[batchmeta.PodGroup] = "g" }), false)
 	}
 	for _, d := range x.Demands() {
 		for _, p := range d.Parts {

@@ -25,6 +25,7 @@ type Index struct {
 	pods   map[types.UID]*entry
 	shapes map[string]*group // of pods in no gang
 	gangs  map[string]*gang
+	byKey  map[string]*group  // all groups, of gangs and of none
 	left   map[types.UID]bool // pods that no longer wait, but did at the last Demands
 }
 
@@ -50,7 +51,7 @@ type group struct {
 func NewIndex(changed func()) *Index {
 	return &Index{
 		changed: changed, pods: map[types.UID]*entry{}, shapes: map[string]*group{}, gangs: map[string]*gang{},
-		left: map[types.UID]bool{},
+		byKey: map[string]*group{}, left: map[types.UID]bool{},
 	}
 }
 
@@ -143,7 +144,7 @@ func (x *Index) add(p *corev1.Pod, name string, uuids []string) {
 	members := groups[shape]
 	if members == nil {
 		members = &group{key: key, shape: shape, request: v, alone: alone, environments: uuids, pods: map[types.UID]*corev1.Pod{}}
-		groups[shape] = members
+		groups[shape], x.byKey[key] = members, members
 	}
 	members.pods[p.UID] = p
 	x.pods[p.UID] = &entry{gang: name, group: members}
@@ -176,6 +177,7 @@ func (x *Index) remove(uid types.UID) bool {
 		delete(m.pods, uid)
 		if len(m.pods) == 0 {
 			delete(groups, m.shape)
+			delete(x.byKey, m.key)
 		}
 	}
 	if g := x.gangs[e.gang]; g != nil && g.placed == 0 && len(g.pending) == 0 {
@@ -238,29 +240,16 @@ func (m *group) part(count int) Part {
 func (x *Index) Pods(key string, limit int) []*corev1.Pod {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	key = strings.TrimSuffix(key, surplus)
+	members := x.byKey[strings.TrimSuffix(key, surplus)]
+	if members == nil {
+		return nil
+	}
 	var out []*corev1.Pod
-	for _, pod := range x.group(key).pods {
+	for _, pod := range members.pods {
 		if len(out) == limit {
 			break
 		}
 		out = append(out, pod)
 	}
 	return out
-}
-
-func (x *Index) group(key string) *group {
-	if rest, ok := strings.CutPrefix(key, "gang/"); ok {
-		// namespace/name/shape; only the shape has more slashes
-		if parts := strings.SplitN(rest, "/", 3); len(parts) == 3 {
-			if g := x.gangs[parts[0]+"/"+parts[1]]; g != nil && g.pending[parts[2]] != nil {
-				return g.pending[parts[2]]
-			}
-		}
-		return &group{}
-	}
-	if m := x.shapes[key]; m != nil {
-		return m
-	}
-	return &group{}
 }
