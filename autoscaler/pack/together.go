@@ -10,6 +10,9 @@ import (
 // placeTogether places a demand that must be under one value of a node label: on nodes that exist under one, or wholly on new
 // nodes of one launch, or not at all.
 func (s *solver) placeTogether(d int) {
+	if len(s.promisedUnder(d)) > 1 {
+		s.release(d) // it could never start there
+	}
 	if !s.lacks(d) {
 		return // what was promised is enough
 	}
@@ -29,7 +32,7 @@ func (s *solver) placeTogether(d int) {
 // buyTogether buys all nodes of a demand in one launch. A demand that has nodes already is not completed by others that may
 // come anywhere.
 func (s *solver) buyTogether(d int) bool {
-	if slices.ContainsFunc(s.held, func(c change) bool { return c.demand == d }) {
+	if s.isPromised(d) {
 		return false
 	}
 	p, ok := s.best(s.candidates(d), -1, true)
@@ -39,15 +42,39 @@ func (s *solver) buyTogether(d int) bool {
 	return ok
 }
 
-// domains are the values that a demand's label has on nodes.
+// domains are the values that a demand's label has on nodes, if it was promised some on those alone: as long as nobody knows what
+// they will have, none.
 func (s *solver) domains(d int) []string {
-	seen := map[string]bool{}
-	for b := range s.p.Bins {
-		if v := s.p.Domain(s.p.Demands[d].Topology, b); v != "" {
-			seen[v] = true
+	seen := s.promisedUnder(d)
+	if !s.isPromised(d) {
+		for b := range s.p.Bins {
+			s.note(seen, d, b)
 		}
 	}
 	return slices.Sorted(maps.Keys(seen))
+}
+
+// promisedUnder are the values that a demand's label has on the nodes that it was promised.
+func (s *solver) promisedUnder(d int) map[string]bool {
+	seen := map[string]bool{}
+	for _, c := range s.held {
+		if c.demand == d {
+			s.note(seen, d, c.bin)
+		}
+	}
+	return seen
+}
+
+// note adds the value that a demand's label has on a node, if it is known.
+func (s *solver) note(seen map[string]bool, d, b int) {
+	if v := s.p.Domain(s.p.Demands[d].Topology, b); v != "" {
+		seen[v] = true
+	}
+}
+
+// isPromised reports whether a demand was promised nodes.
+func (s *solver) isPromised(d int) bool {
+	return slices.ContainsFunc(s.held, func(c change) bool { return c.demand == d })
 }
 
 func (s *solver) fillDomain(d int, domain string) {

@@ -24,6 +24,10 @@ func TestAGangUnderOneValueOfALabel(t *testing.T) {
 		"waits for what is on its way":                     {domains: []string{"", ""}, count: 2, held: 2},
 		"does not count on others' nodes without a value":  {domains: []string{"", ""}, count: 2, wantLeft: true},
 		"is not completed by nodes that may come anywhere": {domains: []string{""}, count: 2, together: true, held: 1, wantLeft: true},
+		"is completed where it has nodes":                  {domains: []string{"b", "a", "b"}, count: 2, held: 1},
+		"is not completed elsewhere":                       {domains: []string{"b", "a"}, count: 2, held: 1, wantLeft: true},
+		"is not completed while nobody knows where it is":  {domains: []string{"", "a"}, count: 2, held: 1, wantLeft: true},
+		"does not wait for a start in two places":          {domains: []string{"a", "b", "b"}, count: 2, held: 2},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -46,6 +50,13 @@ func TestAGangUnderOneValueOfALabel(t *testing.T) {
 			}
 			if bought != tc.want || (len(got.Left) > 0) != tc.wantLeft {
 				t.Errorf("bought %d, want %d; left %+v", bought, tc.want, got.Left)
+			}
+			under := map[string]bool{}
+			for i := range got.Used {
+				under[tc.domains[i]] = under[tc.domains[i]] || got.Used[i].Pods > 0
+			}
+			if under["a"] && under["b"] {
+				t.Errorf("placed under both values: %+v", got.Used)
 			}
 		})
 	}
