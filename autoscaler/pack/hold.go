@@ -4,6 +4,16 @@ package pack
 
 import "slices"
 
+// HoldFor is a hold of a node of which no more is known than for which demand it is: for as much of that as fits, the largest
+// parts first.
+func (p *Problem) HoldFor(demand int, node string) Hold {
+	h := Hold{Node: node}
+	for _, c := range newSolver(p).candidates(demand) {
+		h.Contents = append(h.Contents, Content{c.Key, c.left})
+	}
+	return h
+}
+
 // reserve gives the nodes that were bought for pods to those pods, before anybody else is served: each as far as its pods
 // have no place yet, and still fit. A hold whose pods are all bound or gone finds none, and is forgotten by that; so is one
 // whose node is not there.
@@ -49,12 +59,12 @@ func (s *solver) release(d int) {
 }
 
 // promises are the holds for the next Problem: what was put on nodes that are on their way or were held before. A demand that
-// is whole and has to wait for nodes is promised those, too, that are there and empty.
+// is whole and has to wait for nodes, or had to, is promised those, too, that are there and empty.
 func (s *solver) promises() []Hold {
 	all := slices.Concat(s.held, s.journal)
 	waits := map[int]bool{}
-	for _, c := range all {
-		if c.bin >= len(s.p.Bins) || s.bins[c.bin].Coming {
+	for n, c := range all {
+		if n < len(s.held) || c.bin >= len(s.p.Bins) || s.bins[c.bin].Coming {
 			waits[c.demand] = true
 		}
 	}

@@ -96,6 +96,7 @@ func TestWhatIsPromised(t *testing.T) {
 			bin: empty, demand: gang,
 			want: []Hold{{Node: "n", Contents: []Content{{"gang", 1}}}, {Bought: 1, Contents: []Content{{"gang", 1}}}},
 		},
+		"a gang that has room now needs no promise": {bin: empty, demand: Demand{Whole: true, Parts: []Part{{Key: "gang", Count: 1, Request: vec(4, 1)}}}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -106,5 +107,48 @@ func TestWhatIsPromised(t *testing.T) {
 				t.Errorf("holds mismatch (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestHoldOfWhichLittleIsKnown holds nodes for a gang of which only that is known: they take as much of it as fits, and nobody
+// before it in the order has them.
+func TestHoldOfWhichLittleIsKnown(t *testing.T) {
+	t.Parallel()
+	large := Part{Key: "large", Count: 1, Request: vec(12, 1)}
+	small := Part{Key: "small", Count: 2, Request: vec(3, 1)}
+	first := Demand{Whole: true, Parts: []Part{{Key: "first", Count: 1, Request: vec(12, 1)}}}
+	p := problem(100, first, Demand{Whole: true, Parts: []Part{small, large}})
+	p.Bins = []Bin{
+		{Name: "a", Class: 11, Group: "large", Free: node(16, 32)},
+		{Name: "b", Class: 10, Group: "small", Free: node(4, 8)},
+	}
+	p.Holds = []Hold{p.HoldFor(1, "a"), p.HoldFor(1, "b"), p.HoldFor(1, "gone")}
+	want := []Hold{
+		{Node: "a", Contents: []Content{{"large", 1}, {"small", 1}}},
+		{Node: "b", Contents: []Content{{"small", 1}}},
+		{Bought: 1, Contents: []Content{{"first", 1}}},
+	}
+	got := Solve(p)
+	if diff := cmp.Diff(want, got.Holds); diff != "" {
+		t.Errorf("holds mismatch (-want +got):\n%s", diff)
+	}
+	if len(got.Purchases) != 1 || len(got.Left) > 0 {
+		t.Errorf("bought %+v, left %+v", got.Purchases, got.Left)
+	}
+}
+
+// A gang of whose nodes only some are held, as when a leader died while it wrote for whom they are, keeps the others too.
+func TestAGangThatWasPromisedANodeKeepsAllItsNodes(t *testing.T) {
+	t.Parallel()
+	p := problem(100, Demand{Whole: true, Parts: []Part{{Key: "gang", Count: 2, Request: vec(4, 1)}}})
+	p.Bins = []Bin{
+		{Name: "a", Class: 10, Group: "small", Free: node(4, 8)},
+		{Name: "b", Class: 10, Group: "small", Free: node(4, 8)},
+		{Name: "c", Class: 10, Group: "small", Free: node(4, 8)},
+	}
+	p.Holds = []Hold{p.HoldFor(0, "b")}
+	want := []Hold{{Node: "a", Contents: []Content{{"gang", 1}}}, {Node: "b", Contents: []Content{{"gang", 1}}}}
+	if diff := cmp.Diff(want, Solve(p).Holds); diff != "" {
+		t.Errorf("holds mismatch (-want +got):\n%s", diff)
 	}
 }

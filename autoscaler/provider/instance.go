@@ -9,6 +9,7 @@ import (
 	"k8s.io/autoscaler/cluster-autoscaler/cloudprovider"
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
+	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // state of an instance; doc.go draws how they follow one another.
@@ -47,6 +48,7 @@ type instance struct {
 	spared       time.Time                        // when it could not be ended last; zero if that was never tried
 	launched     bool                             // it was launched by us, and not found
 	demands      []string                         // keys of what it was launched for
+	reserved     batchmeta.Reservation            // for which gang its node is kept, as was last said; of no gang if for none
 	use          use
 }
 

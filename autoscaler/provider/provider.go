@@ -18,7 +18,6 @@ import (
 
 	"github.com/muster-batch/muster/autoscaler/computeenv"
 	"github.com/muster-batch/muster/autoscaler/fleet"
-	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
 // Name is the provider's name in cluster-autoscaler's metrics.
@@ -116,11 +115,10 @@ type Provider struct {
 	siblings  map[string][]*Group      // groups by environment's UUID
 	nodeAfter map[string]time.Duration // by environment's UUID: how long its last instance took to be a node
 	sorted    []cloudprovider.NodeGroup
-	instances map[string]*instance             // by provider id, placeholders too
-	judging   map[string]int                   // by environment's UUID: instances that are being ended as they did not join
-	ended     map[string]time.Time             // provider ids of instances that are gone, until no list can still name them
-	strangers map[string]time.Time             // nodes whose instance the fleet does not know, since when
-	reserved  map[string]batchmeta.Reservation // by node, as they were last said
+	instances map[string]*instance // by provider id, placeholders too
+	judging   map[string]int       // by environment's UUID: instances that are being ended as they did not join
+	ended     map[string]time.Time // provider ids of instances that are gone, until no list can still name them
+	strangers map[string]time.Time // nodes whose instance the fleet does not know, since when
 }
 
 var _ cloudprovider.CloudProvider = (*Provider)(nil)
@@ -159,7 +157,6 @@ func New(ctx context.Context, f fleet.Fleet, e Environments, c Cluster, l Ledger
 		fleet: f, environments: e, cluster: c, ledger: l, nodes: nodes, cfg: cfg,
 		groups: map[groupKey]*Group{}, siblings: map[string][]*Group{}, nodeAfter: map[string]time.Duration{}, instances: map[string]*instance{},
 		ended: map[string]time.Time{}, strangers: map[string]time.Time{},
-		reserved: map[string]batchmeta.Reservation{},
 	}
 }
 

@@ -98,7 +98,7 @@ func (p *Provider) syncNodes(nodes []*corev1.Node) {
 			continue
 		}
 		if !i.joined {
-			i.joined = true
+			i.joined, i.reserved = true, reservationOf(n, now)
 			if i.launched {
 				p.cfg.Metrics.joined(i.group.environmentName(), now.Sub(i.since))
 				p.nodeAfter[i.group.key.environmentUUID] = now.Sub(i.since)

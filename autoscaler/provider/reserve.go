@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 
 	"github.com/muster-batch/muster/queue-api/batchmeta"
@@ -28,24 +29,22 @@ func (p *Provider) Reserve(gangs map[string]string, waiting map[string]bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.cfg.Clock.Now()
-	wanted, writes := map[string]bool{}, map[string]string{}
+	var writes []reservation
 	for _, i := range p.instances {
 		gang := gangs[i.name()]
-		if i.node == "" || gang == "" || i.state == terminating {
-			continue
+		if i.node == "" || i.state == terminating {
+			gang = ""
 		}
-		wanted[i.node] = true
-		if r := p.reserved[i.node]; r.Gang != gang || r.Until.Sub(now) < reservedFor/2 {
-			r = batchmeta.Reservation{Gang: gang, Until: now.Add(reservedFor)}
-			p.reserved[i.node], writes[i.node] = r, r.String()
-		}
-	}
-	for node, r := range p.reserved {
-		if !wanted[node] {
-			delete(p.reserved, node)
-			if waiting[r.Gang] && now.Before(r.Until) { // else it means nothing any more
-				writes[node] = ""
+		was := i.reserved
+		switch {
+		case gang == "":
+			i.reserved = batchmeta.Reservation{}
+			if i.node != "" && waiting[was.Gang] && now.Before(was.Until) { // else what was said means nothing any more
+				writes = append(writes, reservation{i, i.node, ""})
 			}
+		case was.Gang != gang || was.Until.Sub(now) < reservedFor/2:
+			i.reserved = batchmeta.Reservation{Gang: gang, Until: now.Add(reservedFor)}
+			writes = append(writes, reservation{i, i.node, i.reserved.String()})
 		}
 	}
 	if len(writes) > 0 {
@@ -53,8 +52,24 @@ func (p *Provider) Reserve(gangs map[string]string, waiting map[string]bool) {
 	}
 }
 
+// reservation is what an instance's node is to say of itself.
+type reservation struct {
+	instance    *instance
+	node, value string
+}
+
+// reservationOf is what a node says when it is first seen: a former leader had it say so, and who leads now goes on from there
+// as long as that lasts.
+func reservationOf(n *corev1.Node, now time.Time) batchmeta.Reservation {
+	r, ok := batchmeta.ReservationOf(n.Annotations[batchmeta.Reserved])
+	if !ok || !now.Before(r.Until) {
+		return batchmeta.Reservation{}
+	}
+	return r
+}
+
 // writeReservations writes to nodes what each is kept for. One that cannot be told is told again.
-func (p *Provider) writeReservations(writes map[string]string) {
+func (p *Provider) writeReservations(writes []reservation) {
 	p.reserving.Lock() // what was wanted later is written later
 	defer p.reserving.Unlock()
 	ctx, cancel := context.WithTimeoutCause(p.base, listTimeout, errors.New("the API server did not answer in time"))
@@ -62,14 +77,14 @@ func (p *Provider) writeReservations(writes map[string]string) {
 	logger := klog.FromContext(ctx)
 	slots := make(chan struct{}, reservers)
 	var work sync.WaitGroup
-	for node, value := range writes {
+	for _, w := range writes {
 		slots <- struct{}{}
 		work.Go(func() {
 			defer func() { <-slots }()
-			if err := p.cluster.ReserveNode(ctx, node, value); err != nil {
-				logger.Error(err, "Cannot tell what a node is kept for", "node", klog.KRef("", node))
+			if err := p.cluster.ReserveNode(ctx, w.node, w.value); err != nil {
+				logger.Error(err, "Cannot tell what a node is kept for", "node", klog.KRef("", w.node))
 				p.mu.Lock()
-				delete(p.reserved, node)
+				w.instance.reserved = batchmeta.Reservation{}
 				p.mu.Unlock()
 			}
 		})

@@ -28,11 +28,12 @@ type Offer struct {
 
 // Member is an instance, or one that is asked for.
 type Member struct {
-	Name   string // from before it exists: fleet.InstanceToken of its launch, where that is known
-	Node   string // of its node; empty while there is none
-	Unsure bool   // the fleet has not said yet whether it comes, or it does not
-	ready  bool
-	since  time.Time
+	Name       string // from before it exists: fleet.InstanceToken of its launch, where that is known
+	ProviderID string // of its node, should there be one
+	Gang       string // that its node was last said to be kept for; empty for none
+	Unsure     bool   // the fleet has not said yet whether it comes, or it does not
+	ready      bool
+	since      time.Time
 }
 
 // Market is an environment and what may be bought in it.
@@ -77,7 +78,8 @@ func (g *Group) members() []Member {
 	for _, i := range g.instances {
 		if i.state != terminating {
 			out = append(out, Member{
-				Name: i.name(), Node: i.node, Unsure: !i.isReal(), ready: !i.use.counted.IsZero(), since: i.since,
+				Name: i.name(), ProviderID: i.providerID, Gang: i.reserved.Gang,
+				Unsure: !i.isReal(), ready: !i.use.counted.IsZero(), since: i.since,
 			})
 		}
 	}

@@ -33,6 +33,7 @@ type board struct {
 	parts    map[string]*demand.Part      // by key
 	gangs    map[string]string            // of the parts that must start together, by key
 	members  map[string][]provider.Member // by group, of which no bin has been made yet
+	kept     map[string][]string          // by gang: names of the nodes that say that they are kept for it
 	admitted map[admission]bool
 	now      time.Time
 	// isPending reports whether a pod is part of the demands.
@@ -43,8 +44,9 @@ type board struct {
 func newBoard(o *Orchestrator, templates map[string]*framework.NodeInfo) (*board, error) {
 	b := &board{
 		snapshot: o.core.ClusterSnapshot, fits: o.fits, markets: o.cfg.Provider.Markets(),
-		classOf: map[uint64]int{}, parts: map[string]*demand.Part{}, gangs: map[string]string{}, members: map[string][]provider.Member{}, admitted: map[admission]bool{}, now: o.cfg.Clock.Now(),
-		isPending: o.cfg.Source.IsPending,
+		classOf: map[uint64]int{}, parts: map[string]*demand.Part{}, gangs: map[string]string{},
+		members: map[string][]provider.Member{}, kept: map[string][]string{}, admitted: map[admission]bool{},
+		now: o.cfg.Clock.Now(), isPending: o.cfg.Source.IsPending,
 	}
 	b.fits.trim()
 	b.problem.Domain, b.problem.Together = b.domain, b.together
@@ -67,26 +69,29 @@ func newBoard(o *Orchestrator, templates map[string]*framework.NodeInfo) (*board
 // addBins makes a bin of each node. Which instance a node is that is on its way nobody says: what is left of its group when
 // those that are there are taken off is as good as any.
 func (b *board) addBins(infos []*framework.NodeInfo) {
-	there := map[string]bool{}
+	there := map[string]bool{} // by provider id, as are names: an instance may have become a node since the loop began
 	for _, info := range infos {
-		there[info.Node().Name] = kubeutil.IsNodeReadyAndSchedulable(info.Node())
+		there[info.Node().Spec.ProviderID] = kubeutil.IsNodeReadyAndSchedulable(info.Node())
 	}
 	names := map[string]string{}
 	for _, m := range b.markets {
 		for _, offer := range m.Offers {
 			var coming []provider.Member
 			for _, i := range offer.Members {
-				if there[i.Node] {
-					names[i.Node] = i.Name
+				if there[i.ProviderID] {
+					names[i.ProviderID] = i.Name
 				} else {
 					coming = append(coming, i)
+				}
+				if i.Gang != "" {
+					b.kept[i.Gang] = append(b.kept[i.Gang], i.Name)
 				}
 			}
 			b.members[offer.Group.Id()] = coming
 		}
 	}
 	for _, info := range infos {
-		b.addBin(info, names[info.Node().Name])
+		b.addBin(info, names[info.Node().Spec.ProviderID])
 	}
 }
 
@@ -167,8 +172,30 @@ func (b *board) addDemands(demands []demand.Demand) {
 func (b *board) solve(holds []pack.Hold) pack.Solution {
 	b.snapshot.Fork()
 	defer b.snapshot.Revert()
-	b.problem.Holds = holds
+	b.problem.Holds = slices.Concat(holds, b.inherited(holds))
 	return pack.Solve(b.problem)
+}
+
+// inherited are holds of nodes that a former leader kept for gangs which still wait. What of a gang was to go to each it alone
+// knew.
+func (b *board) inherited(holds []pack.Hold) []pack.Hold {
+	known := map[string]bool{}
+	for i := range holds {
+		known[holds[i].Node] = true
+	}
+	var out []pack.Hold
+	for d := range b.problem.Demands {
+		gang := b.gangs[b.problem.Demands[d].Parts[0].Key]
+		if gang == "" {
+			continue
+		}
+		for _, name := range b.kept[gang] {
+			if !known[name] {
+				out = append(out, b.problem.HoldFor(d, name))
+			}
+		}
+	}
+	return out
 }
 
 // reservations are for which gangs nodes are held, by the nodes' names, and which gangs there are. Others who are to have room

@@ -102,9 +102,9 @@ const (
 	// Tenant is a node annotation (writer: the SoleTenant plugin, before the Binding; reader: the autoscaler): the UID of the
 	// one pod that such a node is given to.
 	Tenant = "muster.sh/tenant"
-	// Reserved is a node annotation (writer: the autoscaler; reader: GangFit): a Reservation, the gang that the node was bought for
-	// or given to, while that waits for its other nodes. Pods of others are not put there before the gang has started, or the
-	// time is over.
+	// Reserved is a node annotation (writer: the autoscaler; readers: GangFit, the next autoscaler): a Reservation, the gang that
+	// the node was bought for or given to, while that waits for its other nodes. Pods of others are not put there before the
+	// gang has started, or the time is over.
 	Reserved = "muster.sh/reserved"
 	// ToBeDeleted is the key of a node taint (writer: cluster-autoscaler, and so the autoscaler; reader: podwatch): the node is
 	// idle and its machine about to end, unless the API server shows an unfinished pod on it by then.

@@ -353,11 +353,8 @@ func (m *mortal) story() {
 	for i := range size {
 		m.create(pod(fmt.Sprint("g-", i), cpus(3), gang("g", size)))
 	}
-	if m.point == "nodes/reserve" { // it is said as long as the gang has not started, unless all came before anybody looked
-		looks := 0
-		m.stays = true
-		m.until("the gang's nodes are kept for it", func() bool { looks++; return m.hasDied() || m.reserved() >= size || looks > 100 })
-		m.stays = false
+	if m.point == "nodes/reserve" {
+		m.keep("jobs/g", size)
 	}
 	m.until("all pods run", m.allRun)
 	if got := len(m.cloud.Instances()); got > size+1 {
@@ -397,14 +394,30 @@ func (m *mortal) story() {
 	}
 }
 
-// reserved is how many nodes are kept for a gang.
-func (m *mortal) reserved() (n int) {
-	for _, name := range m.nodeNames() {
-		if m.node(name).Annotations[batchmeta.Reserved] != "" {
-			n++
+// keep has a gang not start before its nodes are kept for it, and if who says so dies over it, whoever comes next go on with what
+// was said, and say it of all of them. One that died before it had said anything leaves nothing to go on with.
+func (m *mortal) keep(gang string, size int) {
+	m.Helper()
+	m.stays = true
+	looks := 0 // all may have come before anybody looked
+	m.until("the gang's nodes are kept for it", func() bool { looks++; return m.hasDied() || len(m.keptFor(gang)) >= size || looks > 100 })
+	m.provider.Wait()
+	said := m.keptFor(gang)
+	for end := m.clock.Now().Add(2 * time.Minute); len(said) > 0 && m.clock.Now().Before(end); m.provider.Wait() {
+		m.elapse(10 * time.Second)
+		if got := m.keptFor(gang); !isWithin(said, got) {
+			m.Fatalf("of %v, which were kept for the gang, %v are\n%s", said, got, m.dump())
 		}
 	}
-	return n
+	if got := m.keptFor(gang); len(said) > 0 && len(got) < size {
+		m.Errorf("%v are kept for a gang of %d nodes\n%s", got, size, m.dump())
+	}
+	m.stays = false
+}
+
+// isWithin reports whether all of some names are among others.
+func isWithin(some, others []string) bool {
+	return !slices.ContainsFunc(some, func(name string) bool { return !slices.Contains(others, name) })
 }
 
 // regret has a pod go away while the instance that was bought for it is on its way.

@@ -62,6 +62,7 @@ type engine struct {
 	logRecorder  *utils.LogEventRecorder
 	reader       *computeenv.Reader
 	index        *demand.Index
+	counted      func() bool // whether the index has all pods that there were when the informers began
 	source       *demand.Source
 	provider     *provider.Provider
 	orchestrator *scaleup.Orchestrator
@@ -120,9 +121,15 @@ func newEngine(ctx context.Context, p parts, o *options, wake func()) (*engine, 
 
 // watch lets the informers tell of changes.
 func (e *engine) watch(wake func()) error {
-	_, pods := e.informers.Core().V1().Pods().Informer().AddEventHandler(e.index)
-	_, nodes := e.informers.Core().V1().Nodes().Informer().AddEventHandler(nodeEvents(e.isOurs, wake))
-	return errors.Join(pods, nodes)
+	pods, err := e.informers.Core().V1().Pods().Informer().AddEventHandler(e.index)
+	if err != nil {
+		return fmt.Errorf("watch pods: %w", err)
+	}
+	e.counted = pods.HasSynced
+	if _, err := e.informers.Core().V1().Nodes().Informer().AddEventHandler(nodeEvents(e.isOurs, wake)); err != nil {
+		return fmt.Errorf("watch nodes: %w", err)
+	}
+	return nil
 }
 
 // isOurs reports whether the node is of a compute environment and bought by us.
@@ -142,6 +149,9 @@ func (e *engine) start(ctx context.Context) error {
 		if !synced {
 			return fmt.Errorf("wait for %v: %w", kind, context.Cause(ctx))
 		}
+	}
+	if err := poll(ctx, e.counted); err != nil {
+		return fmt.Errorf("wait for the pods to be counted: %w", err)
 	}
 	if err := poll(ctx, func() bool { return e.reader.Snapshot() != nil }); err != nil {
 		return fmt.Errorf("wait for the Batch API: %w", err)
