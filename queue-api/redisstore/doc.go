@@ -14,7 +14,8 @@
 //	muster:{global}:queue-number        string  the last queue number given out                    for ever
 //	muster:{global}:epoch               string  the last epoch given to a leader                   for ever
 //	muster:{global}:seal                string  32 random bytes, which all servers share           for ever
-//	muster:{global}:pulse                string  counts the leaders' pulses                         for ever
+//	muster:{global}:pulse               string  counts the leaders' pulses                         for ever
+//	muster:pulse:{I}                    string  the same, on the other masters of a Redis Cluster  for ever
 //	muster:{global}:revisions           hash    definition name → last revision                    for ever
 //	muster:{global}:definition:NAME     hash    revision → job definition, JSON                    for ever
 //	muster:{global}:active:NAME         zset    ACTIVE revisions                                   for ever

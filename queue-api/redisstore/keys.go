@@ -27,6 +27,9 @@ const (
 	changes      = "muster:changes"
 )
 
+// pulseKey is one of the pulses on masters of a Redis Cluster that {global} is not on: which they are the masters of the day tell.
+func pulseKey(i int) string { return "muster:pulse:{" + strconv.Itoa(i) + "}" }
+
 func definitionKey(name string) string { return global + "definition:" + name }
 func activeKey(name string) string     { return global + "active:" + name }
 func consumableKey(name string) string { return global + "consumable:" + name }

@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/muster-batch/muster/queue-api/batch"
 )
@@ -58,16 +61,60 @@ func (s *Store) Epoch(ctx context.Context) (int64, error) {
 }
 
 // Pulse is called by a leader every now and then. It fails with batch.ErrStaleEpoch if Redis knows less than at the pulse
-// before: it was restored, emptied or replaced by a replica that was behind. Who leads then must look at everything anew.
+// before: it was restored, emptied or replaced by a replica that was behind, or a shard of it was. Who leads then must look at
+// everything anew.
 func (s *Store) Pulse(ctx context.Context) error {
-	n, err := s.increment(ctx, "redis/pulse", pulse)
+	keys, err := s.pulseKeys(ctx)
 	if err != nil {
 		return err
 	}
-	if last := s.lastPulse.Swap(n); n <= last {
+	errs := make([]error, len(keys))
+	var work sync.WaitGroup
+	for i, key := range keys {
+		work.Go(func() { errs[i] = s.pulse(ctx, key) })
+	}
+	work.Wait()
+	return errors.Join(errs...)
+}
+
+func (s *Store) pulse(ctx context.Context, key string) error {
+	n, err := s.increment(ctx, "redis/pulse", key)
+	if err != nil {
+		return err
+	}
+	before, _ := s.lastPulses.Swap(key, n)
+	if last, known := before.(int64); known && n <= last {
 		return fmt.Errorf("redis went back from %d to %d: %w", last, n, batch.ErrStaleEpoch)
 	}
 	return nil
+}
+
+// mostPulses bounds the keys that are tried to find one on each master, which takes no call. Shards of a size take a few for each.
+const mostPulses = 10_000
+
+// pulseKeys are one on each master of a Redis Cluster, as any shard may go back alone; one for any other Redis.
+func (s *Store) pulseKeys(ctx context.Context) ([]string, error) {
+	cluster, ok := s.client.(*redis.ClusterClient)
+	if !ok {
+		return []string{pulse}, nil
+	}
+	var mu sync.Mutex // masters are visited at once
+	without := map[string]bool{}
+	err := cluster.ForEachMaster(ctx, func(_ context.Context, master *redis.Client) error {
+		mu.Lock()
+		defer mu.Unlock()
+		without[master.Options().Addr] = true
+		return nil
+	})
+	var keys []string
+	for key, i := pulse, 0; len(without) > 0 && i < mostPulses; key, i = pulseKey(i), i+1 {
+		master, err := cluster.MasterForKey(ctx, key)
+		if err == nil && without[master.Options().Addr] {
+			delete(without, master.Options().Addr)
+			keys = append(keys, key)
+		}
+	}
+	return keys, wrap(err)
 }
 
 // reasonLost is a child's that FailLost failed.

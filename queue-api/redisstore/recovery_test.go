@@ -8,8 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/muster-batch/muster/queue-api/batch"
 	"github.com/muster-batch/muster/queue-api/lifecycle"
+	"github.com/muster-batch/muster/queue-api/redistest"
 )
 
 // A child that was under way and whose record is lost holds its array up until somebody gives it up.
@@ -57,31 +60,78 @@ func TestFailLost(t *testing.T) {
 	}
 }
 
-// A leader learns that Redis forgot something.
+// A leader learns that Redis forgot something, be it in one shard alone.
 func TestPulseTellsThatRedisWentBack(t *testing.T) {
 	t.Parallel()
-	client := startRedis(t)
-	s := New(client, Config{})
-	leader, err := s.Lead(t.Context())
+	cases := map[string]struct {
+		start   func(*testing.T) redis.UniversalClient
+		masters int
+	}{
+		"one server": {start: func(t *testing.T) redis.UniversalClient { t.Helper(); return startRedis(t) }, masters: 1},
+		"a cluster": {
+			start: func(t *testing.T) redis.UniversalClient {
+				t.Helper()
+				return open(t, redistest.StartCluster(t, 3, 0).URL())
+			},
+			masters: 3,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := tc.start(t)
+			s := New(client, Config{})
+			keys, err := s.pulseKeys(t.Context())
+			if err != nil || len(keys) != tc.masters {
+				t.Fatalf("pulses %v, %v; want one on each of %d masters", keys, err, tc.masters)
+			}
+			for _, key := range keys {
+				leader, err := s.Lead(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range 3 {
+					if err := leader.Pulse(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := client.Decr(t.Context(), key).Err(); err != nil { // as a replica has it that missed the last one
+					t.Fatal(err)
+				}
+				if err := leader.Pulse(t.Context()); !errors.Is(err, batch.ErrStaleEpoch) {
+					t.Errorf("%s went back: got %v, want %v", key, err, batch.ErrStaleEpoch)
+				}
+			}
+			next, err := s.Lead(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := next.Pulse(t.Context()); err != nil {
+				t.Errorf("the next leader got %v", err)
+			}
+		})
+	}
+}
+
+// A slot that is moved takes its pulse along, and the master that it left has another one from then on.
+func TestPulseOfASlotThatMoves(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t, 2, 0, redistest.Safe()...)
+	leader, err := New(open(t, cluster.URL()), Config{}).Lead(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 3 {
-		if err := leader.Pulse(t.Context()); err != nil {
-			t.Fatal(err)
+	beat := func() {
+		t.Helper()
+		if err := insist(t, func() error { return leader.Pulse(t.Context()) }); err != nil {
+			t.Error(err)
 		}
 	}
-	if err := client.Decr(t.Context(), pulse).Err(); err != nil { // as a replica has it that missed the last one
-		t.Fatal(err)
-	}
-	if err := leader.Pulse(t.Context()); !errors.Is(err, batch.ErrStaleEpoch) {
-		t.Errorf("got %v, want %v", err, batch.ErrStaleEpoch)
-	}
-	next, err := s.Lead(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := next.Pulse(t.Context()); err != nil {
-		t.Errorf("the next leader got %v", err)
+	beat()
+	cluster.Move(pulse, 1-cluster.Shard(pulse))
+	beat()
+	beat()
+	if keys, err := leader.pulseKeys(t.Context()); err != nil || len(keys) != 2 {
+		t.Errorf("pulses %v, %v; want two", keys, err)
 	}
 }

@@ -5,7 +5,7 @@ package redisstore
 import (
 	"cmp"
 	"context"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -49,10 +49,10 @@ type Store struct {
 	targets    targetCache
 	suspects   *suspects // of the last audit
 	clock      clock.PassiveClock
-	lastPulse  *atomic.Int64
-	observer   Observer // may be nil
-	metrics    *Metrics // may be nil
-	epoch      int64    // 0 for writers that need no leadership
+	lastPulses *sync.Map // by key
+	observer   Observer  // may be nil
+	metrics    *Metrics  // may be nil
+	epoch      int64     // 0 for writers that need no leadership
 }
 
 // New makes a store over the client, which it does not close.
@@ -71,7 +71,7 @@ func New(client redis.UniversalClient, cfg Config) *Store {
 		specs:      newSpecCache(),
 		targets:    newTargetCache(),
 		suspects:   &suspects{},
-		lastPulse:  &atomic.Int64{},
+		lastPulses: &sync.Map{},
 		clock:      cfg.Clock,
 		observer:   cfg.Observer,
 		metrics:    cfg.Metrics,
@@ -96,7 +96,7 @@ func (s *Store) Lead(ctx context.Context) (*Store, error) {
 		return nil, err
 	}
 	leader := *s
-	leader.epoch, leader.lastPulse = epoch, &atomic.Int64{}
+	leader.epoch, leader.lastPulses = epoch, &sync.Map{}
 	queues, err := s.Queues(ctx)
 	if err != nil {
 		return nil, err
