@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	testingclock "k8s.io/utils/clock/testing"
 
@@ -230,5 +231,20 @@ func TestALaunchEndsATrialOfRefusals(t *testing.T) {
 	p.want(valid, ReasonHealthy)
 	if p.Launched("u"); p.OnTrial("u") {
 		t.Error("still on trial after a launch")
+	}
+}
+
+// What a cloud says is cut where a letter ends.
+func TestReasonsAreText(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"", "x"} { // the letters after it have two bytes each
+		p := newPatient(t)
+		p.LaunchFailed("u", "c5.large", &fleet.RefusedError{Class: fleet.Denied, Code: "Denied", Message: first + strings.Repeat("é", reasonLimit)})
+		v := p.Judge(&p.env)
+		for _, got := range []string{v.Reason, v.LastError} {
+			if !utf8.ValidString(got) || len(got) > reasonLimit || len(got) < reasonLimit-1 {
+				t.Errorf("%d bytes, valid: %v", len(got), utf8.ValidString(got))
+			}
+		}
 	}
 }

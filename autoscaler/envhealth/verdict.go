@@ -4,7 +4,7 @@ package envhealth
 
 import (
 	"errors"
-	"fmt"
+	"strings"
 	"time"
 
 	"github.com/muster-batch/muster/autoscaler/fleet"
@@ -30,7 +30,6 @@ const (
 		"communication to EKS Cluster, incorrect EKS Instance Profile or Kubernetes RBAC policy preventing authorization to EKS " +
 		"Cluster, customized AMI or LaunchTemplate configurations affecting EKS/Kubernetes node bootstrap."
 	clientError = "CLIENT_ERROR - "
-	noCapacity  = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [%s]: %s"
 )
 
 // reasonLimit bounds a reason, of which the cloud's words are most.
@@ -48,9 +47,9 @@ func words(err error) string {
 }
 
 func shortOf(instanceType string, err error) string {
-	return cut(fmt.Sprintf(noCapacity, instanceType, words(err)))
+	return cut(fleet.Shortage(instanceType, words(err)))
 }
 
 func refused(err error) string { return cut(clientError + words(err)) }
 
-func cut(s string) string { return s[:min(len(s), reasonLimit)] }
+func cut(s string) string { return strings.ToValidUTF8(s[:min(len(s), reasonLimit)], "") }

@@ -22,6 +22,11 @@ func IsOutOfCapacity(err error) bool {
 	return errors.As(err, &e)
 }
 
+// Shortage says in AWS Batch's words that there is no machine of a type, or of any of several, and in the fleet's own why.
+func Shortage(instanceType, why string) string {
+	return "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [" + instanceType + "]: " + why
+}
+
 // UncertainError says that nobody knows what came of a launch, as when its answer was lost. The same request tells, made again.
 type UncertainError struct {
 	Err error

@@ -4,7 +4,6 @@ package scaleup
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -32,7 +31,6 @@ const (
 		"that can be met by the CE(s) attached to the job queue."
 	tooManyVCPUs = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue cannot meet the " +
 		"CPU requirement of the job."
-	noCapacity   = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [%s]: %s"
 	launchFailed = "MISCONFIGURATION:FLEET_LAUNCH_FAILED - "
 )
 
@@ -45,7 +43,7 @@ func fleetFailed(instanceType, message string) string {
 
 func explain(instanceType string, outOfCapacity bool, message string) string {
 	if outOfCapacity {
-		return fmt.Sprintf(noCapacity, instanceType, message)
+		return fleet.Shortage(instanceType, message)
 	}
 	return fleetFailed(instanceType, message)
 }
@@ -82,9 +80,7 @@ func (r *Reporter) LaunchFailed(f provider.FailedLaunch) {
 
 // Report puts an Event on up to podsPerReport of the pods that the keys of parts stand for, but the same on no pod too often.
 func (r *Reporter) Report(keys []string, message string) {
-	if len(message) > messageLimit {
-		message = message[:messageLimit]
-	}
+	message = strings.ToValidUTF8(message[:min(len(message), messageLimit)], "")
 	code, _, _ := strings.Cut(message, " - ")
 	left := podsPerReport
 	for _, key := range keys {

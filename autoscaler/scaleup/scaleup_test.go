@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -97,6 +98,19 @@ func TestMessages(t *testing.T) {
 				t.Errorf("event = %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// What a fleet says is cut where a letter ends: an Event's message is text.
+func TestMessagesAreText(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"", "x"} { // the letters after it have two bytes each
+		r, recorder, _, key := newReporter(t, 1)
+		r.LaunchFailed(provider.FailedLaunch{InstanceType: "c5.large", Demands: []string{key}, Err: errors.New(first + strings.Repeat("é", messageLimit))})
+		got := strings.TrimPrefix(<-recorder.Events, "Warning BatchScaleUpFailed ")
+		if !utf8.ValidString(got) || len(got) > messageLimit || len(got) < messageLimit-1 {
+			t.Errorf("message of %d bytes, valid: %v", len(got), utf8.ValidString(got))
+		}
 	}
 }
 
