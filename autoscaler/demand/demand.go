@@ -10,7 +10,7 @@ import (
 
 // Demand is pending pods that want places: together and wholly if they are a gang, else each for itself.
 type Demand struct {
-	Gang  string // namespace/name; empty for pods that are in none
+	Gang  string // as batchmeta.GangName says; empty for pods that are in none
 	Whole bool
 	// Topology is the node label under one value of which the members must be; empty if they may be anywhere.
 	Topology string

@@ -24,8 +24,8 @@ type Single interface {
 	Terminate(ctx context.Context, ids []string) error
 }
 
-// LaunchEach is Fleet.Launch for a Single. Of several types, an instance is of the first that there is. After the first failure no further instance is started; with r.Whole those that
-// were are ended again.
+// LaunchEach is Fleet.Launch for a Single. Of several types, an instance is of the first that there is. After the first failure
+// no further instance is started; with r.Whole those that were are ended again.
 func LaunchEach(ctx context.Context, s Single, r LaunchRequest) ([]Instance, error) {
 	instances, err := launchEach(ctx, s, r)
 	if err == nil || !r.Whole || len(instances) == 0 {

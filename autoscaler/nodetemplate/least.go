@@ -17,13 +17,13 @@ func Least(c *instancetype.Class) instancetype.Type {
 	}
 	out.Name, out.PricePerHour, out.SpotPricePerHour = c.Name, out.Cost(), out.SpotCost()
 	out.Architecture = cmp.Or(out.Architecture, instancetype.AMD64)
-	least := allocatableOf(&out)
+	least := Allocatable(&out)
 	for i := range c.Types {
 		t := &c.Types[i]
 		out.VCPUs, out.GPUs = min(out.VCPUs, t.VCPUs), min(out.GPUs, t.GPUs)
 		out.MemoryMiB, out.MaxPods = min(out.MemoryMiB, t.MemoryMiB), min(pods(&out), pods(t))
 		out.PricePerHour, out.SpotPricePerHour = min(out.PricePerHour, t.Cost()), min(out.SpotPricePerHour, t.SpotCost())
-		a := allocatableOf(t)
+		a := Allocatable(t)
 		least.CPUMillis, least.MemoryMiB = min(least.CPUMillis, a.CPUMillis), min(least.MemoryMiB, a.MemoryMiB)
 		least.DiskMiB = min(least.DiskMiB, a.DiskMiB)
 	}

@@ -22,7 +22,6 @@ type Spec struct {
 	Group           string // node group id
 	EnvironmentUUID string
 	CapacityType    string // batchmeta.CapacityOnDemand or batchmeta.CapacitySpot
-	Zone            string // empty when only the launch decides it
 	Generation      int    // of the environment's infrastructure; 0 stands for 1, the first
 	Type            instancetype.Type
 	// SoleTenant nodes are for one pod each.
@@ -44,9 +43,6 @@ func (s *Spec) Labels() map[string]string {
 	}
 	if !s.Mixed {
 		labels[corev1.LabelInstanceTypeStable] = s.Type.Name
-	}
-	if s.Zone != "" {
-		labels[corev1.LabelTopologyZone] = s.Zone
 	}
 	return labels
 }
@@ -90,15 +86,12 @@ func capacity(t *instancetype.Type) corev1.ResourceList {
 }
 
 func allocatable(t *instancetype.Type) corev1.ResourceList {
-	a := allocatableOf(t)
+	a := Allocatable(t)
 	return resources(t, a.CPUMillis, a.MemoryMiB, a.DiskMiB)
 }
 
-// Allocatable is what pods may ask of a node of the type.
-func Allocatable(t *instancetype.Type) instancetype.Allocatable { return allocatableOf(t) }
-
-// allocatableOf is complete.
-func allocatableOf(t *instancetype.Type) instancetype.Allocatable {
+// Allocatable is what pods may ask of a node of the type. It is complete.
+func Allocatable(t *instancetype.Type) instancetype.Allocatable {
 	if t.Allocatable == nil {
 		return instancetype.Allocatable{
 			CPUMillis: int64(t.VCPUs)*1000 - reservedCPUMillis(t.VCPUs),

@@ -14,7 +14,7 @@ import (
 func TestNodeHasExactlyTheContractsLabelsAndTaints(t *testing.T) {
 	t.Parallel()
 	spec := &Spec{
-		Group: "ce.c5.large.spot", EnvironmentUUID: "u-1", CapacityType: "spot", Zone: "us-east-1a", Generation: 7,
+		Group: "ce.c5.large.spot", EnvironmentUUID: "u-1", CapacityType: "spot", Generation: 7,
 		Type: instancetype.Type{Name: "c5.large", VCPUs: 2, MemoryMiB: 4096},
 	}
 	node := Node("n", spec)
@@ -24,7 +24,6 @@ func TestNodeHasExactlyTheContractsLabelsAndTaints(t *testing.T) {
 		"muster.sh/node-group":                         "ce.c5.large.spot",
 		"muster.sh/generation":                         "7",
 		"node.kubernetes.io/instance-type":             "c5.large",
-		"topology.kubernetes.io/zone":                  "us-east-1a",
 		"kubernetes.io/hostname":                       "n",
 		"kubernetes.io/os":                             "linux",
 		"kubernetes.io/arch":                           "amd64",

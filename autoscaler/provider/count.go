@@ -8,7 +8,7 @@ func (p *Provider) Count() int {
 	defer p.mu.Unlock()
 	n := 0
 	for _, g := range p.groups {
-		n += len(g.instances) - g.failures
+		n += len(g.instances) - g.failedInstances
 	}
 	return n
 }

@@ -39,9 +39,9 @@ type Group struct {
 	// offered says that the environment still has the kind: more of it may be bought.
 	offered   bool
 	instances map[string]*instance
-	failures  int // instances that failed: they use no vCPUs
-	failed    int // launches in a row that were not complete
-	observed  observation
+	// failedInstances use no vCPUs; failedLaunches are those in a row that were not complete.
+	failedInstances, failedLaunches int
+	observed                        observation
 }
 
 var _ cloudprovider.NodeGroup = (*Group)(nil)

@@ -104,7 +104,7 @@ func (i *instance) cost() float64 {
 // fail marks a placeholder as one that no instance will come for.
 func (i *instance) fail(why *cloudprovider.InstanceErrorInfo) {
 	i.state, i.failure = failed, why
-	i.group.failures++
+	i.group.failedInstances++
 }
 
 // add puts an instance into the books; drop takes it out. Both are called with mu held.
@@ -117,7 +117,7 @@ func (p *Provider) drop(i *instance) {
 	delete(p.instances, i.providerID)
 	delete(i.group.instances, i.providerID)
 	if i.state == failed {
-		i.group.failures--
+		i.group.failedInstances--
 	}
 	if i.isReal() {
 		p.ended[i.providerID] = p.cfg.Clock.Now()

@@ -221,8 +221,8 @@ func (p *Provider) book(l launch, instances []fleet.Instance, err error) (missin
 			missing++
 		}
 	}
-	if l.group.failed++; missing == 0 {
-		l.group.failed = 0
+	if l.group.failedLaunches++; missing == 0 {
+		l.group.failedLaunches = 0
 	}
 	return missing
 }

@@ -153,8 +153,8 @@ func New(ctx context.Context, f fleet.Fleet, e Environments, c Cluster, l Ledger
 	}
 	deposed := make(chan struct{})
 	return &Provider{
-		base: context.WithoutCancel(ctx), over: ctx.Done(), deposed: deposed, depose: sync.OnceFunc(func() { close(deposed) }), unproven: map[string]unproven{}, judging: map[string]int{},
-		fleet: f, environments: e, cluster: c, ledger: l, nodes: nodes, cfg: cfg,
+		base: context.WithoutCancel(ctx), over: ctx.Done(), deposed: deposed, depose: sync.OnceFunc(func() { close(deposed) }),
+		fleet: f, environments: e, cluster: c, ledger: l, nodes: nodes, cfg: cfg, unproven: map[string]unproven{}, judging: map[string]int{},
 		groups: map[groupKey]*Group{}, siblings: map[string][]*Group{}, nodeAfter: map[string]time.Duration{}, instances: map[string]*instance{},
 		ended: map[string]time.Time{}, strangers: map[string]time.Time{},
 	}

@@ -67,7 +67,7 @@ func (p *Provider) Markets() []Market {
 		}
 		out[i].Offers = append(out[i].Offers, Offer{
 			Group: g, Type: g.typ, Types: g.all(), Rank: g.rank, Cost: g.cost(g.isSpot()), Narrow: g.narrow,
-			Members: g.members(), Failed: g.failed,
+			Members: g.members(), Failed: g.failedLaunches,
 		})
 	}
 	return out
@@ -107,7 +107,7 @@ func (p *Provider) market(g *Group) Market {
 func (p *Provider) usedVCPUs(environmentUUID string) int {
 	used := 0
 	for _, g := range p.siblings[environmentUUID] {
-		used += (len(g.instances) - g.failures + p.doubtful(g)) * g.typ.VCPUs
+		used += (len(g.instances) - g.failedInstances + p.doubtful(g)) * g.typ.VCPUs
 	}
 	return used
 }

@@ -223,7 +223,7 @@ func poll(ctx context.Context, done func() bool) error {
 	return nil
 }
 
-// runOnce looks at everything once.
+// runOnce looks at everything once. Core's errors have a type of their own, of which the nil is no nil error.
 func (e *engine) runOnce(now time.Time) error {
 	if err := e.core.RunOnce(now); err != nil {
 		return err
