@@ -23,6 +23,8 @@
 // group off, and core drops it. A terminating one counts against the environment's vCPUs until the fleet says it is gone.
 // An instance that the fleet no longer lists is gone too, and its Node object is deleted.
 //
+// For which gang a node is kept the node itself says, as reserve.go has it written: whoever leads next reads it there and goes on.
+//
 // What the cloud announces of an instance comes by notice.go: one that it is about to end is terminating from then on, until it
 // is said to be gone or no longer listed.
 package provider

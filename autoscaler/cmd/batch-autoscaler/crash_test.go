@@ -403,8 +403,12 @@ func (m *mortal) keep(gang string, size int) {
 	m.until("the gang's nodes are kept for it", func() bool { looks++; return m.hasDied() || len(m.keptFor(gang)) >= size || looks > 100 })
 	m.provider.Wait()
 	said := m.keptFor(gang)
-	for end := m.clock.Now().Add(2 * time.Minute); len(said) > 0 && m.clock.Now().Before(end); m.provider.Wait() {
+	for end := m.clock.Now().Add(2 * time.Minute); len(said) > 0 && m.clock.Now().Before(end); {
+		if m.isDead() {
+			m.revive()
+		}
 		m.elapse(10 * time.Second)
+		m.provider.Wait()
 		if got := m.keptFor(gang); !isWithin(said, got) {
 			m.Fatalf("of %v, which were kept for the gang, %v are\n%s", said, got, m.dump())
 		}
