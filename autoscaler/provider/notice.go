@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -26,7 +25,8 @@ var _ interruption.Instances = (*Provider)(nil)
 
 // Avoider is a fleet that can be told where not to buy for a while.
 type Avoider interface {
-	Avoid(instanceType, zone, capacityType string)
+	// Avoid is told of an instance what it was of, and the provider id of its node, which tells a cloud where it was.
+	Avoid(instanceType, providerID, capacityType string)
 }
 
 // NodeOf implements interruption.Instances.
@@ -81,19 +81,9 @@ func (p *Provider) Avoid(instanceID string) {
 		p.mu.Unlock()
 		return
 	}
-	instanceType, zone, capacityType := i.instanceType, zoneOf(i.providerID), i.group.key.capacityType
+	instanceType, providerID, capacityType := i.instanceType, i.providerID, i.group.key.capacityType
 	p.mu.Unlock()
-	avoider.Avoid(instanceType, zone, capacityType)
-}
-
-// zoneOf is the zone in a provider id of the form cloud:///zone/instance; empty if it has another.
-func zoneOf(providerID string) string {
-	_, path, _ := strings.Cut(providerID, ":///")
-	zone, _, found := strings.Cut(path, "/")
-	if !found {
-		return ""
-	}
-	return zone
+	avoider.Avoid(instanceType, providerID, capacityType)
 }
 
 // Abandon implements interruption.Instances. It goes the way of instances that never registered: the API server is asked
