@@ -399,10 +399,15 @@ func (m *mortal) story() {
 func (m *mortal) keep(gang string, size int) {
 	m.Helper()
 	m.stays = true
-	looks := 0 // all may have come before anybody looked
-	m.until("the gang's nodes are kept for it", func() bool { looks++; return m.hasDied() || len(m.keptFor(gang)) >= size || looks > 100 })
-	m.provider.Wait()
-	said := m.keptFor(gang)
+	var said []string // by who died
+	looks := 0        // all may have come before anybody looked
+	m.until("the gang's nodes are kept for it", func() bool {
+		looks++
+		if said = m.keptFor(gang); m.isDead() {
+			return true
+		}
+		return len(said) >= size || looks > 100
+	})
 	for end := m.clock.Now().Add(2 * time.Minute); len(said) > 0 && m.clock.Now().Before(end); {
 		if m.isDead() {
 			m.revive()
