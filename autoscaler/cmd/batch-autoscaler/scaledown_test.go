@@ -27,6 +27,7 @@ func running(t *testing.T, environments ...types.ComputeEnvironmentDetail) *rig 
 	r.provider.Wait()
 	r.bind("a")
 	r.loops("the pod to be bound", func() bool { return len(r.index.Demands()) == 0 })
+	r.loop(1) // which sees it on its node, also if it was heard of between two loops
 	return r
 }
 
