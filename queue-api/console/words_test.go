@@ -38,8 +38,12 @@ func TestPagesSayWhatToDo(t *testing.T) {
 		"a server that has no answer": {map[string]any{jobs: down}, "jobs?queue=q&group=name", []string{"later", `href="/console/jobs?queue=q&amp;group=name" data-testid="again">Try again`}, "Ask those"},
 		"what nobody knows":           {nil, "nothing", []string{"There is no such page."}, "Try again"},
 		"no decision like that":       {map[string]any{viewapi.PathDecisions: &viewapi.Decisions{}}, "decisions?reason=x", []string{"No decision is like that."}, ""},
-		"the log of an array": {map[string]any{"/v1/describejobs": &awsapi.DescribeJobsResponse{Jobs: []awsapi.JobDetail{*array}}}, "logs?job=" + testJob,
-			[]string{"An array has no log of its own"}, "No attempt"},
+		"the log of an array": {
+			map[string]any{"/v1/describejobs": &awsapi.DescribeJobsResponse{Jobs: []awsapi.JobDetail{*array}}},
+			"logs?job=" + testJob,
+			[]string{"An array has no log of its own"},
+			"No attempt",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -167,7 +167,7 @@ type body struct {
 	closed bool
 }
 
-func (b *body) Close() error {
+func (b *body) Close() error { //nolint:unparam // as io.Closer has it
 	b.closed = true
 	return nil
 }
