@@ -39,7 +39,7 @@ func (b *bench) paint(ctx context.Context) error {
 		return fmt.Errorf("paint.mjs: %w", err)
 	}
 	var paints []time.Duration
-	for _, line := range strings.FieldsSeq(string(out)) {
+	for line := range strings.FieldsSeq(string(out)) {
 		ms, err := strconv.ParseFloat(line, 64)
 		if err != nil {
 			return fmt.Errorf("paint.mjs: %w", err)
