@@ -27,6 +27,7 @@ import (
 
 	"github.com/muster-batch/muster/autoscaler/fleet/ec2"
 	"github.com/muster-batch/muster/autoscaler/fleet/ec2/ec2fake"
+	"github.com/muster-batch/muster/hack/sdktest"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 	"github.com/muster-batch/muster/queue-api/crashpoint"
 )
@@ -222,7 +223,7 @@ func (m *mortal) connect() {
 	srv := httptest.NewServer(m.cloud)
 	m.Cleanup(srv.Close)
 	client, err := ec2.NewClient(ec2.ClientConfig{
-		Region: "us-east-1", Endpoint: srv.URL, Credentials: aws.CredentialsProviderFunc(anyone), Retryer: onceOnly(), HTTP: srv.Client(),
+		Region: "us-east-1", Endpoint: srv.URL, Credentials: aws.CredentialsProviderFunc(anyone), Retryer: sdktest.Once(), HTTP: srv.Client(),
 	})
 	if err != nil {
 		m.Fatal(err)

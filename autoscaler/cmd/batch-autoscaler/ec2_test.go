@@ -11,14 +11,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apitypes "k8s.io/apimachinery/pkg/types"
 
 	"github.com/muster-batch/muster/autoscaler/fleet/ec2"
 	"github.com/muster-batch/muster/autoscaler/fleet/ec2/ec2fake"
+	"github.com/muster-batch/muster/hack/sdktest"
 	"github.com/muster-batch/muster/queue-api/batchmeta"
 )
 
@@ -34,7 +33,7 @@ func newEC2Rig(t *testing.T, kind types.CRType) (*rig, *ec2fake.Cloud) {
 	srv := httptest.NewServer(cloud)
 	t.Cleanup(srv.Close)
 	client, err := ec2.NewClient(ec2.ClientConfig{
-		Region: "us-east-1", Endpoint: srv.URL, Credentials: aws.CredentialsProviderFunc(anyone), Retryer: onceOnly(), HTTP: srv.Client(),
+		Region: "us-east-1", Endpoint: srv.URL, Credentials: aws.CredentialsProviderFunc(anyone), Retryer: sdktest.Once(), HTTP: srv.Client(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -45,15 +44,6 @@ func newEC2Rig(t *testing.T, kind types.CRType) (*rig, *ec2fake.Cloud) {
 	r.notices = ec2.NewQueue(client, "notices")
 	r.restart()
 	return r, cloud
-}
-
-// onceOnly repeats no call but those whose reply broke off.
-func onceOnly() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.Retryables, o.MaxAttempts = []retry.IsErrorRetryable{ec2.BrokenOff}, 10
-		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
-		o.RateLimiter = ratelimit.None
-	})
 }
 
 func anyone(context.Context) (aws.Credentials, error) {
